@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/connector.h: a few threads for calls that block: connecting (libpq
+ * computes SCRAM inline, Connector/C's TLS handshake blocks), name resolution,
+ * cancel requests.
+ *
+ * Not libuv's thread pool, which file and DNS calls share. A job touches only
+ * its own memory while it runs.
+ */
+#ifndef BACKEND_CONNECTOR_H
+#define BACKEND_CONNECTOR_H
+
+#include "backend/loop.h"
+#include "base/err.h"
+
+struct connector;
+
+/* Caller-owned; must stay put until done. */
+struct connector_job {
+    void (*work)(struct connector_job *j); /* on a connector thread; may block */
+    void (*done)(struct connector_job *j); /* on `loop`'s thread, exactly once */
+    struct loop *loop;
+    struct task task; /* the connector's */
+    struct connector_job *next;
+};
+
+/* threads: 2 to 16. NULL when out of memory or threads. */
+struct connector *connector_create(unsigned threads);
+/* Waits for running jobs; queued ones are still worked. NULL is accepted. */
+void connector_destroy(struct connector *c);
+/* Any thread. */
+void connector_submit(struct connector *c, struct connector_job *j);
+
+#endif

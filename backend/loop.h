@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/loop.h: one event-loop thread: deferred calls, calls from other
+ * threads, and timers, over a libuv loop.
+ *
+ * Owns the uv_loop_t. Everything is loop thread only except loop_post. Timers
+ * are a heap over one uv_timer_t, because they are started and stopped for every
+ * request; tasks and timers are caller-owned and need no closing.
+ */
+#ifndef BACKEND_LOOP_H
+#define BACKEND_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/err.h"
+
+struct task;
+typedef void task_fn(struct task *t);
+
+/* A call that is to be made once. Caller-owned; must stay put until called. */
+struct task {
+    task_fn *run;
+    struct task *next;
+    bool queued; /* read-only for the owner */
+};
+
+struct timer;
+typedef void timer_fn(struct timer *t);
+
+/* Caller-owned; zeroed before first use. */
+struct timer {
+    timer_fn *fire;
+    uint64_t due_ns;
+    uint32_t slot; /* place in the heap + 1; 0: not running */
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_check_t after_io;
+    uv_idle_t not_idle;
+    uv_timer_t tick;
+    uv_mutex_t lock; /* guards posted */
+    struct task *posted, *posted_last;
+    struct task *deferred, *deferred_last;
+    struct timer **heap;
+    uint32_t heap_count, heap_cap;
+    uint64_t now_ns; /* clock_now_ns at the start of this turn */
+    _Atomic uint64_t turns;
+    _Atomic uint64_t lag_max_ns; /* longest turn since the stats took it */
+};
+
+enum err loop_init(struct loop *l) MUST_CHECK;
+/* After loop_run returned; nothing may be queued. */
+void loop_fini(struct loop *l);
+/* Runs until loop_stop and until no handle is active. */
+void loop_run(struct loop *l);
+/* Makes loop_run return once the handles of others are closed: closes the loop's own. */
+void loop_stop(struct loop *l);
+
+/* Calls t->run in this turn or the next, after the present callback returned,
+ * in order of deferral. t must not be queued. */
+void loop_defer(struct loop *l, struct task *t);
+/* As loop_defer, from any thread. What was written before is visible in run. */
+void loop_post(struct loop *l, struct task *t);
+
+/* (Re)starts t; it fires once, at or after due_ns. ERR_OUT_OF_MEMORY leaves it
+ * stopped. A time in the past fires in the next turn. */
+enum err loop_timer_start(struct loop *l, struct timer *t, uint64_t due_ns) MUST_CHECK;
+/* Does nothing if t is not running. It will not fire after this. */
+void loop_timer_stop(struct loop *l, struct timer *t);
+
+#endif

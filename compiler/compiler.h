@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/compiler.h: from a request's `query` to bound statements.
+ *
+ * parse → resolve → plan → emit, behind a cache of plans keyed by the request's
+ * shape: the query with literals replaced by their types, the kinds of the
+ * params, dialect and catalog version. One compiler for each worker; not
+ * thread-safe. docs/ARCHITECTURE.md "Compiler".
+ */
+#ifndef COMPILER_COMPILER_H
+#define COMPILER_COMPILER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "compiler/plan.h"
+#include "schema/catalog.h"
+
+struct dialect; /* compiler/dialect.h */
+extern const struct dialect dialect_pg;
+extern const struct dialect dialect_maria;
+extern const struct dialect dialect_sqlite;
+
+struct compiler;
+
+struct compiler_opts {
+    size_t cache_bytes;                /* bound of the plan cache */
+    uint64_t seed;                     /* base/hash.h */
+    _Atomic uint64_t *next_statement;  /* source of statement ids, shared by all workers */
+};
+
+struct compiler_counts {
+    uint64_t hits, misses, evicted, plans;
+    size_t bytes;
+};
+
+/* NULL when out of memory. */
+struct compiler *compiler_create(const struct compiler_opts *opts);
+/* NULL is accepted. Plans in use live on. */
+void compiler_destroy(struct compiler *c);
+struct compiler_counts compiler_counts(const struct compiler *c);
+/* Drops the plans made with other versions of a catalog than those in use: call
+ * after a reload. */
+void compiler_forget(struct compiler *c, uint64_t catalog_version);
+
+/* What `expect` changes in the SQL itself. */
+enum query_expect {
+    QUERY_ALL,
+    QUERY_FIRST,  /* LIMIT 1 */
+    QUERY_ONE,    /* LIMIT 2 (one, one_or_none) */
+    QUERY_COUNT,  /* SELECT count(*) FROM (the statement) */
+    QUERY_EXISTS, /* SELECT EXISTS (the statement) */
+};
+
+enum query_keys { KEYS_DEFAULT, KEYS_NO, KEYS_YES };
+
+struct compile_request {
+    const struct json *query;  /* the statement */
+    const struct json *params; /* object, or NULL */
+    struct catalog *catalog;   /* a plan takes a reference */
+    const struct dialect *dialect;
+    enum query_expect expect;
+    enum query_keys keys;
+    uint32_t max_params; /* limits.params */
+    uint32_t max_sql_bytes;
+    const char *query_path; /* prefix of pointers in errors: "/query" */
+};
+
+/* One run of one step. */
+struct bound_run {
+    const struct plan_step *step;
+    const struct value *params;
+    uint32_t sets;
+};
+
+struct bound {
+    struct plan *plan; /* one reference, the caller's to give back */
+    const struct bound_run *runs; /* in `a`; an insert of no rows has none */
+    uint32_t run_count;
+    bool needs_tx;     /* several effects that must be one: wrap in begin … commit */
+    bool hit;          /* the plan came from the cache */
+};
+
+/* Plans (or finds the plan) and binds. Everything except the plan lives in `a`
+ * and borrows from the request's tree. Every error carries the pointer to the
+ * spot; ERR_UNKNOWN_TABLE and ERR_UNKNOWN_COLUMN may mean that the catalog is
+ * old. */
+enum err compiler_bind(struct compiler *c, const struct compile_request *in, struct arena *a,
+                       struct bound *out, struct fail *f) MUST_CHECK;
+
+/* Plans without binding (op `compile`, op `prepare`): params not needed; those
+ * without a type from a column are taken as text. The caller gets a reference. */
+enum err compiler_plan(struct compiler *c, const struct compile_request *in, struct arena *a,
+                       struct plan **out, bool *hit, struct fail *f) MUST_CHECK;
+
+/* Statements that every database has in its own words. */
+struct dialect_words {
+    const char *name; /* "postgresql", "mariadb", "sqlite" */
+    struct statement begin, begin_write, commit, rollback;
+};
+const struct dialect_words *dialect_words(const struct dialect *d);
+
+#endif

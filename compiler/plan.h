@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/plan.h: a compiled statement, ready to be bound to data and run.
+ *
+ * Immutable after compiling; owns everything in it (one arena), shares nothing
+ * with the request it was made from. Belongs to one worker: references are
+ * counted without atomics.
+ */
+#ifndef COMPILER_PLAN_H
+#define COMPILER_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "schema/catalog.h"
+#include "value/run.h"
+
+enum plan_kind { PLAN_READ, PLAN_INSERT, PLAN_UPDATE, PLAN_DELETE };
+
+/* Where the value of one placeholder comes from. */
+enum bind_source {
+    BIND_LITERAL,     /* number `index` of the request's literals (shape order) */
+    BIND_PARAM,       /* the param called `name` */
+    BIND_PARAM_ITEM,  /* member `index` of the list param `name`; beyond its end the last
+                       * member again, so that lists of near lengths share a plan */
+    BIND_PARAM_ARRAY, /* the list param `name` as one array (PostgreSQL) */
+    BIND_CELL,        /* key `name` of the row of data being written */
+};
+
+struct plan_bind {
+    enum bind_source source;
+    uint32_t index;
+    struct str name;
+    struct type type; /* as which the value is read and sent */
+};
+
+/* What becomes of a step's rows and count. */
+enum step_role {
+    STEP_ROWS,  /* rows and rowcount are the reply's */
+    STEP_COUNT, /* rowcount is the reply's */
+    STEP_KEYS,  /* rows are generated keys; rowcount is the reply's */
+};
+
+struct plan_step {
+    enum step_role role;
+    struct statement stmt;
+    const struct plan_bind *binds; /* stmt.param_count */
+};
+
+/* Which rows a statement may touch, for routing and caching later. */
+struct plan_table {
+    const struct table *table; /* of the catalog the plan was made with */
+    bool written;
+};
+
+struct plan {
+    struct arena arena;
+    uint32_t refs;
+    struct catalog *catalog; /* keeps tables alive */
+    const struct dialect *dialect;
+    enum plan_kind kind;
+    const struct plan_step *steps; /* read, update, delete: one. insert: one for each
+                                    * different set of keys among the rows */
+    uint32_t step_count;
+    const struct column_info *columns; /* of the reply; 0: a count */
+    uint32_t column_count;
+    const struct plan_table *tables;
+    uint32_t table_count;
+    enum volatility volatility; /* the worst function in it */
+    bool single_row;            /* provably at most one row */
+    bool sorted;                /* has an order_by */
+    size_t bytes;               /* what it costs the cache */
+};
+
+struct plan *plan_ref(struct plan *p);
+/* NULL is accepted. */
+void plan_unref(struct plan *p);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conf/conf.h: the conf file as a struct.
+ *
+ * Read through one schema table (conf/keys.c: name, type, unit, default, check,
+ * help) that also prints --help-conf, docs/CONFIGURATION.md and the commented
+ * sample. A struct conf is immutable after loading and owns all its texts. Only
+ * daemon/ reads it; other modules take their own opts.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+
+enum conf_scheme { SCHEME_POSTGRESQL, SCHEME_MARIADB, SCHEME_SQLITE };
+
+struct conf_option {
+    struct str name, value;
+};
+
+/* A database URL taken apart (features 15–20); everything percent-decoded. */
+struct conf_url {
+    enum conf_scheme scheme;
+    struct str user, password, host, database; /* SQLite: database is the path */
+    uint16_t port;
+    const struct conf_option *options;
+    uint32_t option_count;
+    struct str masked; /* the URL for logs, the password as *** */
+};
+
+struct conf_listen {
+    struct str tcp_host; /* empty: a Unix socket */
+    uint16_t tcp_port;
+    struct str unix_path;
+    uint32_t unix_mode;
+};
+
+enum conf_pool_class { CONF_POOL_QUEUE, CONF_POOL_NULL, CONF_POOL_STATIC };
+
+struct conf_pool {
+    enum conf_pool_class kind;
+    bool kind_set;
+    int64_t size, max_overflow, min_idle, max_waiting;
+    uint64_t timeout_ms, recycle_ms, max_lifetime_ms, statement_timeout_ms;
+    uint64_t connect_timeout_ms;
+    int64_t statement_cache;
+    bool pre_ping;
+};
+
+struct conf_database {
+    struct str name;
+    struct conf_url url;
+    struct conf_pool pool;
+    const struct str *on_connect;
+    uint32_t on_connect_count;
+    const struct str *functions; /* allowed through fn.name */
+    uint32_t function_count;
+    bool text;
+    uint64_t slow_ms;
+    struct str digest; /* equal for equal settings: a reload keeps such a database's pools */
+};
+
+struct conf_limits {
+    uint64_t frame_bytes, login_frame_bytes, reply_bytes, output_buffer_bytes, memory_bytes;
+    uint64_t request_bytes; /* memory of one request's tree, plan and data */
+    int64_t depth, params, rows, clients, in_flight, sql_bytes;
+    uint64_t paused_ms; /* longest time a paused reply keeps a connection others wait for */
+    uint64_t drain_ms;  /* SIGTERM: longest wait for requests under way */
+};
+
+struct conf {
+    struct arena arena;
+    struct str path;
+    const struct conf_listen *listen;
+    uint32_t listen_count;
+    bool listen_unprotected; /* override: beyond loopback without authentication */
+    bool http_on;
+    struct str http_host;
+    uint16_t http_port;
+    int64_t workers; /* 0: auto */
+    enum log_level log_level[LOG_CATEGORY_COUNT];
+    enum log_format log_format;
+    struct str log_file; /* empty: standard error */
+    struct conf_limits limits;
+    uint64_t plan_cache_bytes; /* of one worker */
+    struct str default_database;
+    const struct conf_database *databases;
+    uint32_t database_count;
+};
+
+/* Reads a file. On error NULL, and lines `file:line:column: message` in `errors`
+ * (all that were found, one a line, with the nearest right name where one is
+ * near). Secrets are resolved here (${env:…}, ${file:…}) and never shown. */
+struct conf *conf_load(const char *path, struct buf *errors);
+/* As conf_load from memory; `name` stands for the file. */
+struct conf *conf_parse(const char *name, struct str text, struct buf *errors);
+/* The conf of `--try URL`: default ports, that one database, called main. */
+struct conf *conf_try(const char *url, struct buf *errors);
+/* NULL is accepted. */
+void conf_free(struct conf *c);
+
+/* Takes a URL apart. Errors name the part: "port", "scheme". */
+enum err conf_url_parse(struct str url, struct arena *a, struct conf_url *out,
+                        struct fail *f) MUST_CHECK;
+
+/* The three printings of the schema table: for people (--help-conf), as
+ * docs/CONFIGURATION.md's reference, and as conf/tribikos.yaml. */
+void conf_print_help(FILE *out);
+void conf_print_markdown(FILE *out);
+void conf_print_sample(FILE *out);
+
+#endif

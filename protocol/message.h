@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * protocol/message.h: one request line to a struct. Sans-I/O.
+ *
+ * Checks the envelope only: keys, kinds, keyword values, durations. What `query`
+ * means is the compiler's business. docs/PROTOCOL.md "Requests".
+ */
+#ifndef PROTOCOL_MESSAGE_H
+#define PROTOCOL_MESSAGE_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "value/rows.h"
+
+/* X(enum, wire name) */
+#define OP_MAP(X)                                                                              \
+    X(QUERY, "query")                                                                          \
+    X(HELLO, "hello")                                                                          \
+    X(PING, "ping")                                                                            \
+    X(PREPARE, "prepare")                                                                      \
+    X(DEALLOCATE, "deallocate")                                                                \
+    X(MORE, "more")                                                                            \
+    X(CANCEL, "cancel")                                                                        \
+    X(COMPILE, "compile")                                                                      \
+    X(STATS, "stats")                                                                          \
+    X(SCHEMA_RELOAD, "schema.reload")
+
+enum op {
+#define X(name, wire) OP_##name,
+    OP_MAP(X)
+#undef X
+};
+#define OP_COUNT ((int)OP_SCHEMA_RELOAD + 1)
+
+const char *op_name(enum op op);
+
+/* `id` as sent; what identifies it is its JSON text ("7" and 7 differ). */
+struct request_id {
+    bool present;
+    struct str text; /* JSON source, quotes included; borrowed from the line */
+};
+
+enum expect_mode {
+    MODE_ALL,
+    MODE_FIRST,
+    MODE_ONE,
+    MODE_ONE_OR_NONE,
+    MODE_SCALAR,
+    MODE_SCALARS,
+    MODE_COUNT,
+    MODE_EXISTS,
+};
+
+struct message {
+    struct request_id id;
+    enum op op;
+    struct str db;               /* empty: the connection's */
+    const struct json *query;    /* query, prepare, compile */
+    struct str run;              /* name of a prepared statement, or empty */
+    const struct json *params;   /* object or NULL */
+    struct str name;             /* prepare, deallocate */
+    enum rows_form as;           /* ROWS_ARRAYS, ROWS_OBJECTS, ROWS_COLUMNS */
+    enum expect_mode expect;
+    bool stream;
+    uint32_t chunk_rows;         /* stream.chunk, 500 */
+    uint32_t credit;             /* stream.credit or more.credit; UINT32_MAX: none given */
+    struct request_id of;        /* more, cancel */
+    uint64_t timeout_ms;         /* 0: none given */
+    enum { WANT_DEFAULT, WANT_NO, WANT_YES } keys;
+    int64_t version;             /* hello; 0: none given */
+    enum int64_form int64;       /* hello */
+    bool has_int64;
+    struct str dialects[3];      /* compile: names asked for */
+    uint32_t dialect_count;
+};
+
+/* Reads a line. `source` must outlive m. On error m->id is set if the line had a
+ * usable one, and f says where (path, or offset for bad JSON). Errors: those of
+ * json_parse, ERR_BAD_REQUEST, ERR_UNKNOWN_KEY (with the nearest right key as a
+ * hint), ERR_UNKNOWN_OP, ERR_TOO_MANY_PARAMS. Keys of features that this server
+ * does not have yet (tx, session, cache, shard, …) are ERR_UNSUPPORTED_FEATURE. */
+enum err message_parse(struct str source, struct arena *a, unsigned max_depth,
+                       struct message *m, struct fail *f) MUST_CHECK;
+
+/* Reads "500ms", "5s", "2m", "1h" (a whole number and a unit). */
+bool duration_parse(struct str text, uint64_t *ms);
+
+#endif

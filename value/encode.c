@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int value_encode_is_not_written_yet;

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * value/run.h: the port between what wants rows and what has them: one
+ * statement, its parameters, and a sink for its rows.
+ *
+ * compiler/ makes statements, backend/ runs them, daemon/ (later cache/, shard/
+ * and orm/) stands between. Nothing here knows libuv or a database.
+ */
+#ifndef VALUE_RUN_H
+#define VALUE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "value/type.h"
+#include "value/value.h"
+
+/* A column of a result. Borrowed from the plan. */
+struct column_info {
+    struct str name;   /* as the client sees it */
+    struct type type;
+    struct str table;  /* where it comes from, if from a plain column */
+    struct str column;
+};
+
+/* SQL text of one database, ready to be sent. Immutable, belongs to a plan (or
+ * is a constant); must outlive every run of it. */
+struct statement {
+    uint64_t id;         /* unique in the process: the name under which a connection
+                          * keeps it prepared; 0: not worth preparing */
+    struct str sql;      /* NUL-terminated */
+    struct str sql_many; /* for sets > 1, where the database has a form of its own for
+                          * that (PostgreSQL: unnest of one array for each param);
+                          * empty: run `sql` for each set */
+    const struct type *param_types;
+    uint32_t param_count; /* placeholders in sql; params of one set */
+    const struct column_info *columns;
+    uint32_t column_count; /* 0: the statement returns no rows */
+    bool read_only;        /* proven: no effect, so a loss is no commit_unknown */
+};
+
+enum sink_verdict {
+    SINK_MORE,   /* go on */
+    SINK_FULL,   /* row taken; call run->flush before the next one */
+    SINK_ENOUGH, /* row taken; no more are wanted: end the statement as a success */
+    SINK_FAILED, /* *f is set: end the statement with that error */
+};
+
+/* Takes rows. `row` is called on whatever thread runs the statement (SQLite: the
+ * connection's own), never twice at a time, always before `flush` or `done` of
+ * that run. cells has statement.column_count members, borrowed until return. */
+struct row_sink {
+    enum sink_verdict (*row)(struct row_sink *s, const struct value *cells, struct fail *f);
+};
+
+struct run;
+/* Loop thread. After SINK_FULL: take what the sink holds. true: go on; false: the
+ * driver stops reading rows until driver->resume. */
+typedef bool run_flush_cb(struct run *r);
+/* Loop thread, exactly once, never before the starting call has returned. The run
+ * is the caller's again. */
+typedef void run_done_cb(struct run *r);
+
+/* One execution. Caller-owned; must stay put from start to done. */
+struct run {
+    /* set by the caller */
+    const struct statement *stmt;
+    const struct value *params; /* sets × stmt->param_count, set by set; borrowed */
+    uint32_t sets;              /* 1, or more for a bulk write; 0 is not allowed */
+    struct row_sink *sink;      /* NULL: rows are dropped */
+    run_flush_cb *flush;        /* may be NULL if the sink never says FULL */
+    run_done_cb *done;
+    struct fail *fail;          /* filled on error; not NULL */
+
+    /* set by the driver before done */
+    enum err err;
+    uint64_t rowcount;      /* rows matched or written; for selects rows delivered */
+    uint64_t started_ns;    /* handed to the database (clock_now_ns) */
+    uint64_t ended_ns;
+    bool maybe_executed;    /* with ERR_CONNECTION_LOST: it may have reached the database */
+
+    /* the driver's own while it runs */
+    void *driver_data;
+    struct run *next;
+};
+
+#endif
