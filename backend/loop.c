@@ -1,2 +1,347 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/loop.c: the turns of one event loop, its queues and its timers.
+ *
+ * Owns its libuv handles and the heap's array; borrows tasks and timers. Loop
+ * thread only, except loop_post.
+ */
 #include "backend/loop.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stdlib.h>
+
+/* Tasks deferred by tasks run in the same turn so many times, then I/O is asked
+ * again: a task that defers itself for ever must not starve the sockets. */
+enum { ROUNDS_MAX = 8 };
+
+#define NS_PER_MS 1000000u
+
+/* -- timers ---------------------------------------------------------------- */
+
+static void heap_put(struct loop *l, uint32_t i, struct timer *t)
+{
+    l->heap[i] = t;
+    t->slot = i + 1;
+}
+
+static void heap_up(struct loop *l, uint32_t i)
+{
+    struct timer *t = l->heap[i];
+    while (i > 0) {
+        uint32_t up = (i - 1) / 2;
+        if (l->heap[up]->due_ns <= t->due_ns) {
+            break;
+        }
+        heap_put(l, i, l->heap[up]);
+        i = up;
+    }
+    heap_put(l, i, t);
+}
+
+static void heap_down(struct loop *l, uint32_t i)
+{
+    struct timer *t = l->heap[i];
+    for (;;) {
+        uint32_t kid = 2 * i + 1;
+        if (kid >= l->heap_count) {
+            break;
+        }
+        if (kid + 1 < l->heap_count && l->heap[kid + 1]->due_ns < l->heap[kid]->due_ns) {
+            kid++;
+        }
+        if (t->due_ns <= l->heap[kid]->due_ns) {
+            break;
+        }
+        heap_put(l, i, l->heap[kid]);
+        i = kid;
+    }
+    heap_put(l, i, t);
+}
+
+static bool heap_room(struct loop *l)
+{
+    if (l->heap_count < l->heap_cap) {
+        return true;
+    }
+    uint32_t cap = l->heap_cap == 0 ? 64 : l->heap_cap * 2;
+    struct timer **heap = realloc(l->heap, cap * sizeof(struct timer *));
+    if (heap == NULL) {
+        return false;
+    }
+    l->heap = heap;
+    l->heap_cap = cap;
+    return true;
+}
+
+/* The uv timer only ends the wait; due timers fire in after_io. */
+static void on_tick(uv_timer_t *h)
+{
+    struct loop *l = h->data;
+    l->armed_ns = 0;
+}
+
+static void on_not_idle(uv_idle_t *h)
+{
+    (void)h;
+}
+
+/* Makes the next wait end no later than the earliest timer. An earlier wait is
+ * left alone: it finds nothing due and arms again. */
+static void arm_tick(struct loop *l)
+{
+    if (l->heap_count == 0 || l->state == LOOP_CLOSED) {
+        return;
+    }
+    uint64_t due_ns = l->heap[0]->due_ns;
+    if (l->armed_ns != 0 && l->armed_ns <= due_ns) {
+        return;
+    }
+    uint64_t wait_ns = due_ns > l->now_ns ? due_ns - l->now_ns : 0;
+    l->armed_ns = due_ns;
+    (void)uv_timer_start(&l->tick, on_tick, (wait_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
+}
+
+enum err loop_timer_start(struct loop *l, struct timer *t, uint64_t due_ns)
+{
+    loop_timer_stop(l, t);
+    if (!heap_room(l)) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    /* Never due in this turn: a timer that restarts itself for the past would
+     * keep fire_due busy for ever. */
+    t->due_ns = due_ns > l->now_ns ? due_ns : l->now_ns + 1;
+    uint32_t i = l->heap_count++;
+    heap_put(l, i, t);
+    heap_up(l, i);
+    if (due_ns <= l->now_ns && l->state != LOOP_CLOSED) {
+        (void)uv_idle_start(&l->not_idle, on_not_idle);
+    }
+    arm_tick(l);
+    return ERR_OK;
+}
+
+void loop_timer_stop(struct loop *l, struct timer *t)
+{
+    if (t->slot == 0) {
+        return;
+    }
+    uint32_t i = t->slot - 1;
+    assert(i < l->heap_count && l->heap[i] == t);
+    t->slot = 0;
+    struct timer *last = l->heap[--l->heap_count];
+    if (last == t) {
+        return;
+    }
+    heap_put(l, i, last);
+    heap_up(l, i);
+    heap_down(l, last->slot - 1);
+}
+
+static void fire_due(struct loop *l)
+{
+    while (l->heap_count > 0 && l->heap[0]->due_ns <= l->now_ns) {
+        struct timer *t = l->heap[0];
+        loop_timer_stop(l, t);
+        t->fire(t);
+    }
+}
+
+/* -- tasks ----------------------------------------------------------------- */
+
+static void append(struct task **first, struct task **last, struct task *t)
+{
+    assert(!t->queued);
+    t->queued = true;
+    t->next = NULL;
+    if (*first == NULL) {
+        *first = t;
+    } else {
+        (*last)->next = t;
+    }
+    *last = t;
+}
+
+void loop_defer(struct loop *l, struct task *t)
+{
+    assert(l->state != LOOP_CLOSED);
+    if (l->deferred == NULL) {
+        (void)uv_idle_start(&l->not_idle, on_not_idle);
+    }
+    append(&l->deferred, &l->deferred_last, t);
+}
+
+void loop_post(struct loop *l, struct task *t)
+{
+    uv_mutex_lock(&l->lock);
+    bool first = l->posted == NULL;
+    append(&l->posted, &l->posted_last, t);
+    if (first) {
+        /* Under the lock: once it is free the task may run, end the loop and free
+         * it, so nothing of the loop may be touched after. */
+        (void)uv_async_send(&l->wake);
+    }
+    uv_mutex_unlock(&l->lock);
+}
+
+static void take_posted(struct loop *l)
+{
+    uv_mutex_lock(&l->lock);
+    struct task *first = l->posted;
+    struct task *last = l->posted_last;
+    l->posted = l->posted_last = NULL;
+    uv_mutex_unlock(&l->lock);
+    if (first == NULL) {
+        return;
+    }
+    if (l->deferred == NULL) {
+        l->deferred = first;
+    } else {
+        l->deferred_last->next = first;
+    }
+    l->deferred_last = last;
+}
+
+static void run_deferred(struct loop *l)
+{
+    for (int round = 0; round < ROUNDS_MAX && l->deferred != NULL; round++) {
+        struct task *t = l->deferred;
+        l->deferred = l->deferred_last = NULL;
+        while (t != NULL) {
+            struct task *next = t->next;
+            t->next = NULL;
+            t->queued = false;
+            t->run(t);
+            t = next;
+        }
+    }
+}
+
+/* -- turns ----------------------------------------------------------------- */
+
+static void on_wake(uv_async_t *h)
+{
+    take_posted(h->data);
+}
+
+static void on_after_io(uv_check_t *h)
+{
+    struct loop *l = h->data;
+    fire_due(l);
+    run_deferred(l);
+    bool busy =
+        l->deferred != NULL || (l->heap_count > 0 && l->heap[0]->due_ns <= l->now_ns + 1);
+    if (busy) {
+        (void)uv_idle_start(&l->not_idle, on_not_idle);
+    } else {
+        (void)uv_idle_stop(&l->not_idle);
+    }
+    arm_tick(l);
+}
+
+/* libuv gives no call between its wait and the first callback, and a stale time
+ * there would end requests early after a quiet while. So the wait is ours, and
+ * libuv's own finds what is ready at once. */
+static void wait_for_io(struct loop *l)
+{
+    uv_update_time(&l->uv);
+    int timeout_ms = uv_backend_timeout(&l->uv);
+    if (timeout_ms != 0) {
+        struct pollfd p = {.fd = uv_backend_fd(&l->uv), .events = POLLIN};
+        (void)poll(&p, 1, timeout_ms);
+    }
+    l->now_ns = clock_now_ns();
+}
+
+static void count_turn(struct loop *l)
+{
+    uint64_t turn_ns = clock_now_ns() - l->now_ns;
+    uint64_t max_ns = atomic_load_explicit(&l->lag_max_ns, memory_order_relaxed);
+    while (turn_ns > max_ns &&
+           !atomic_compare_exchange_weak(&l->lag_max_ns, &max_ns, turn_ns)) {
+    }
+    atomic_fetch_add_explicit(&l->turns, 1, memory_order_relaxed);
+}
+
+static void close_own(struct loop *l)
+{
+    l->state = LOOP_CLOSED;
+    uv_close((uv_handle_t *)&l->wake, NULL);
+    uv_close((uv_handle_t *)&l->after_io, NULL);
+    uv_close((uv_handle_t *)&l->not_idle, NULL);
+    uv_close((uv_handle_t *)&l->tick, NULL);
+    (void)uv_run(&l->uv, UV_RUN_DEFAULT);
+}
+
+void loop_run(struct loop *l)
+{
+    for (;;) {
+        wait_for_io(l);
+        int alive = uv_run(&l->uv, UV_RUN_NOWAIT);
+        if (alive == 0) {
+            /* A post may have come after the last look. */
+            take_posted(l);
+            if (l->deferred != NULL) {
+                alive = uv_idle_start(&l->not_idle, on_not_idle) == 0;
+            }
+        }
+        count_turn(l);
+        if (alive == 0) {
+            break;
+        }
+    }
+    close_own(l);
+}
+
+void loop_stop(struct loop *l)
+{
+    if (l->state == LOOP_OPEN) {
+        l->state = LOOP_STOPPING;
+        uv_unref((uv_handle_t *)&l->wake);
+    }
+}
+
+enum err loop_init(struct loop *l)
+{
+    *l = (struct loop){0};
+    l->now_ns = clock_now_ns();
+    if (uv_mutex_init(&l->lock) != 0) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    if (uv_loop_init(&l->uv) != 0) {
+        goto no_loop;
+    }
+    if (uv_async_init(&l->uv, &l->wake, on_wake) != 0) {
+        goto no_async;
+    }
+    /* None of these can fail: they only fill the struct. */
+    (void)uv_check_init(&l->uv, &l->after_io);
+    (void)uv_idle_init(&l->uv, &l->not_idle);
+    (void)uv_timer_init(&l->uv, &l->tick);
+    l->wake.data = l->after_io.data = l->not_idle.data = l->tick.data = l;
+    (void)uv_check_start(&l->after_io, on_after_io);
+    uv_unref((uv_handle_t *)&l->after_io);
+    uv_unref((uv_handle_t *)&l->tick);
+    return ERR_OK;
+no_async:
+    (void)uv_loop_close(&l->uv);
+no_loop:
+    uv_mutex_destroy(&l->lock);
+    return ERR_OUT_OF_MEMORY;
+}
+
+void loop_fini(struct loop *l)
+{
+    if (l->state != LOOP_CLOSED) {
+        close_own(l);
+    }
+    int rc = uv_loop_close(&l->uv);
+    assert(rc == 0);
+    (void)rc;
+    assert(l->posted == NULL && l->deferred == NULL);
+    uv_mutex_destroy(&l->lock);
+    free(l->heap);
+    l->heap = NULL;
+}

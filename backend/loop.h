@@ -6,17 +6,19 @@
  * Owns the uv_loop_t. Everything is loop thread only except loop_post. Timers
  * are a heap over one uv_timer_t, because they are started and stopped for every
  * request; tasks and timers are caller-owned and need no closing.
+ *
+ * A turn: wait for I/O, take the time, call what is ready (descriptors, then due
+ * timers, then deferred and posted tasks).
  */
 #ifndef BACKEND_LOOP_H
 #define BACKEND_LOOP_H
 
+#include "base/err.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
 #include <uv.h>
-
-#include "base/err.h"
 
 struct task;
 typedef void task_fn(struct task *t);
@@ -47,19 +49,23 @@ struct loop {
     uv_mutex_t lock; /* guards posted */
     struct task *posted, *posted_last;
     struct task *deferred, *deferred_last;
-    struct timer **heap;
+    struct timer **heap; /* binary heap by due_ns */
     uint32_t heap_count, heap_cap;
-    uint64_t now_ns; /* clock_now_ns at the start of this turn */
+    uint64_t armed_ns; /* what tick waits for; 0: nothing */
+    uint64_t now_ns;   /* clock_now_ns at the start of this turn */
+    enum { LOOP_OPEN, LOOP_STOPPING, LOOP_CLOSED } state;
     _Atomic uint64_t turns;
     _Atomic uint64_t lag_max_ns; /* longest turn since the stats took it */
 };
 
 enum err loop_init(struct loop *l) MUST_CHECK;
-/* After loop_run returned; nothing may be queued. */
+/* After loop_run returned (or was never called); nothing may be queued. */
 void loop_fini(struct loop *l);
 /* Runs until loop_stop and until no handle is active. */
 void loop_run(struct loop *l);
-/* Makes loop_run return once the handles of others are closed: closes the loop's own. */
+/* Makes loop_run return once the handles of others are closed and no task is
+ * queued; timers still running then never fire. The loop's own handles are closed
+ * last, so tasks may be deferred and posted until loop_run returns. */
 void loop_stop(struct loop *l);
 
 /* Calls t->run in this turn or the next, after the present callback returned,
