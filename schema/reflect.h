@@ -9,6 +9,9 @@
 #ifndef SCHEMA_REFLECT_H
 #define SCHEMA_REFLECT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
 #include "schema/catalog.h"
 #include "value/run.h"
@@ -23,9 +26,16 @@ struct reflect *reflect_create(enum reflect_source source, uint64_t seed);
 void reflect_destroy(struct reflect *r);
 /* The next statement to run, or NULL when all are done. Borrowed, constant. */
 const struct statement *reflect_next(struct reflect *r);
+/* Tells that the statement last returned by reflect_next failed. True: the loss is
+ * bearable (the columns of one broken view, the list of functions): go on with
+ * reflect_next. False: give up. */
+bool reflect_failed(struct reflect *r);
 /* Where the rows of the statement last returned by reflect_next go. Its `row` may
  * be called on a driver's thread. */
 struct row_sink *reflect_sink(struct reflect *r);
+/* Tables, columns, keys and functions left out so far: names that are not UTF-8,
+ * views that the database itself cannot read. */
+uint32_t reflect_skipped(const struct reflect *r);
 /* After the last statement: the catalog with one reference. r can only be
  * destroyed after this. */
 enum err reflect_finish(struct reflect *r, struct catalog **out, struct fail *f) MUST_CHECK;
