@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Every case of the JSON files here, through the real daemon on each database.
+
+A case is {item, title, request, …} and one or more of:
+  rows (+ ordered)            the rows of the reply; as a set with repeats unless ordered
+  value, values, data         what `expect` or `as` asks for instead of rows
+  columns                     the names in the reply
+  error                       members that the error must have
+The tables are those of the fixture (tests/integration/fixture.py).
+"""
+import json
+import os
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def load_cases():
+    for name in sorted(os.listdir(HERE)):
+        if name.endswith(".json"):
+            with open(os.path.join(HERE, name), encoding="utf-8") as f:
+                for case in json.load(f):
+                    yield pytest.param(case, id=f"{case['item']}-{case['title']}".replace(" ", "_"))
+
+
+def as_bag(rows):
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+
+
+def same_numbers(x):
+    """25 and 25.0 are one number of JSON; strings and booleans stay what they are."""
+    if isinstance(x, list):
+        return [same_numbers(v) for v in x]
+    return float(x) if isinstance(x, int) and not isinstance(x, bool) else x
+
+
+def check_rows(case, reply):
+    want, got = same_numbers(case["rows"]), same_numbers(reply["rows"])
+    if not case["ordered"]:
+        want, got = as_bag(want), as_bag(got)
+    assert got == want
+    assert reply["rowcount"] == len(case["rows"])
+    width = len(reply["columns"])
+    assert len(reply["types"]) == width
+    assert all(len(row) == width for row in reply["rows"])
+
+
+@pytest.mark.parametrize("case", load_cases())
+def test_case(case, client):
+    reply = client.ask(case["request"])
+    if "error" in case:
+        for key, want in case["error"].items():
+            assert reply["error"][key] == want, reply
+        return
+    assert "error" not in reply, reply
+    if "rows" in case:
+        check_rows(case, reply)
+    for key in ("value", "values", "data", "columns"):
+        if key in case:
+            assert reply[key] == case[key], reply
