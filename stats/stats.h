@@ -9,11 +9,11 @@
 #ifndef STATS_STATS_H
 #define STATS_STATS_H
 
-#include <stdatomic.h>
-#include <stdint.h>
-
 #include "base/buf.h"
 #include "base/err.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
 
 /* Log-linear buckets (HdrHistogram's idea): 8 steps for each power of two from
  * 1 µs to 137 s; relative error at most 1/8. */
@@ -25,7 +25,7 @@ struct histogram {
     _Atomic uint64_t count;
 };
 
-/* One writer thread. */
+/* One writer thread, which is also the only one that may merge into h. */
 void histogram_add(struct histogram *h, uint64_t ns);
 /* Adds what `from` holds now to `into` (a private sum of the reader). */
 void histogram_merge(struct histogram *into, const struct histogram *from);
@@ -55,7 +55,8 @@ void metric_histogram_head(struct buf *b, const char *name, const char *help);
 void metric_histogram(struct buf *b, const char *name, const char *labels,
                       const struct histogram *h);
 /* Appends key="value" with the escapes of the format; a comma first if out is
- * not empty. */
+ * not empty. A NUL stands behind the text (not counted), so that out->ptr serves
+ * as `labels`; check out->failed. */
 void metric_label(struct buf *out, const char *key, struct str value);
 
 /* {"count":n,"mean_us":…,"p50_us":…,"p90_us":…,"p99_us":…,"max_us":…} */
