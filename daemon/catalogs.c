@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/catalogs.c: drives schema/reflect over a pooled connection. A reflection
+ * lives on the worker that began it; waiters on any worker are woken by post.
+ */
+#include "daemon/catalogs.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+#define MIN_INTERVAL_NS UINT64_C(1000000000)
+#define LONGEST_NS UINT64_C(60000000000)
+
+/* One reading of a catalog, from timer to snapshot. */
+struct reflection {
+    struct backend *backend; /* held */
+    struct reflect *reflect;
+    struct pool_wait wait;
+    struct db_conn *conn;
+    struct run run;
+    struct fail fail;
+    struct timer timer;
+    uint64_t began_ns;
+};
+
+static void begin(struct backend *b);
+
+static struct reflection *of_run(struct run *r)
+{
+    return (struct reflection *)((char *)r - offsetof(struct reflection, run));
+}
+
+static struct reflection *of_wait(struct pool_wait *w)
+{
+    return (struct reflection *)((char *)w - offsetof(struct reflection, wait));
+}
+
+static struct reflection *of_timer(struct timer *t)
+{
+    return (struct reflection *)((char *)t - offsetof(struct reflection, timer));
+}
+
+static void wake(struct task *t)
+{
+    struct catalog_wait *w =
+        (struct catalog_wait *)((char *)t - offsetof(struct catalog_wait, task));
+    w->cb(w);
+}
+
+/* Takes those out of db->waits who are served by a reading begun at began_ns.
+ * Under db->lock. */
+static struct catalog_wait *take_served(struct database *db, uint64_t began_ns, bool all)
+{
+    struct catalog_wait *served = NULL;
+    struct catalog_wait **at = &db->waits;
+    while (*at != NULL) {
+        struct catalog_wait *w = *at;
+        if (all || w->since_ns <= began_ns) {
+            *at = w->next;
+            w->next = served;
+            served = w;
+        } else {
+            at = &w->next;
+        }
+    }
+    return served;
+}
+
+/* Puts the new catalog (or the failure) in place and wakes the waiters; begins
+ * again if some came too late for this reading. */
+static void publish(struct backend *b, uint64_t began_ns, struct catalog *c,
+                    const struct fail *fail)
+{
+    struct database *db = b->db;
+    struct catalog *old = NULL;
+    pthread_mutex_lock(&db->lock);
+    if (c != NULL) {
+        old = db->catalog;
+        db->catalog = c;
+        atomic_store(&db->catalog_version, catalog_version(c));
+    }
+    /* A failure is everybody's: who asks again begins again. */
+    struct catalog_wait *served = take_served(db, began_ns, c == NULL);
+    bool again = db->waits != NULL;
+    db->reflecting = again;
+    pthread_mutex_unlock(&db->lock);
+
+    catalog_unref(old);
+    while (served != NULL) {
+        struct catalog_wait *w = served;
+        served = w->next;
+        w->err = c == NULL ? fail->code : ERR_OK;
+        if (c == NULL && w->fail != NULL) {
+            *w->fail = *fail;
+        }
+        w->task.run = wake;
+        loop_post(w->loop, &w->task);
+    }
+    if (again) {
+        begin(b);
+    }
+}
+
+static void end(struct reflection *r, enum pool_return how)
+{
+    struct backend *b = r->backend;
+    struct catalog *c = NULL;
+    loop_timer_stop(&b->worker->loop, &r->timer);
+    if (r->conn != NULL) {
+        pool_release(b->pool, r->conn, how);
+    }
+    if (r->fail.code == ERR_OK && reflect_finish(r->reflect, &c, &r->fail) != ERR_OK) {
+        c = NULL;
+        fail_set(&r->fail, ERR_OUT_OF_MEMORY, "out of memory while reading the catalog");
+    }
+    struct log *log = b->worker->shared->log;
+    if (c == NULL) {
+        LOG(log, LOG_CATALOG, LOG_WARN, "reading the catalog failed",
+            LOG_S("db", b->db->conf->name), LOG_S("error", str_of(r->fail.message)), LOG_END);
+    } else {
+        LOG(log, LOG_CATALOG, LOG_INFO, "catalog read", LOG_S("db", b->db->conf->name),
+            LOG_I("tables", catalog_table_count(c)),
+            LOG_I("ms", (clock_now_ns() - r->began_ns) / 1000000), LOG_END);
+    }
+    publish(b, r->began_ns, c, &r->fail);
+    reflect_destroy(r->reflect);
+    free(r);
+    backend_release(b);
+}
+
+static void step(struct reflection *r);
+
+static void on_run(struct run *run)
+{
+    struct reflection *r = of_run(run);
+    if (run->err != ERR_OK) {
+        fail_set(&r->fail, run->err, "the database refused a catalog query");
+        end(r, run->err == ERR_CONNECTION_LOST ? POOL_BROKEN : POOL_CLEAN);
+        return;
+    }
+    step(r);
+}
+
+static void step(struct reflection *r)
+{
+    const struct statement *s = reflect_next(r->reflect);
+    if (s == NULL) {
+        end(r, POOL_CLEAN);
+        return;
+    }
+    r->run = (struct run){
+        .stmt = s,
+        .sets = 1,
+        .sink = reflect_sink(r->reflect),
+        .done = on_run,
+        .fail = &r->fail,
+    };
+    r->conn->driver->run(r->conn, &r->run);
+}
+
+static void on_too_long(struct timer *t)
+{
+    struct reflection *r = of_timer(t);
+    r->conn->driver->cancel(r->conn);
+}
+
+static void on_conn(struct pool_wait *w, struct db_conn *conn, enum err e)
+{
+    struct reflection *r = of_wait(w);
+    r->conn = conn;
+    if (e != ERR_OK) {
+        fail_set(&r->fail, e, "no connection to the database");
+        end(r, POOL_CLEAN);
+        return;
+    }
+    struct loop *l = &r->backend->worker->loop;
+    r->timer.fire = on_too_long;
+    r->began_ns = clock_now_ns();
+    if (loop_timer_start(l, &r->timer, r->began_ns + LONGEST_NS) != ERR_OK) {
+        fail_set(&r->fail, ERR_OUT_OF_MEMORY, "out of memory");
+        end(r, POOL_CLEAN);
+        return;
+    }
+    step(r);
+}
+
+static void acquire(struct timer *t)
+{
+    struct reflection *r = of_timer(t);
+    r->wait.cb = on_conn;
+    r->wait.fail = &r->fail;
+    pool_acquire(r->backend->pool, &r->wait, UINT64_MAX);
+}
+
+/* When the next reading may begin. */
+static uint64_t earliest_ns(struct database *db)
+{
+    pthread_mutex_lock(&db->lock);
+    uint64_t last = db->catalog == NULL ? 0 : catalog_read_ns(db->catalog);
+    pthread_mutex_unlock(&db->lock);
+    return last == 0 ? 0 : last + MIN_INTERVAL_NS;
+}
+
+/* db->reflecting is set, so nobody else begins. */
+static void begin(struct backend *b)
+{
+    struct fail failed;
+    fail_init(&failed);
+    struct reflection *r = calloc(1, sizeof *r);
+    if (r != NULL) {
+        fail_init(&r->fail);
+        r->reflect = reflect_create(b->db->source, b->worker->shared->seed);
+        r->timer.fire = acquire;
+    }
+    if (r == NULL || r->reflect == NULL ||
+        loop_timer_start(&b->worker->loop, &r->timer, earliest_ns(b->db)) != ERR_OK) {
+        if (r != NULL) {
+            reflect_destroy(r->reflect);
+        }
+        free(r);
+        fail_set(&failed, ERR_OUT_OF_MEMORY, "out of memory while reading the catalog");
+        publish(b, 0, NULL, &failed);
+        return;
+    }
+    r->backend = backend_hold(b);
+}
+
+void catalog_refresh(struct backend *b, struct catalog_wait *w)
+{
+    struct database *db = b->db;
+    w->loop = &b->worker->loop;
+    w->since_ns = clock_now_ns();
+    pthread_mutex_lock(&db->lock);
+    w->next = db->waits;
+    db->waits = w;
+    bool first = !db->reflecting;
+    db->reflecting = true;
+    pthread_mutex_unlock(&db->lock);
+    if (first) {
+        begin(b);
+    }
+}
+
+bool catalog_wait_cancel(struct backend *b, struct catalog_wait *w)
+{
+    struct database *db = b->db;
+    bool found = false;
+    pthread_mutex_lock(&db->lock);
+    for (struct catalog_wait **at = &db->waits; *at != NULL; at = &(*at)->next) {
+        if (*at == w) {
+            *at = w->next;
+            found = true;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&db->lock);
+    return found;
+}

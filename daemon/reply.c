@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/reply.c: rows into the connection's buffer. Worker thread, except
+ * stream_chunk, which runs wherever the rows are encoded.
+ */
+#include "daemon/reply.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+#include "protocol/encode.h"
+
+#define FULL_BYTES (64u * 1024)
+#define RECHECK_NS UINT64_C(250000000)
+
+static const struct conf_limits *limits(const struct req *r)
+{
+    return &settings_conf(r->worker->settings)->limits;
+}
+
+static struct req *of_rows(struct rows *rows)
+{
+    return (struct req *)((char *)rows - offsetof(struct req, rows));
+}
+
+static struct req *of_run(struct run *run)
+{
+    return (struct req *)((char *)run - offsetof(struct req, run));
+}
+
+static struct str db_name(const struct req *r)
+{
+    return r->backend == NULL ? (struct str){"", 0} : r->backend->db->conf->name;
+}
+
+/* ---- preparing ---- */
+
+static void stream_chunk(struct rows *rows, bool last)
+{
+    struct req *r = of_rows(rows);
+    if (rows->chunks > 1 || (last && rows->chunks > 0)) {
+        encode_chunk_tail(&rows->out);
+    }
+    if (!last) {
+        encode_chunk_head(&rows->out, &r->msg.id, rows->chunks - 1);
+    }
+}
+
+static enum rows_form form_of(const struct message *m)
+{
+    switch (m->expect) {
+    case MODE_SCALAR:
+    case MODE_SCALARS:
+    case MODE_COUNT:
+    case MODE_EXISTS:
+        return ROWS_VALUES;
+    case MODE_ALL:
+    case MODE_FIRST:
+    case MODE_ONE:
+    case MODE_ONE_OR_NONE:
+        break;
+    }
+    return m->as;
+}
+
+static enum rows_expect expect_of(enum expect_mode mode)
+{
+    switch (mode) {
+    case MODE_FIRST:
+    case MODE_SCALAR:
+    case MODE_COUNT:
+    case MODE_EXISTS:
+        return EXPECT_FIRST;
+    case MODE_ONE:
+        return EXPECT_ONE;
+    case MODE_ONE_OR_NONE:
+        return EXPECT_ONE_OR_NONE;
+    case MODE_ALL:
+    case MODE_SCALARS:
+        break;
+    }
+    return EXPECT_ALL;
+}
+
+static void as_stream(struct req *r, struct rows_opts *o)
+{
+    o->form = ROWS_ARRAYS;
+    o->expect = EXPECT_ALL;
+    o->max_rows = 0;
+    o->max_bytes = 0;
+    o->full_bytes = FULL_BYTES;
+    o->chunk_rows = r->msg.chunk_rows;
+    o->chunk = stream_chunk;
+}
+
+enum err reply_prepare(struct req *r)
+{
+    const struct plan_step *step = r->bound.runs[r->at].step;
+    if (step->role == STEP_COUNT || r->rows_ready) {
+        return ERR_OK;
+    }
+    struct rows_opts o = {
+        .columns = step->stmt.columns,
+        .column_count = step->stmt.column_count,
+        .form = step->role == STEP_KEYS ? ROWS_ARRAYS : form_of(&r->msg),
+        .expect = step->role == STEP_KEYS ? EXPECT_ALL : expect_of(r->msg.expect),
+        .int64 = r->conn->int64,
+        .max_rows = (uint64_t)limits(r)->rows,
+        .max_bytes = limits(r)->reply_bytes,
+        /* What was written is told only when it is certain: no row of a write
+         * leaves before its end. */
+        .full_bytes = r->bound.plan->kind == PLAN_READ ? FULL_BYTES : 0,
+    };
+    if (step->role == STEP_KEYS) {
+        o.max_rows = 0;
+    }
+    if (r->msg.stream) {
+        as_stream(r, &o);
+    }
+    r->rows_ready = true; /* rows_fini is owed after either outcome */
+    enum err e = rows_init(&r->rows, &o, &r->fail);
+    r->rows.credit = r->msg.stream ? r->msg.credit : UINT32_MAX;
+    return e;
+}
+
+/* ---- rows on their way ---- */
+
+static void begin_line(struct req *r)
+{
+    struct buf *out = &r->conn->out;
+    if (r->phase != REPLY_NONE) {
+        return;
+    }
+    r->phase = REPLY_BEGUN;
+    if (r->msg.stream) {
+        encode_stream_head(out, &r->msg.id, r->bound.plan->columns,
+                           r->bound.plan->column_count);
+        return;
+    }
+    encode_open(out, &r->msg.id);
+    encode_rows_head(out, r->rows.opts.columns, r->rows.opts.column_count, r->rows.opts.form);
+}
+
+/* Moves what is encoded so far to the connection, and keeps the line open unless
+ * the text ends one (between two chunks of a stream). */
+static void move_rows(struct req *r)
+{
+    struct conn *c = r->conn;
+    begin_line(r);
+    struct str text = buf_str(&r->rows.out);
+    bool line_ended = r->msg.stream && (text.len == 0 ? c->writer != r
+                                                      : text.ptr[text.len - 1] == '\n');
+    buf_str_add(&c->out, text);
+    buf_clear(&r->rows.out);
+    c->writer = line_ended ? NULL : r;
+    conn_flush_later(c);
+    if (line_ended) {
+        conn_wake(c);
+    }
+}
+
+static bool has_credit(struct req *r)
+{
+    if (r->credit_added > 0 && r->rows.credit != UINT32_MAX) {
+        r->rows.credit += r->credit_added;
+        r->credit_added = 0;
+    }
+    return r->rows.credit > 0;
+}
+
+/* Writes if r may, and says why it cannot go on. */
+static enum pause advance(struct req *r)
+{
+    if (r->conn->state >= CONN_CLOSING || r->void_rows) {
+        buf_clear(&r->rows.out); /* nobody will read it */
+        return PAUSE_NONE;
+    }
+    if (!conn_may_write(r->conn, r)) {
+        return PAUSE_TURN;
+    }
+    if (r->rows.out.len > 0 || r->phase == REPLY_NONE) {
+        move_rows(r);
+    }
+    if (conn_full(r->conn)) {
+        return PAUSE_READER;
+    }
+    return has_credit(r) ? PAUSE_NONE : PAUSE_CREDIT;
+}
+
+static void on_paused_long(struct timer *t)
+{
+    struct req *r = (struct req *)((char *)t - offsetof(struct req, pause_timer));
+    if (r->pause == PAUSE_NONE) {
+        return;
+    }
+    if (pool_contended(r->backend->pool)) {
+        count_add(&r->worker->counts.slow_ended, 1);
+        req_stop(r, ERR_SLOW_READER);
+        return;
+    }
+    if (loop_timer_start(&r->worker->loop, t, r->worker->loop.now_ns + RECHECK_NS) != ERR_OK) {
+        req_stop(r, ERR_OUT_OF_MEMORY);
+    }
+}
+
+static void start_pause(struct req *r, enum pause why)
+{
+    r->pause = why;
+    r->paused_ns = clock_now_ns();
+    count_add(&r->worker->counts.paused, 1);
+    r->pause_timer.fire = on_paused_long;
+    uint64_t due = r->paused_ns + limits(r)->paused_ms * 1000000;
+    if (loop_timer_start(&r->worker->loop, &r->pause_timer, due) != ERR_OK) {
+        req_stop(r, ERR_OUT_OF_MEMORY);
+    }
+}
+
+bool reply_flush(struct run *run)
+{
+    struct req *r = of_run(run);
+    enum pause why = advance(r);
+    if (why != PAUSE_NONE && r->stop != ERR_OK) {
+        /* It is being stopped and nobody would wake it: the rows are void, and the
+         * end of the run says why. */
+        r->void_rows = true;
+        buf_clear(&r->rows.out);
+        return true;
+    }
+    if (why != PAUSE_NONE) {
+        start_pause(r, why);
+    }
+    return why == PAUSE_NONE;
+}
+
+void reply_unpause(struct req *r)
+{
+    if (r->pause == PAUSE_NONE) {
+        return;
+    }
+    if (r->stop == ERR_OK) {
+        r->pause = advance(r);
+        if (r->pause != PAUSE_NONE) {
+            return;
+        }
+    }
+    r->pause = PAUSE_NONE;
+    loop_timer_stop(&r->worker->loop, &r->pause_timer);
+    r->lease->driver->resume(r->lease);
+}
+
+/* ---- the end ---- */
+
+enum err reply_check(struct req *r)
+{
+    return r->rows_ready ? rows_finish(&r->rows, &r->fail) : ERR_OK;
+}
+
+static void write_error(struct req *r)
+{
+    struct buf *out = &r->conn->out;
+    bool open_line = r->conn->writer == r;
+    if (r->phase == REPLY_BEGUN && !r->msg.stream) {
+        encode_rows_error(out, r->rows.opts.form, &r->fail, db_name(r));
+        return;
+    }
+    if (open_line) {
+        encode_chunk_tail(out);
+    }
+    bool malformed = err_class(r->err) == CLASS_PROTOCOL && r->fail.offset >= 0;
+    if (malformed && !r->msg.id.present) {
+        encode_open_malformed(out);
+    } else {
+        encode_open(out, &r->msg.id);
+    }
+    encode_error(out, &r->fail, db_name(r));
+}
+
+static void write_value(struct req *r)
+{
+    encode_open(&r->conn->out, &r->msg.id);
+    encode_value(&r->conn->out, buf_str(&r->rows.out));
+}
+
+static bool wants_value(const struct message *m)
+{
+    return m->expect == MODE_SCALAR || m->expect == MODE_COUNT || m->expect == MODE_EXISTS;
+}
+
+static void write_rows(struct req *r)
+{
+    struct buf *out = &r->conn->out;
+    begin_line(r);
+    buf_str_add(out, buf_str(&r->rows.out));
+    if (r->msg.stream) {
+        encode_stream_done(out, &r->msg.id, r->rowcount);
+    } else {
+        encode_rows_tail(out, r->rows.opts.form, r->rowcount);
+    }
+}
+
+static void write_count(struct req *r)
+{
+    struct str keys = {NULL, 0};
+    if (r->rows_ready) {
+        keys = buf_str(&r->rows.out);
+    }
+    encode_open(&r->conn->out, &r->msg.id);
+    encode_count(&r->conn->out, r->rowcount, keys);
+}
+
+/* An insert of no rows runs nothing: its rows are an empty list. */
+static void write_nothing(struct req *r)
+{
+    struct buf *out = &r->conn->out;
+    const struct plan *p = r->bound.plan;
+    encode_open(out, &r->msg.id);
+    if (p->column_count == 0) {
+        encode_count(out, 0, (struct str){NULL, 0});
+        return;
+    }
+    encode_rows_head(out, p->columns, p->column_count, r->msg.as);
+    encode_rows_tail(out, r->msg.as, 0);
+}
+
+static void write_result(struct req *r)
+{
+    if (r->answer.len > 0) {
+        encode_open(&r->conn->out, &r->msg.id);
+        buf_str_add(&r->conn->out, buf_str(&r->answer));
+    } else if (r->bound.plan == NULL) {
+        return; /* `more` is answered by what it lets through */
+    } else if (r->bound.run_count == 0) {
+        write_nothing(r);
+    } else if (r->bound.runs[0].step->role != STEP_ROWS) {
+        write_count(r);
+    } else if (wants_value(&r->msg)) {
+        write_value(r);
+    } else {
+        write_rows(r);
+    }
+}
+
+void reply_write(struct req *r)
+{
+    struct conn *c = r->conn;
+    if (r->err != ERR_OK) {
+        write_error(r);
+    } else {
+        write_result(r);
+    }
+    c->writer = NULL;
+    conn_flush_later(c);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/request.h: one request from its line to its reply.
+ *
+ * A request belongs to its connection's worker and is recycled by it. Its life is
+ * the table at the top of request.c. Everything it needs on the way is in its
+ * arena or embedded here, so nothing is allocated for an operation.
+ */
+#ifndef DAEMON_REQUEST_H
+#define DAEMON_REQUEST_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "compiler/compiler.h"
+#include "daemon/catalogs.h"
+#include "daemon/conn.h"
+#include "daemon/worker.h"
+#include "protocol/message.h"
+#include "value/rows.h"
+#include "value/run.h"
+
+enum req_state {
+    REQ_NEW,
+    REQ_READ,     /* the line is being read */
+    REQ_ADMIN,    /* an operation that needs no database */
+    REQ_CATALOG,  /* waits for the first catalog of its database */
+    REQ_REFRESH,  /* waits for a newer catalog, because a name was not found */
+    REQ_PLAN,     /* compiled and bound */
+    REQ_ORDER,    /* waits until it may take effect */
+    REQ_LEND,     /* waits for a connection */
+    REQ_BEGIN,    /* opens the internal transaction */
+    REQ_RUN,      /* one statement is in the database */
+    REQ_COMMIT,   /* ends the internal transaction */
+    REQ_ROLLBACK, /* undoes it */
+    REQ_RETURN,   /* the connection goes back */
+    REQ_REPLY,    /* waits for its turn on the socket, then is written */
+    REQ_DONE,
+};
+#define REQ_STATE_COUNT ((int)REQ_DONE + 1)
+#define REQ_WAIT REQ_STATE_COUNT /* a step's answer: an operation was started */
+
+/* How much of the reply the client has. */
+enum reply_phase {
+    REPLY_NONE,  /* nothing written */
+    REPLY_BEGUN, /* the head is written, rows follow */
+};
+
+/* Why no rows are read from the database at the moment. */
+enum pause {
+    PAUSE_NONE,
+    PAUSE_TURN,   /* another line is being written */
+    PAUSE_READER, /* the client reads too slowly */
+    PAUSE_CREDIT, /* the client has to ask for `more` */
+};
+
+struct req {
+    struct conn *conn;
+    struct worker *worker;
+    struct req *next, *prev; /* of the connection, or of the free list */
+    enum req_state state;
+    struct arena arena;
+    struct str line; /* the request's own copy, in the arena */
+    struct message msg;
+    struct fail fail;
+    enum err err;         /* the outcome; ERR_OK so far */
+    enum err stop;        /* why it is to be stopped (cancel, timeout, …) or ERR_OK */
+    size_t charged_bytes; /* counted in worker_shared.request_bytes */
+    struct backend *backend;
+    struct prepared *prepared;
+    struct catalog_wait catalog_wait;
+    bool refreshed; /* the catalog was read again for this request */
+    bool executed;  /* its effect is over (for the order of requests without id) */
+    struct bound bound;
+    uint32_t at; /* index of the run that is next or under way */
+    struct pool_wait pool_wait;
+    struct db_conn *lease;
+    enum pool_return give_back;
+    struct run run;
+    struct rows rows;
+    bool rows_ready; /* rows_init was called */
+    uint64_t rowcount;
+    enum reply_phase phase;
+    enum pause pause;
+    bool void_rows; /* rows were dropped while it was being stopped: it cannot succeed */
+    uint32_t credit_added;
+    struct buf answer; /* the whole line of an operation without rows */
+    struct timer timer;       /* timeout */
+    struct timer pause_timer; /* how long a paused reply may keep its connection */
+    uint64_t paused_ns;
+    uint64_t due_ns; /* deadline, or UINT64_MAX */
+    uint64_t arrived_ns, planned_ns, ordered_ns, lent_ns, returned_ns;
+    uint64_t database_ns; /* spent in the database so far */
+};
+
+/* Begins a request with its line (copied). Runs until it has to wait. */
+void req_start(struct conn *c, struct str line);
+/* Ends it with `why` as soon as can be; its final line still comes. Does nothing
+ * when it is past stopping. */
+void req_stop(struct req *r, enum err why);
+/* It waits for its turn (of effect or of writing) and should look again. */
+void req_poke(struct req *r);
+/* `more`: adds chunks. */
+void req_add_credit(struct req *r, uint32_t credit);
+/* Whether it is a proven read (or has no effect at all). */
+bool req_is_read(const struct req *r);
+/* What the compiler is asked for r, against this catalog of its database. */
+struct compile_request req_compile_request(const struct req *r, struct catalog *catalog);
+/* Frees a request that is on no list. */
+void req_destroy(struct req *r);
+const char *req_state_name(enum req_state s);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/settings.h: what the conf file asks for, ready to be used by workers:
+ * an immutable snapshot that a reload replaces as a whole.
+ *
+ * References are counted with atomics. A database whose settings did not change
+ * is carried over to the next snapshot, with its connections and its catalog.
+ */
+#ifndef DAEMON_SETTINGS_H
+#define DAEMON_SETTINGS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "backend/driver.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "compiler/compiler.h"
+#include "conf/conf.h"
+#include "pool/pool.h"
+#include "schema/catalog.h"
+#include "schema/reflect.h"
+
+/* A loaded conf; its texts are borrowed by databases that may outlive a reload. */
+struct shared_conf {
+    _Atomic uint32_t refs;
+    struct conf *conf; /* owned */
+};
+
+struct catalog_wait;
+
+/* One logical database, over all workers. */
+struct database {
+    _Atomic uint32_t refs;
+    struct shared_conf *owner; /* one reference: keeps the texts */
+    const struct conf_database *conf;
+    const struct driver *driver;
+    const struct dialect *dialect;
+    enum reflect_source source;
+    struct db_target target;
+    struct pool_share share;
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct catalog *catalog;
+    bool reflecting;
+    struct catalog_wait *waits;
+    _Atomic uint64_t catalog_version; /* of `catalog`, 0 before the first */
+};
+
+struct settings {
+    _Atomic uint32_t refs;
+    struct shared_conf *conf;
+    struct database **databases; /* one reference each */
+    uint32_t database_count;
+};
+
+/* Makes a snapshot from c (taken over, also on error). Databases of `old` (may be
+ * NULL) with the same name and digest are carried over. */
+enum err settings_create(struct conf *c, struct settings *old, struct settings **out,
+                         struct fail *f) MUST_CHECK;
+struct settings *settings_ref(struct settings *s);
+/* NULL is accepted. */
+void settings_unref(struct settings *s);
+/* The conf of s. */
+const struct conf *settings_conf(const struct settings *s);
+/* NULL if there is none of that name. */
+struct database *settings_database(const struct settings *s, struct str name);
+
+struct database *database_ref(struct database *d);
+/* NULL is accepted. */
+void database_unref(struct database *d);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/worker.h: one event-loop thread with its clients, its compiler and its
+ * connections to every database.
+ *
+ * Everything here belongs to the worker's thread except the functions marked
+ * "any thread". A client stays with its worker.
+ */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backend/connector.h"
+#include "backend/loop.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "compiler/compiler.h"
+#include "daemon/counts.h"
+#include "daemon/settings.h"
+#include "pool/pool.h"
+
+struct conn;
+struct req;
+
+/* A database as one worker sees it. */
+struct backend {
+    struct database *db; /* one reference */
+    struct pool *pool;
+    struct worker *worker;
+    struct catalog *catalog; /* the worker's copy of db->catalog (one reference) or NULL */
+    uint32_t users;          /* requests and reflections that hold it */
+    enum { BACKEND_OPEN, BACKEND_RETIRED, BACKEND_CLOSING } state;
+    struct backend *next;
+};
+
+enum worker_state { WORKER_RUNNING, WORKER_DRAINING, WORKER_CLOSING };
+
+/* What all workers share; owned by the daemon, outlives them. */
+struct worker_shared {
+    struct log *log;
+    struct connector *connector;
+    _Atomic uint64_t next_statement;
+    _Atomic uint64_t next_client;
+    _Atomic uint64_t request_bytes; /* memory of all requests now */
+    uint64_t seed;
+    uint64_t started_ns;
+    /* Writes the /stats JSON object; any thread. */
+    void (*write_stats)(void *arg, struct buf *out);
+    void *arg;
+};
+
+struct worker {
+    struct worker_shared *shared;
+    unsigned index;
+    pthread_t thread;
+    struct loop loop;
+    struct settings *settings; /* one reference */
+    struct compiler *compiler;
+    struct backend *backends;
+    struct conn *conns;
+    struct req *free_reqs;
+    uint32_t free_req_count;
+    enum worker_state state;
+    struct timer drain_timer;
+    struct loop *main_loop; /* told when the thread has ended … */
+    struct task ended;      /* … by this, set by the daemon */
+    struct timer beat; /* once a second: copies counters of modules for the stats */
+    _Atomic uint32_t assigned; /* clients given to this worker and not gone yet */
+    struct worker_counts counts;
+    char scratch[65536]; /* what a read callback reads into, one client at a time */
+};
+
+/* Starts the thread. Any thread. */
+enum err worker_start(struct worker *w, struct worker_shared *shared, unsigned index,
+                      struct settings *settings, struct fail *f) MUST_CHECK;
+/* Gives an accepted socket to the worker; it owns fd from now on, also on error
+ * (then it is closed). Any thread. */
+enum err worker_give(struct worker *w, int fd) MUST_CHECK;
+/* Puts new settings in force; takes a reference. Any thread. */
+enum err worker_reload(struct worker *w, struct settings *s) MUST_CHECK;
+/* No more requests: those under way end within drain_ms, then everything closes
+ * and the thread ends. Any thread. */
+enum err worker_drain(struct worker *w, uint64_t drain_ms) MUST_CHECK;
+/* Waits for the thread and frees. Any thread, after worker_drain. */
+void worker_join(struct worker *w);
+
+/* The backend for a database name (empty: the default). NULL if there is none. The
+ * caller holds it until backend_release. */
+struct backend *worker_backend(struct worker *w, struct str name);
+struct backend *backend_hold(struct backend *b);
+void backend_release(struct backend *b);
+/* The newest catalog that is known, or NULL before the first. Borrowed for this turn. */
+struct catalog *backend_catalog(struct backend *b);
+
+/* A client is gone: called by conn. */
+void worker_conn_gone(struct worker *w);
+
+#endif
