@@ -5,10 +5,10 @@
  */
 #include "daemon/catalogs.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
-
-#include "base/clock.h"
 
 #define MIN_INTERVAL_NS UINT64_C(1000000000)
 #define LONGEST_NS UINT64_C(60000000000)

@@ -18,9 +18,9 @@ typedef void catalog_wait_cb(struct catalog_wait *w);
 struct catalog_wait {
     catalog_wait_cb *cb; /* on the thread of `loop`, once, never before the call returned */
     struct loop *loop;
-    enum err err;        /* how it went */
-    struct fail *fail;   /* filled before cb on error */
-    uint64_t since_ns;   /* a reading that began earlier does not count */
+    enum err err;      /* how it went */
+    struct fail *fail; /* filled before cb on error */
+    uint64_t since_ns; /* a reading that began earlier does not count */
     struct task task;
     struct catalog_wait *next;
 };

@@ -7,15 +7,15 @@
  */
 #include "daemon/conn.h"
 
+#include "base/clock.h"
+#include "daemon/request.h"
+#include "protocol/encode.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "daemon/request.h"
-#include "protocol/encode.h"
 
 #define LINGER_NS UINT64_C(2000000000)
 #define NO_REQUEST_OUTPUT_KEEP 0
@@ -185,8 +185,9 @@ static void refuse_line(struct conn *c, enum err e)
 {
     struct fail f;
     fail_init(&f);
-    fail_set(&f, e, e == ERR_LINE_TOO_LONG ? "the line is longer than %llu bytes"
-                                           : "out of memory (line limit %llu bytes)",
+    fail_set(&f, e,
+             e == ERR_LINE_TOO_LONG ? "the line is longer than %llu bytes"
+                                    : "out of memory (line limit %llu bytes)",
              (unsigned long long)c->frame.max_bytes);
     count_add(&c->worker->counts.malformed, 1);
     encode_open_malformed(&c->out);

@@ -9,13 +9,13 @@
 #ifndef DAEMON_CONN_H
 #define DAEMON_CONN_H
 
-#include <uv.h>
-
 #include "base/buf.h"
 #include "base/hash.h"
 #include "daemon/worker.h"
 #include "protocol/frame.h"
 #include "protocol/message.h"
+
+#include <uv.h>
 
 struct req;
 struct prepared;

@@ -5,15 +5,6 @@
  */
 #include "daemon/daemon.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/hash.h"
 #include "daemon/http.h"
@@ -22,6 +13,15 @@
 #include "daemon/settings.h"
 #include "daemon/version.h"
 #include "daemon/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define WORKERS_MAX 64
 #define CONNECTOR_THREADS 4
@@ -261,7 +261,8 @@ static void reload(struct daemon *d)
     }
     struct settings *s = load_settings(d, d->settings);
     if (s == NULL) {
-        LOG(&d->log, LOG_CONF, LOG_ERROR, "reload failed; the old conf stays in force", LOG_END);
+        LOG(&d->log, LOG_CONF, LOG_ERROR, "reload failed; the old conf stays in force",
+            LOG_END);
         return;
     }
     note_what_stays(d, settings_conf(d->first), settings_conf(s));

@@ -5,6 +5,9 @@
  */
 #include "daemon/listener.h"
 
+#include "base/buf.h"
+#include "protocol/encode.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +19,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "base/buf.h"
-#include "protocol/encode.h"
 
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 64

@@ -8,13 +8,13 @@
 #ifndef DAEMON_LISTENER_H
 #define DAEMON_LISTENER_H
 
-#include <stdatomic.h>
-#include <stdint.h>
-
 #include "backend/loop.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "conf/conf.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
 
 struct listener;
 

@@ -2,14 +2,6 @@
  *
  * daemon/main.c: the command line of tribikosd.
  */
-#include <getopt.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <uv.h>
-
 #include "base/buf.h"
 #include "base/err_print.h"
 #include "conf/conf.h"
@@ -17,6 +9,13 @@
 #include "daemon/http.h"
 #include "daemon/settings.h"
 #include "daemon/version.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
 
 static const char usage[] =
     "usage: tribikosd [-c FILE]       serve (without -c: /etc/tribikos/tribikos.yaml,\n"
@@ -117,7 +116,6 @@ static int print_version(void)
         }
     }
     printf("  %-12s %s\n", "libuv", uv_version_string());
-    printf("  %-12s %s\n", "jansson", jansson_version_str());
     printf("  %-12s %s\n", "libmicrohttpd", http_library_version());
     return EXIT_AS_ASKED;
 }

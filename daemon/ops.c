@@ -5,11 +5,11 @@
  */
 #include "daemon/ops.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "daemon/version.h"
 #include "protocol/encode.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define PREPARED_MAX 1000
 
@@ -31,8 +31,7 @@ static void hello_limits(struct buf *b, const struct conf_limits *l)
                "\"limits\":{\"frame\":%llu,\"depth\":%lld,\"params\":%lld,\"rows\":%lld,"
                "\"reply\":%llu,\"in_flight\":%lld}",
                (unsigned long long)l->frame_bytes, (long long)l->depth, (long long)l->params,
-               (long long)l->rows, (unsigned long long)l->reply_bytes,
-               (long long)l->in_flight);
+               (long long)l->rows, (unsigned long long)l->reply_bytes, (long long)l->in_flight);
 }
 
 static void hello_answer(struct req *r)

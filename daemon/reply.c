@@ -5,10 +5,10 @@
  */
 #include "daemon/reply.h"
 
-#include <assert.h>
-
 #include "base/clock.h"
 #include "protocol/encode.h"
+
+#include <assert.h>
 
 #define FULL_BYTES (64u * 1024)
 #define RECHECK_NS UINT64_C(250000000)
@@ -148,8 +148,8 @@ static void move_rows(struct req *r)
     struct conn *c = r->conn;
     begin_line(r);
     struct str text = buf_str(&r->rows.out);
-    bool line_ended = r->msg.stream && (text.len == 0 ? c->writer != r
-                                                      : text.ptr[text.len - 1] == '\n');
+    bool line_ended =
+        r->msg.stream && (text.len == 0 ? c->writer != r : text.ptr[text.len - 1] == '\n');
     buf_str_add(&c->out, text);
     buf_clear(&r->rows.out);
     c->writer = line_ended ? NULL : r;

@@ -9,13 +9,13 @@
  */
 #include "daemon/request.h"
 
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "daemon/ops.h"
 #include "daemon/reply.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define FREE_REQS_MAX 256
 #define TO(state) (UINT32_C(1) << (state))
@@ -40,8 +40,8 @@ static const struct {
     [REQ_ORDER] = {"order", TO(REQ_LEND) | TO(REQ_REPLY), step_order},
     [REQ_LEND] = {"lend", TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_REPLY), step_lend},
     [REQ_BEGIN] = {"begin", TO(REQ_RUN) | TO(REQ_RETURN), step_begin},
-    [REQ_RUN] = {"run",
-                 TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_RETURN), step_run},
+    [REQ_RUN] = {"run", TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_RETURN),
+                 step_run},
     [REQ_COMMIT] = {"commit", TO(REQ_RETURN), step_commit},
     [REQ_ROLLBACK] = {"rollback", TO(REQ_RETURN), step_rollback},
     [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH), step_return},
@@ -629,9 +629,9 @@ static void forget_plan(struct req *r)
 
 static int step_return(struct req *r)
 {
-    enum pool_return how = r->lease->broken               ? POOL_BROKEN
+    enum pool_return how = r->lease->broken             ? POOL_BROKEN
                            : r->lease->tx != DB_TX_NONE ? POOL_DIRTY
-                                                          : POOL_CLEAN;
+                                                        : POOL_CLEAN;
     pool_release(r->backend->pool, r->lease, how);
     r->lease = NULL;
     if (may_plan_again(r)) {

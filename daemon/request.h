@@ -83,7 +83,7 @@ struct req {
     enum pause pause;
     bool void_rows; /* rows were dropped while it was being stopped: it cannot succeed */
     uint32_t credit_added;
-    struct buf answer; /* the whole line of an operation without rows */
+    struct buf answer;        /* the whole line of an operation without rows */
     struct timer timer;       /* timeout */
     struct timer pause_timer; /* how long a paused reply may keep its connection */
     uint64_t paused_ns;

@@ -9,10 +9,6 @@
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdint.h>
-
 #include "backend/driver.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -21,6 +17,10 @@
 #include "pool/pool.h"
 #include "schema/catalog.h"
 #include "schema/reflect.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 
 /* A loaded conf; its texts are borrowed by databases that may outlive a reload. */
 struct shared_conf {

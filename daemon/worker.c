@@ -5,15 +5,15 @@
  */
 #include "daemon/worker.h"
 
-#include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
 #include "daemon/request.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #define BEAT_NS UINT64_C(1000000000)
 
@@ -92,7 +92,8 @@ enum err worker_give(struct worker *w, int fd)
 
 enum err worker_reload(struct worker *w, struct settings *s)
 {
-    enum err e = send_mail(w, (struct mail){.kind = MAIL_SETTINGS, .settings = settings_ref(s)});
+    enum err e =
+        send_mail(w, (struct mail){.kind = MAIL_SETTINGS, .settings = settings_ref(s)});
     if (e != ERR_OK) {
         settings_unref(s);
     }
@@ -354,8 +355,8 @@ static void on_beat(struct timer *t)
     atomic_store_explicit(&w->counts.plan_bytes, c.bytes, memory_order_relaxed);
     atomic_store_explicit(&w->counts.loop_turns, count_get(&w->loop.turns),
                           memory_order_relaxed);
-    atomic_store_explicit(&w->counts.loop_lag_max_ns,
-                          atomic_exchange(&w->loop.lag_max_ns, 0), memory_order_relaxed);
+    atomic_store_explicit(&w->counts.loop_lag_max_ns, atomic_exchange(&w->loop.lag_max_ns, 0),
+                          memory_order_relaxed);
     if (loop_timer_start(&w->loop, &w->beat, w->loop.now_ns + BEAT_NS) != ERR_OK) {
         LOG(w->shared->log, LOG_DAEMON, LOG_WARN, "out of memory: counters stand still",
             LOG_I("worker", w->index), LOG_END);

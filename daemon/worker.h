@@ -9,9 +9,6 @@
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "backend/connector.h"
 #include "backend/loop.h"
 #include "base/err.h"
@@ -20,6 +17,9 @@
 #include "daemon/counts.h"
 #include "daemon/settings.h"
 #include "pool/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 struct conn;
 struct req;
@@ -64,9 +64,9 @@ struct worker {
     uint32_t free_req_count;
     enum worker_state state;
     struct timer drain_timer;
-    struct loop *main_loop; /* told when the thread has ended … */
-    struct task ended;      /* … by this, set by the daemon */
-    struct timer beat; /* once a second: copies counters of modules for the stats */
+    struct loop *main_loop;    /* told when the thread has ended … */
+    struct task ended;         /* … by this, set by the daemon */
+    struct timer beat;         /* once a second: copies counters of modules for the stats */
     _Atomic uint32_t assigned; /* clients given to this worker and not gone yet */
     struct worker_counts counts;
     char scratch[65536]; /* what a read callback reads into, one client at a time */
