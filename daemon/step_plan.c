@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/step_plan.c: the first half of a request: its line is read, its database
+ * and catalog are found, its statement is compiled and bound. Worker thread.
+ */
+#include "base/clock.h"
+#include "daemon/ops.h"
+#include "daemon/steps.h"
+
+/* ---- read ---- */
+
+static bool charge(struct req *r)
+{
+    r->charged_bytes = r->arena.used_bytes;
+    uint64_t all = atomic_fetch_add_explicit(&r->worker->shared->request_bytes,
+                                             r->charged_bytes, memory_order_relaxed);
+    return all + r->charged_bytes <= req_conf(r)->limits.memory_bytes;
+}
+
+static enum err parse(struct req *r)
+{
+    const struct conf_limits *l = &req_conf(r)->limits;
+    enum err e = message_parse(r->line, &r->arena, (unsigned)l->depth, &r->msg, &r->fail);
+    if (e != ERR_OK) {
+        count_add(&r->worker->counts.malformed, 1);
+        return e;
+    }
+    if (!charge(r)) {
+        return fail_set(&r->fail, ERR_OUT_OF_MEMORY, "the memory for requests is used up");
+    }
+    if (r->msg.id.present && conn_find(r->conn, &r->msg.id) != r) {
+        return fail_at(&r->fail, ERR_DUPLICATE_ID, STR("/id"),
+                       "a request with this id is in flight");
+    }
+    return ERR_OK;
+}
+
+/* `run`: the statement that was prepared under this name. */
+static enum err use_prepared(struct req *r)
+{
+    struct prepared *p = conn_prepared(r->conn, r->msg.run);
+    if (p == NULL) {
+        return fail_at(&r->fail, ERR_UNKNOWN_STATEMENT, STR("/run"),
+                       "no statement is prepared under this name");
+    }
+    p->refs++;
+    r->prepared = p;
+    r->msg.query = p->query;
+    if (r->msg.db.len == 0) {
+        r->msg.db = p->db;
+    }
+    return ERR_OK;
+}
+
+int step_read(struct req *r)
+{
+    enum err e = parse(r);
+    if (e == ERR_OK) {
+        count_add(&r->worker->counts.requests[r->msg.op], 1);
+        if (r->msg.run.len > 0) {
+            e = use_prepared(r);
+        } else if (r->msg.op == OP_PREPARE) {
+            e = op_prepare(r);
+        }
+    }
+    if (e != ERR_OK) {
+        return req_fail_to(r, e, REQ_REPLY);
+    }
+    switch (r->msg.op) {
+    case OP_QUERY:
+    case OP_PREPARE:
+    case OP_COMPILE:
+    case OP_SCHEMA_RELOAD:
+        return REQ_CATALOG;
+    case OP_HELLO:
+    case OP_PING:
+    case OP_DEALLOCATE:
+    case OP_MORE:
+    case OP_CANCEL:
+    case OP_STATS:
+        break;
+    }
+    return REQ_ADMIN;
+}
+
+int step_admin(struct req *r)
+{
+    return req_fail_to(r, op_admin(r), REQ_REPLY);
+}
+
+/* ---- catalog ---- */
+
+static void on_timeout(struct timer *t)
+{
+    req_stop((struct req *)((char *)t - offsetof(struct req, timer)), ERR_TIMEOUT);
+}
+
+/* The request's own timeout, else the database's. A stream has none of the latter:
+ * it lasts as long as its reader needs. */
+static enum err start_timer(struct req *r)
+{
+    uint64_t ms = r->msg.timeout_ms;
+    if (ms == 0 && !r->msg.stream) {
+        ms = r->backend->db->conf->pool.statement_timeout_ms;
+    }
+    r->due_ns = ms == 0 ? UINT64_MAX : r->arrived_ns + ms * 1000000;
+    if (ms == 0) {
+        return ERR_OK;
+    }
+    r->timer.fire = on_timeout;
+    return loop_timer_start(&r->worker->loop, &r->timer, r->due_ns);
+}
+
+static enum err find_backend(struct req *r)
+{
+    struct str name = r->msg.db.len > 0 ? r->msg.db : r->conn->db;
+    r->backend = worker_backend(r->worker, name);
+    if (r->backend != NULL) {
+        return ERR_OK;
+    }
+    if (name.len == 0) {
+        name = req_conf(r)->default_database;
+    }
+    if (settings_database(r->worker->settings, name) != NULL) {
+        return fail_set(&r->fail, ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    fail_at(&r->fail, ERR_UNKNOWN_DATABASE, STR("/db"), "no database %.*s", STR_ARG(name));
+    for (uint32_t i = 0; i < r->worker->settings->database_count; i++) {
+        struct str have = r->worker->settings->databases[i]->conf->name;
+        if (str_distance(have, name, 2) <= 2) {
+            fail_hint(&r->fail, "did you mean %.*s?", STR_ARG(have));
+        }
+    }
+    return ERR_UNKNOWN_DATABASE;
+}
+
+static void on_catalog(struct catalog_wait *w)
+{
+    struct req *r = (struct req *)((char *)w - offsetof(struct req, catalog_wait));
+    enum err e = r->stop != ERR_OK ? r->stop : w->err;
+    req_set_err(r, e);
+    req_go(r, r->err == ERR_OK ? REQ_PLAN : REQ_REPLY);
+}
+
+static int wait_for_catalog(struct req *r)
+{
+    r->catalog_wait.cb = on_catalog;
+    r->catalog_wait.fail = &r->fail;
+    catalog_refresh(r->backend, &r->catalog_wait);
+    return REQ_WAIT;
+}
+
+int step_catalog(struct req *r)
+{
+    enum err e = find_backend(r);
+    if (e == ERR_OK) {
+        e = start_timer(r);
+    }
+    if (e != ERR_OK) {
+        return req_fail_to(r, e, REQ_REPLY);
+    }
+    if (r->msg.op == OP_SCHEMA_RELOAD) {
+        return REQ_REFRESH;
+    }
+    return backend_catalog(r->backend) == NULL ? wait_for_catalog(r) : REQ_PLAN;
+}
+
+int step_refresh(struct req *r)
+{
+    r->refreshed = true;
+    return wait_for_catalog(r);
+}
+
+/* ---- plan ---- */
+
+static enum query_expect expect_of(enum expect_mode mode)
+{
+    switch (mode) {
+    case MODE_ALL:
+    case MODE_SCALARS:
+        return QUERY_ALL;
+    case MODE_FIRST:
+    case MODE_SCALAR:
+        return QUERY_FIRST;
+    case MODE_ONE:
+    case MODE_ONE_OR_NONE:
+        return QUERY_ONE;
+    case MODE_COUNT:
+        return QUERY_COUNT;
+    case MODE_EXISTS:
+        return QUERY_EXISTS;
+    }
+    return QUERY_ALL;
+}
+
+struct compile_request req_compile_request(const struct req *r, struct catalog *catalog)
+{
+    const struct conf_limits *l = &req_conf(r)->limits;
+    return (struct compile_request){
+        .query = r->msg.query,
+        .params = r->msg.params,
+        .catalog = catalog,
+        .dialect = r->backend->db->dialect,
+        .expect = expect_of(r->msg.expect),
+        .keys = r->msg.keys == WANT_DEFAULT ? KEYS_DEFAULT
+                : r->msg.keys == WANT_YES   ? KEYS_YES
+                                            : KEYS_NO,
+        .max_params = (uint32_t)l->params,
+        .max_sql_bytes = (uint32_t)l->sql_bytes,
+        .query_path = "/query",
+    };
+}
+
+/* prepare: the statement was kept at arrival; here it is found out whether it is
+ * one. A bad one is forgotten again. */
+static enum err plan_prepared(struct req *r, struct catalog *catalog)
+{
+    struct compile_request in = req_compile_request(r, catalog);
+    struct plan *p;
+    bool hit;
+    enum err e = compiler_plan(r->worker->compiler, &in, &r->arena, &p, &hit, &r->fail);
+    if (e == ERR_OK) {
+        op_prepared(r, p);
+        plan_unref(p);
+    }
+    return e;
+}
+
+static void forget_prepared(struct req *r)
+{
+    if (r->msg.op == OP_PREPARE && conn_prepared(r->conn, r->msg.name) == r->prepared) {
+        conn_deallocate(r->conn, r->msg.name);
+    }
+}
+
+static enum err check_stream(struct req *r)
+{
+    if (!r->msg.stream) {
+        return ERR_OK;
+    }
+    if (r->bound.plan->kind != PLAN_READ) {
+        return fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/stream"),
+                       "only a select can be streamed: a write is told when it is certain");
+    }
+    return ERR_OK;
+}
+
+static enum err plan_query(struct req *r, struct catalog *catalog)
+{
+    struct compile_request in = req_compile_request(r, catalog);
+    enum err e = compiler_bind(r->worker->compiler, &in, &r->arena, &r->bound, &r->fail);
+    return e == ERR_OK ? check_stream(r) : e;
+}
+
+static enum err plan_op(struct req *r, struct catalog *catalog)
+{
+    switch (r->msg.op) {
+    case OP_PREPARE:
+        return plan_prepared(r, catalog);
+    case OP_COMPILE:
+        return op_compile(r, catalog);
+    case OP_SCHEMA_RELOAD:
+        op_reloaded(r, catalog);
+        return ERR_OK;
+    case OP_QUERY:
+    case OP_HELLO:
+    case OP_PING:
+    case OP_DEALLOCATE:
+    case OP_MORE:
+    case OP_CANCEL:
+    case OP_STATS:
+        break;
+    }
+    return plan_query(r, catalog);
+}
+
+int step_plan(struct req *r)
+{
+    struct catalog *catalog = backend_catalog(r->backend);
+    if (catalog == NULL) {
+        return req_fail_to(r, fail_set(&r->fail, ERR_INTERNAL, "the catalog is gone"),
+                           REQ_REPLY);
+    }
+    enum err e = plan_op(r, catalog);
+    r->planned_ns = clock_now_ns();
+    if ((e == ERR_UNKNOWN_TABLE || e == ERR_UNKNOWN_COLUMN) && !r->refreshed) {
+        fail_init(&r->fail); /* perhaps it is new */
+        buf_clear(&r->answer);
+        return REQ_REFRESH;
+    }
+    if (e != ERR_OK) {
+        forget_prepared(r);
+        return req_fail_to(r, e, REQ_REPLY);
+    }
+    return r->bound.plan == NULL || r->bound.run_count == 0 ? REQ_REPLY : REQ_ORDER;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/step_run.c: the second half of a request: its turn, a connection, its
+ * statements, and the reply. Worker thread.
+ */
+#include "base/clock.h"
+#include "daemon/reply.h"
+#include "daemon/steps.h"
+
+/* ---- order ---- */
+
+/* Language §2: without id, requests take effect in order; proven reads may
+ * overlap, anything else waits for all before it and holds back all after it. */
+bool req_may_take_effect(const struct req *r)
+{
+    if (r->msg.id.present) {
+        return true;
+    }
+    bool read = req_is_read(r);
+    for (const struct req *o = r->conn->first; o != r; o = o->next) {
+        if (!o->msg.id.present && !o->executed && !(read && req_is_read(o))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int step_order(struct req *r)
+{
+    return req_may_take_effect(r) ? REQ_LEND : REQ_WAIT;
+}
+
+/* ---- lend ---- */
+
+static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
+{
+    struct req *r = (struct req *)((char *)w - offsetof(struct req, pool_wait));
+    r->lease = conn;
+    r->lent_ns = clock_now_ns();
+    if (r->stop != ERR_OK) {
+        if (conn != NULL) {
+            pool_release(r->backend->pool, conn, POOL_CLEAN);
+            r->lease = NULL;
+        }
+        req_replace_err(r, r->stop);
+    }
+    req_set_err(r, e);
+    if (r->err != ERR_OK) {
+        req_go(r, REQ_REPLY);
+        return;
+    }
+    req_go(r, r->bound.needs_tx ? REQ_BEGIN : REQ_RUN);
+}
+
+int step_lend(struct req *r)
+{
+    r->ordered_ns = clock_now_ns();
+    r->pool_wait.cb = on_lease;
+    r->pool_wait.fail = &r->fail;
+    pool_acquire(r->backend->pool, &r->pool_wait, r->due_ns);
+    return REQ_WAIT;
+}
+
+/* ---- begin, run, commit, rollback ---- */
+
+static void start_run(struct req *r, struct run run)
+{
+    r->run = run;
+    r->run.fail = &r->fail;
+    r->lease->driver->run(r->lease, &r->run);
+}
+
+static struct req *of_run(struct run *run)
+{
+    return (struct req *)((char *)run - offsetof(struct req, run));
+}
+
+static void note_time(struct req *r)
+{
+    r->returned_ns = r->run.ended_ns;
+    r->database_ns += r->run.ended_ns - r->run.started_ns;
+}
+
+/* The statement was stopped because we asked for it: say why we did. */
+static void set_run_err(struct req *r)
+{
+    if ((r->run.err == ERR_CANCELLED || r->void_rows) && r->stop != ERR_OK) {
+        req_replace_err(r, r->stop);
+    } else {
+        req_set_err(r, r->run.err);
+    }
+}
+
+static void on_begun(struct run *run)
+{
+    struct req *r = of_run(run);
+    note_time(r);
+    set_run_err(r);
+    req_go(r, r->err == ERR_OK ? REQ_RUN : REQ_RETURN);
+}
+
+int step_begin(struct req *r)
+{
+    const struct dialect_words *words = dialect_words(r->bound.plan->dialect);
+    start_run(r, (struct run){.stmt = &words->begin_write, .sets = 1, .done = on_begun});
+    return REQ_WAIT;
+}
+
+/* A write on its own whose answer was lost may have happened. */
+static void judge_loss(struct req *r)
+{
+    if (r->run.err == ERR_CONNECTION_LOST && r->run.maybe_executed && !r->bound.needs_tx &&
+        !r->run.stmt->read_only) {
+        req_replace_err(r, ERR_COMMIT_UNKNOWN);
+    }
+}
+
+static int after_run(struct req *r)
+{
+    bool more = r->at + 1 < r->bound.run_count;
+    if (r->err == ERR_OK && r->stop != ERR_OK && r->bound.needs_tx) {
+        req_replace_err(r, r->stop); /* nothing is committed yet: it can still be undone */
+    }
+    if (r->err == ERR_OK && r->bound.needs_tx && !more) {
+        /* a result that fails its own checks must not be committed */
+        req_set_err(r, reply_check(r));
+    }
+    if (r->err != ERR_OK) {
+        return r->bound.needs_tx && !r->lease->broken ? REQ_ROLLBACK : REQ_RETURN;
+    }
+    if (more) {
+        r->at++;
+        return REQ_RUN;
+    }
+    return r->bound.needs_tx ? REQ_COMMIT : REQ_RETURN;
+}
+
+static void on_run(struct run *run)
+{
+    struct req *r = of_run(run);
+    note_time(r);
+    loop_timer_stop(&r->worker->loop, &r->pause_timer);
+    r->pause = PAUSE_NONE;
+    r->rowcount += run->rowcount;
+    set_run_err(r);
+    judge_loss(r);
+    req_go(r, after_run(r));
+}
+
+int step_run(struct req *r)
+{
+    const struct bound_run *b = &r->bound.runs[r->at];
+    enum err e = reply_prepare(r);
+    if (e != ERR_OK) {
+        req_set_err(r, e);
+        return r->bound.needs_tx ? REQ_ROLLBACK : REQ_RETURN;
+    }
+    start_run(r, (struct run){
+                     .stmt = &b->step->stmt,
+                     .params = b->params,
+                     .sets = b->sets,
+                     .sink = b->step->role == STEP_COUNT ? NULL : &r->rows.sink,
+                     .flush = reply_flush,
+                     .done = on_run,
+                 });
+    return REQ_WAIT;
+}
+
+static void on_committed(struct run *run)
+{
+    struct req *r = of_run(run);
+    note_time(r);
+    if (run->err == ERR_CONNECTION_LOST && run->maybe_executed) {
+        req_replace_err(r, ERR_COMMIT_UNKNOWN);
+    } else {
+        req_set_err(r, run->err);
+    }
+    req_go(r, REQ_RETURN);
+}
+
+int step_commit(struct req *r)
+{
+    const struct dialect_words *words = dialect_words(r->bound.plan->dialect);
+    start_run(r, (struct run){.stmt = &words->commit, .sets = 1, .done = on_committed});
+    return REQ_WAIT;
+}
+
+static void on_rolled_back(struct run *run)
+{
+    struct req *r = of_run(run);
+    note_time(r);
+    req_go(r, REQ_RETURN);
+}
+
+int step_rollback(struct req *r)
+{
+    /* The client hears of the first error; what becomes of the rollback is the
+     * pool's business, which lends no connection with an open transaction. */
+    const struct dialect_words *words = dialect_words(r->bound.plan->dialect);
+    start_run(r, (struct run){.stmt = &words->rollback, .sets = 1, .done = on_rolled_back});
+    return REQ_WAIT;
+}
+
+/* ---- return ---- */
+
+/* The statement met a schema that is newer than our catalog, without effect: once
+ * more with a new one. */
+static bool may_plan_again(const struct req *r)
+{
+    return r->err == ERR_CATALOG_CHANGED && !r->refreshed && r->stop == ERR_OK &&
+           r->phase == REPLY_NONE && r->rows.count == 0;
+}
+
+static void forget_plan(struct req *r)
+{
+    plan_unref(r->bound.plan);
+    r->bound = (struct bound){0};
+    if (r->rows_ready) {
+        rows_fini(&r->rows);
+        r->rows_ready = false;
+    }
+    r->rows.count = 0;
+    r->at = 0;
+    r->rowcount = 0;
+    r->err = ERR_OK;
+    fail_init(&r->fail);
+}
+
+int step_return(struct req *r)
+{
+    enum pool_return how = r->lease->broken             ? POOL_BROKEN
+                           : r->lease->tx != DB_TX_NONE ? POOL_DIRTY
+                                                        : POOL_CLEAN;
+    pool_release(r->backend->pool, r->lease, how);
+    r->lease = NULL;
+    if (may_plan_again(r)) {
+        forget_plan(r);
+        return REQ_REFRESH;
+    }
+    if (r->err == ERR_OK && !r->bound.needs_tx) {
+        req_set_err(r, reply_check(r));
+    }
+    return REQ_REPLY;
+}
+
+/* ---- reply ---- */
+
+int step_reply(struct req *r)
+{
+    if (!r->executed) {
+        r->executed = true;
+        loop_timer_stop(&r->worker->loop, &r->timer);
+        conn_wake(r->conn); /* those without id behind us may take effect */
+    }
+    if (r->conn->state >= CONN_CLOSING) {
+        return REQ_DONE;
+    }
+    if (!conn_may_write(r->conn, r)) {
+        return REQ_WAIT;
+    }
+    reply_write(r);
+    return REQ_DONE;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/steps.h: what the files of a request's life share: the steps of the table
+ * in request.c and the few functions they use. Nobody else includes it.
+ */
+#ifndef DAEMON_STEPS_H
+#define DAEMON_STEPS_H
+
+#include "daemon/request.h"
+
+/* A step returns the next enum req_state, or REQ_WAIT once it has started an
+ * operation whose callback calls req_go. */
+typedef int step_fn(struct req *r);
+
+/* step_plan.c: from the line to bound statements. */
+step_fn step_read, step_admin, step_catalog, step_refresh, step_plan;
+/* step_run.c: from the turn to the reply. */
+step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback, step_return,
+    step_reply;
+
+/* Moves on; r may be gone afterwards. */
+void req_go(struct req *r, int next);
+/* The first error wins; its words are in r->fail already or are set here. */
+void req_set_err(struct req *r, enum err e);
+/* The error is `e`, whatever r->fail says of the database's own words. */
+void req_replace_err(struct req *r, enum err e);
+/* req_set_err, then `next`. */
+int req_fail_to(struct req *r, enum err e, enum req_state next);
+const struct conf *req_conf(const struct req *r);
+/* Whether r's effect may happen now (language §2, order). */
+bool req_may_take_effect(const struct req *r);
+
+#endif
