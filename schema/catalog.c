@@ -1,2 +1,375 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * schema/catalog.c: the snapshot, its maps, and near names.
+ *
+ * Everything lies in the catalog's arena, except the maps' slots and the list of
+ * tables. Nothing is written after catalog_builder_finish but the count of
+ * references, so readers need no lock.
+ */
 #include "schema/catalog.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* Tables of one name in different schemas form a chain. */
+struct table_node {
+    struct table *table;
+    struct str shown; /* `name`, or `schema.name` when the bare name does not find it */
+    struct table_node *next;
+};
+
+struct function_node {
+    struct function_info info;
+};
+
+struct catalog {
+    _Atomic uint32_t refs;
+    uint64_t version;
+    uint64_t read_ns;
+    struct arena arena;
+    struct map tables;    /* name → first struct table_node of its chain */
+    struct map functions; /* name → struct function_node */
+    struct table_node **list;
+    uint32_t count, cap;
+};
+
+struct catalog_builder {
+    struct catalog *catalog;
+    uint64_t seed;
+};
+
+/* ---- references ---- */
+
+struct catalog *catalog_ref(struct catalog *c)
+{
+    if (c != NULL) {
+        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    }
+    return c;
+}
+
+static void catalog_free(struct catalog *c)
+{
+    map_fini(&c->tables);
+    map_fini(&c->functions);
+    arena_fini(&c->arena);
+    free(c->list);
+    free(c);
+}
+
+void catalog_unref(struct catalog *c)
+{
+    /* Release and acquire: whoever frees sees that all others have finished reading. */
+    if (c != NULL && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
+        catalog_free(c);
+    }
+}
+
+/* ---- lookups ---- */
+
+uint64_t catalog_version(const struct catalog *c)
+{
+    return c->version;
+}
+
+uint64_t catalog_read_ns(const struct catalog *c)
+{
+    return c->read_ns;
+}
+
+uint32_t catalog_table_count(const struct catalog *c)
+{
+    return c->count;
+}
+
+const struct table *catalog_table_at(const struct catalog *c, uint32_t i)
+{
+    return i < c->count ? c->list[i]->table : NULL;
+}
+
+static struct table *find_table(const struct catalog *c, struct str schema, struct str name)
+{
+    const struct table_node *n = map_get(&c->tables, name);
+    for (; n != NULL; n = n->next) {
+        if (schema.len == 0 ? n->table->in_path : str_eq(n->table->schema, schema)) {
+            return n->table;
+        }
+    }
+    return NULL;
+}
+
+const struct table *catalog_table(const struct catalog *c, struct str schema, struct str name)
+{
+    return find_table(c, schema, name);
+}
+
+/* Linear: the median table has a dozen columns, and a plan is looked up by its
+ * shape long before its names are. */
+const struct column *table_column(const struct table *t, struct str name)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (str_eq(t->columns[i].name, name)) {
+            return &t->columns[i];
+        }
+    }
+    return NULL;
+}
+
+const struct function_info *catalog_function(const struct catalog *c, struct str name)
+{
+    const struct function_node *n = map_get(&c->functions, name);
+    return n == NULL ? NULL : &n->info;
+}
+
+static bool key_within(const struct key *k, const uint32_t *columns, uint32_t count)
+{
+    for (uint32_t i = 0; i < k->count; i++) {
+        uint32_t at = 0;
+        while (at < count && columns[at] != k->columns[i]) {
+            at++;
+        }
+        if (at == count) {
+            return false;
+        }
+    }
+    return k->count > 0;
+}
+
+bool table_has_unique(const struct table *t, const uint32_t *columns, uint32_t count)
+{
+    if (key_within(&t->primary_key, columns, count)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < t->unique_count; i++) {
+        if (key_within(&t->uniques[i], columns, count)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- near names ---- */
+
+#define NEAR_MAX 8
+
+/* The best names so far, in order of distance. */
+struct near {
+    struct str wanted;
+    unsigned limit;
+    uint32_t max, count;
+    struct str *out;
+    unsigned distance[NEAR_MAX];
+};
+
+static struct near near_start(struct str wanted, struct str *out, uint32_t max)
+{
+    unsigned third = (unsigned)(wanted.len > 12 ? 12 : wanted.len) / 3;
+    return (struct near){.wanted = wanted,
+                         .limit = third < 1 ? 1 : third,
+                         .max = max < NEAR_MAX ? max : NEAR_MAX,
+                         .out = out};
+}
+
+static bool near_has(const struct near *n, struct str name)
+{
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (str_eq(n->out[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Offers `shown`, judged by how near `name` is. */
+static void near_offer(struct near *n, struct str name, struct str shown)
+{
+    unsigned d = str_distance(n->wanted, name, n->limit);
+    if (n->max == 0 || d > n->limit || near_has(n, shown)) {
+        return;
+    }
+    uint32_t at = n->count < n->max ? n->count : n->max - 1;
+    if (n->count == n->max && n->distance[at] <= d) {
+        return;
+    }
+    for (; at > 0 && n->distance[at - 1] > d; at--) {
+        n->distance[at] = n->distance[at - 1];
+        n->out[at] = n->out[at - 1];
+    }
+    n->distance[at] = d;
+    n->out[at] = shown;
+    n->count += n->count < n->max;
+}
+
+uint32_t catalog_near_tables(const struct catalog *c, struct str name, struct str *out,
+                             uint32_t max)
+{
+    struct near n = near_start(name, out, max);
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct table_node *t = c->list[i];
+        near_offer(&n, t->table->name, t->shown);
+        if (t->shown.len != t->table->name.len) { /* "shop.ordres" for shop.orders */
+            near_offer(&n, t->shown, t->shown);
+        }
+    }
+    return n.count;
+}
+
+uint32_t table_near_columns(const struct table *t, struct str name, struct str *out,
+                            uint32_t max)
+{
+    struct near n = near_start(name, out, max);
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        near_offer(&n, t->columns[i].name, t->columns[i].name);
+    }
+    return n.count;
+}
+
+/* ---- building ---- */
+
+struct catalog_builder *catalog_builder_create(uint64_t seed)
+{
+    struct catalog_builder *b = calloc(1, sizeof *b);
+    struct catalog *c = calloc(1, sizeof *c);
+    if (b == NULL || c == NULL) {
+        free(b);
+        free(c);
+        return NULL;
+    }
+    arena_init(&c->arena, 0);
+    map_init(&c->tables, seed);
+    map_init(&c->functions, seed);
+    b->catalog = c;
+    b->seed = seed;
+    return b;
+}
+
+void catalog_builder_destroy(struct catalog_builder *b)
+{
+    if (b != NULL) {
+        catalog_free(b->catalog);
+        free(b);
+    }
+}
+
+struct arena *catalog_builder_arena(struct catalog_builder *b)
+{
+    return &b->catalog->arena;
+}
+
+struct table *catalog_builder_find(struct catalog_builder *b, struct str schema,
+                                   struct str name)
+{
+    return find_table(b->catalog, schema, name);
+}
+
+static enum err list_room(struct catalog *c)
+{
+    if (c->count < c->cap) {
+        return ERR_OK;
+    }
+    if (c->cap > UINT32_MAX / 4) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    uint32_t cap = c->cap == 0 ? 64 : c->cap * 2;
+    struct table_node **list = realloc(c->list, cap * sizeof(*list));
+    if (list == NULL) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    c->list = list;
+    c->cap = cap;
+    return ERR_OK;
+}
+
+static struct table_node *make_node(struct arena *a, struct table *t)
+{
+    struct table_node *n = ARENA_NEW(a, struct table_node);
+    if (n == NULL) {
+        return NULL;
+    }
+    n->table = t;
+    n->shown = t->in_path ? t->name
+                          : arena_printf(a, "%.*s.%.*s", STR_ARG(t->schema), STR_ARG(t->name));
+    return n->shown.ptr == NULL ? NULL : n;
+}
+
+static bool chain_has(const struct table_node *n, struct str schema)
+{
+    while (n != NULL && !str_eq(n->table->schema, schema)) {
+        n = n->next;
+    }
+    return n != NULL;
+}
+
+enum err catalog_builder_table(struct catalog_builder *b, struct table *t)
+{
+    struct catalog *c = b->catalog;
+    struct table_node *first = map_get(&c->tables, t->name);
+    if (chain_has(first, t->schema)) {
+        return ERR_DUPLICATE_NAME;
+    }
+    struct table_node *n = make_node(&c->arena, t);
+    if (n == NULL || list_room(c) != ERR_OK) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    if (first != NULL) {
+        n->next = first->next;
+        first->next = n;
+    } else if (map_put(&c->tables, t->name, n) != ERR_OK) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    c->list[c->count++] = n;
+    return ERR_OK;
+}
+
+/* One entry stands for all overloads, in whatever schema: which one a call will
+ * reach is the database's choice, so only the worst may be promised. */
+static void merge_overload(struct function_info *into, const struct function_info *f)
+{
+    if (f->volatility > into->volatility) {
+        into->volatility = f->volatility;
+    }
+    const struct type *a = &into->result, *b = &f->result;
+    if (a->kind != b->kind || a->element != b->element || a->native != b->native) {
+        into->result = type_of(TYPE_OPAQUE);
+    }
+    into->aggregate = into->aggregate || f->aggregate;
+}
+
+enum err catalog_builder_function(struct catalog_builder *b, const struct function_info *f)
+{
+    struct catalog *c = b->catalog;
+    struct function_node *n = map_get(&c->functions, f->name);
+    if (n != NULL) {
+        merge_overload(&n->info, f);
+        return ERR_OK;
+    }
+    n = ARENA_NEW(&c->arena, struct function_node);
+    if (n == NULL) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    n->info = *f;
+    return map_put(&c->functions, f->name, n);
+}
+
+/* Two snapshots of a process differ in their time or, if built in the same
+ * nanosecond, in their address. */
+static uint64_t make_version(const struct catalog *c, uint64_t seed)
+{
+    const uint64_t what[2] = {c->read_ns, (uint64_t)(uintptr_t)c};
+    uint64_t v = hash_bytes((struct str){(const char *)what, sizeof what}, seed);
+    return v == 0 ? 1 : v;
+}
+
+enum err catalog_builder_finish(struct catalog_builder *b, struct catalog **out)
+{
+    struct catalog *c = b->catalog;
+    atomic_init(&c->refs, 1);
+    c->read_ns = clock_now_ns();
+    c->version = make_version(c, b->seed);
+    free(b);
+    *out = c;
+    return ERR_OK;
+}

@@ -10,33 +10,33 @@
 #ifndef SCHEMA_CATALOG_H
 #define SCHEMA_CATALOG_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "value/type.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum table_kind { TABLE_BASE, TABLE_VIEW };
 
 struct column {
     struct str name;
     struct type type;
-    struct str collation;   /* of text; empty: the database's default */
-    uint32_t index;         /* in table.columns */
+    struct str collation; /* of text; empty: the database's default */
+    uint32_t index;       /* in table.columns */
     bool nullable;
-    bool has_default;       /* of any sort, an identity included */
-    bool auto_key;          /* serial, identity, AUTO_INCREMENT, SQLite's rowid alias */
-    bool generated;         /* GENERATED ALWAYS AS (…): never written */
-    bool binary_collation;  /* text that compares bytewise */
+    bool has_default;      /* of any sort, an identity included */
+    bool auto_key;         /* serial, identity, AUTO_INCREMENT, SQLite's rowid alias */
+    bool generated;        /* GENERATED ALWAYS AS (…): never written */
+    bool binary_collation; /* text that compares bytewise */
 };
 
 /* A list of columns of one table, by index. */
 struct key {
     struct str name; /* of the constraint or index; may be empty */
     const uint32_t *columns;
-    uint32_t count;  /* 0: there is no such key */
+    uint32_t count; /* 0: there is no such key */
 };
 
 enum fk_action { FK_NO_ACTION, FK_RESTRICT, FK_CASCADE, FK_SET_NULL, FK_SET_DEFAULT };
@@ -51,7 +51,7 @@ struct foreign_key {
 };
 
 struct index_info {
-    struct key key;       /* its plain columns, in order */
+    struct key key; /* its plain columns, in order */
     bool unique;
     bool partial;         /* has a WHERE */
     bool has_expressions; /* key is not the whole of it */
@@ -61,9 +61,9 @@ struct table {
     struct str schema; /* PostgreSQL schema, MariaDB database, SQLite "main" */
     struct str name;
     enum table_kind kind;
-    bool in_path;      /* found by its bare name (search_path, current database) */
+    bool in_path; /* found by its bare name (search_path, current database) */
     bool has_triggers;
-    bool writable;     /* false: a view that the database cannot write through */
+    bool writable; /* false: a view that the database cannot write through */
     const struct column *columns;
     uint32_t column_count;
     struct key primary_key;

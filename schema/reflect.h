@@ -9,12 +9,12 @@
 #ifndef SCHEMA_REFLECT_H
 #define SCHEMA_REFLECT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "schema/catalog.h"
 #include "value/run.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum reflect_source { REFLECT_PG, REFLECT_MARIA, REFLECT_SQLITE };
 
