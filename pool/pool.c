@@ -1,2 +1,198 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * pool/pool.c: a pool's life, its look at what is due, and connections coming
+ * back.
+ *
+ * Owns its members; borrows the share, the loop and the connector. Loop thread.
+ */
 #include "pool/pool.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "pool/pool_impl.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* -- what is due ----------------------------------------------------------- */
+
+/* Gives the connections that were idle longest to workers that have too few.
+ * Returns when to ask again, or NEVER_NS. */
+static uint64_t give_idle(struct pool *p, uint64_t now_ns)
+{
+    while (p->idle_last != NULL && p->waits == 0) {
+        struct member *m = member_of(p->idle_last);
+        if (!slot_asked(p, now_ns - m->idle_since_ns + 1, now_ns)) {
+            break;
+        }
+        member_close(m, CLOSE_MOVED);
+    }
+    if (p->idle_last == NULL || atomic_load(&p->share->starving) == 0) {
+        return NEVER_NS;
+    }
+    uint64_t due_ns = member_of(p->idle_last)->idle_since_ns + PATIENCE_MS * NS_PER_MS;
+    return due_ns > now_ns ? due_ns : now_ns + PATIENCE_MS * NS_PER_MS;
+}
+
+static uint64_t first_retirement(const struct pool *p)
+{
+    uint64_t first_ns = NEVER_NS;
+    for (const struct db_conn *c = p->idle_first; c != NULL; c = c->next) {
+        uint64_t retire_ns = member_of(c)->retire_ns;
+        first_ns = retire_ns < first_ns ? retire_ns : first_ns;
+    }
+    return first_ns;
+}
+
+/* When the first waiter may ask others for a slot; while it is asking: never. */
+static uint64_t impatience(const struct pool *p, uint64_t now_ns)
+{
+    if (p->wait_first == NULL) {
+        return NEVER_NS;
+    }
+    uint64_t due_ns = p->wait_first->since_ns + PATIENCE_MS * NS_PER_MS;
+    return due_ns > now_ns ? due_ns : NEVER_NS;
+}
+
+void pool_tick(struct pool *p, uint64_t due_ns)
+{
+    if (due_ns == NEVER_NS || (p->tick.slot != 0 && p->tick.due_ns <= due_ns)) {
+        return;
+    }
+    if (loop_timer_start(p->loop, &p->tick, due_ns) != ERR_OK) {
+        slot_wake(p); /* no memory for a timer: look in every turn instead */
+    }
+}
+
+void pool_look(struct pool *p)
+{
+    uint64_t now_ns = clock_now_ns();
+    member_purge(p, now_ns);
+    if (p->state != POOL_RUNS) {
+        slot_return_gifts(p);
+        pool_try_end(p);
+        return;
+    }
+    wait_serve(p);
+    uint64_t probe_ns = atomic_load(&p->share->down) != 0 ? down_look(p, now_ns) : NEVER_NS;
+    uint64_t give_ns = give_idle(p, now_ns);
+    open_warm(p);
+    slot_return_gifts(p);
+    loop_timer_stop(p->loop, &p->tick);
+    pool_tick(p, probe_ns);
+    pool_tick(p, give_ns);
+    pool_tick(p, first_retirement(p));
+    pool_tick(p, impatience(p, now_ns));
+}
+
+static void on_look(struct task *t)
+{
+    struct pool *p = CONTAINER(t, struct pool, look);
+    atomic_store(&p->look_posted, false);
+    pool_look(p);
+}
+
+static void on_tick(struct timer *t)
+{
+    pool_look(CONTAINER(t, struct pool, tick));
+}
+
+/* -- life ------------------------------------------------------------------ */
+
+static void on_end(struct task *t)
+{
+    pool_try_end(CONTAINER(t, struct pool, end));
+}
+
+struct pool *pool_create(struct pool_share *share, const struct db_target *target,
+                         struct loop *loop, struct connector *connector, struct log *log)
+{
+    const struct driver *driver = driver_for(target->kind);
+    assert(driver != NULL);
+    struct pool *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        return NULL;
+    }
+    p->share = share;
+    p->target = target;
+    p->driver = driver;
+    p->loop = loop;
+    p->connector = connector;
+    p->log = log;
+    p->opens_max = OPENS_MAX;
+    p->random = hash_seed() | 1;
+    p->tick.fire = on_tick;
+    p->look.run = on_look;
+    p->end.run = on_end;
+    slot_join(p);
+    if (share->opts.min_idle > 0) {
+        slot_wake(p);
+    }
+    return p;
+}
+
+void pool_try_end(struct pool *p)
+{
+    bool over =
+        pool_own(p) == 0 && p->closing == 0 && !p->end.queued && !atomic_load(&p->look_posted);
+    if (!over) {
+        return;
+    }
+    void (*cb)(void *) = p->closed;
+    void *arg = p->closed_arg;
+    free(p);
+    cb(arg);
+}
+
+void pool_close(struct pool *p, void (*cb)(void *arg), void *arg)
+{
+    assert(p->state == POOL_RUNS);
+    p->state = POOL_ENDS;
+    p->closed = cb;
+    p->closed_arg = arg;
+    slot_leave(p);
+    loop_timer_stop(p->loop, &p->tick);
+    wait_refuse_all(p, ERR_SHUTTING_DOWN, NULL);
+    member_purge(p, clock_now_ns());
+    loop_defer(p->loop, &p->end);
+}
+
+/* -- coming back ----------------------------------------------------------- */
+
+/* Takes m out of the hands of its borrower. */
+static void returned(struct member *m)
+{
+    m->pool->lent--;
+    atomic_fetch_sub(&m->pool->share->counts.busy, 1);
+    m->state = MEMBER_LOOSE;
+}
+
+void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
+{
+    struct member *m = member_of(c);
+    assert(m->pool == p && m->state == MEMBER_LENT && c->running == NULL);
+    uint64_t now_ns = clock_now_ns();
+    bool aged = member_aged(m, now_ns);
+    LOG(p->log, LOG_POOL, LOG_DEBUG, "returned", LOG_S("db", p->share->opts.name),
+        LOG_I("backend", c->backend_id), LOG_I("held_us", (now_ns - c->lent_ns) / 1000),
+        LOG_END);
+    if (how == POOL_BROKEN || c->broken) {
+        member_close(m, CLOSE_DEAD);
+    } else if (p->state != POOL_RUNS || p->share->opts.kind == POOL_NULL) {
+        member_close(m, CLOSE_SURPLUS);
+    } else if (slot_asked(p, 0, now_ns)) {
+        member_close(m, CLOSE_MOVED);
+    } else if (aged && p->waits > 0) {
+        member_close(m, CLOSE_AGE);
+    } else if (how == POOL_DIRTY || !db_conn_clean(c)) {
+        returned(m);
+        member_reset(m);
+    } else {
+        returned(m);
+        member_ready(m, now_ns);
+        return;
+    }
+    if (p->waits > 0) {
+        pool_look(p);
+    }
+}
