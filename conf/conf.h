@@ -10,14 +10,14 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
-#include <stdint.h>
-#include <stdio.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+
+#include <stdint.h>
+#include <stdio.h>
 
 enum conf_scheme { SCHEME_POSTGRESQL, SCHEME_MARIADB, SCHEME_SQLITE };
 

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conf/check.c: what keys must be to each other, and what follows from them.
+ */
+#include "base/hash.h"
+#include "conf/keys.h"
+#include "conf/read.h"
+#include "conf/scalar.h"
+
+#include <string.h>
+
+/* The place of root.section.key, or of what of it is there. */
+static struct place place_of(const struct reading *r, const struct yaml *root,
+                             const char *section, const char *key)
+{
+    const struct yaml *outer = yaml_get(root, section);
+    const struct yaml *inner = key == NULL ? outer : yaml_get(outer, key);
+    const struct yaml *y = inner != NULL ? inner : outer;
+    return y != NULL ? y->at : (struct place){r->conf->path.ptr, 0, 0};
+}
+
+static bool same_listen(const struct conf_listen *a, const struct conf_listen *b)
+{
+    return str_eq(a->tcp_host, b->tcp_host) && a->tcp_port == b->tcp_port &&
+           str_eq(a->unix_path, b->unix_path);
+}
+
+static void check_exposed(struct reading *r, struct place at, struct str host)
+{
+    if (!r->conf->listen_unprotected && !scalar_is_loopback(host)) {
+        report_at(r->report, at,
+                  "%.*s is beyond loopback, and nobody has to log in yet; to listen there all "
+                  "the same, write `listen_unprotected: true`",
+                  STR_ARG(host));
+    }
+}
+
+static void check_listen(struct reading *r, const struct yaml *root)
+{
+    const struct yaml *list = yaml_get(root, "listen");
+    const struct yaml *y = list == NULL ? NULL : list->first;
+    for (uint32_t i = 0; i < r->conf->listen_count; i++) {
+        const struct conf_listen *l = &r->conf->listen[i];
+        struct place at = y != NULL ? y->at : (struct place){r->conf->path.ptr, 0, 0};
+        if (l->tcp_host.len > 0) {
+            check_exposed(r, at, l->tcp_host);
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (same_listen(l, &r->conf->listen[j])) {
+                report_at(r->report, at, "the same address is given twice in `listen`");
+            }
+        }
+        y = y == NULL ? NULL : y->next;
+    }
+    if (r->conf->http_on) {
+        check_exposed(r, place_of(r, root, "http", NULL), r->conf->http_host);
+    }
+}
+
+static const struct conf_database *database_of(const struct conf *c, struct str name)
+{
+    for (uint32_t i = 0; i < c->database_count; i++) {
+        if (str_eq(c->databases[i].name, name)) {
+            return &c->databases[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct conf_database *nearest_database(const struct conf *c, struct str name)
+{
+    for (uint32_t i = 0; i < c->database_count; i++) {
+        if (str_distance(c->databases[i].name, name, 2) <= 2) {
+            return &c->databases[i];
+        }
+    }
+    return NULL;
+}
+
+static void choose_default(struct reading *r, const struct yaml *root)
+{
+    struct conf *c = r->conf;
+    if (c->database_count == 1) {
+        c->default_database = c->databases[0].name;
+    } else if (database_of(c, STR("main")) != NULL) {
+        c->default_database = STR("main");
+    } else {
+        report_at(r->report, place_of(r, root, "databases", NULL),
+                  "there are several databases and none is called `main`: say which one is "
+                  "meant without a name, with `default_database`");
+    }
+}
+
+static void check_default(struct reading *r, const struct yaml *root)
+{
+    struct conf *c = r->conf;
+    if (c->database_count == 0) {
+        report_at(r->report, place_of(r, root, "databases", NULL),
+                  "`databases` must hold at least one database");
+    } else if (c->default_database.len == 0) {
+        choose_default(r, root);
+    } else if (database_of(c, c->default_database) == NULL) {
+        const struct conf_database *near = nearest_database(c, c->default_database);
+        report_at(r->report, place_of(r, root, "default_database", NULL),
+                  "`default_database` names no database%s%.*s%s",
+                  near != NULL ? "; did you mean `" : "",
+                  near != NULL ? (int)near->name.len : 0, near != NULL ? near->name.ptr : "",
+                  near != NULL ? "`?" : "");
+    }
+}
+
+static void add_sized(struct buf *b, struct str s)
+{
+    uint64_t len = s.len;
+    buf_add(b, &len, sizeof len);
+    buf_str_add(b, s);
+}
+
+static void add_url(struct buf *b, const struct conf_url *u)
+{
+    buf_i64(b, (int64_t)u->scheme);
+    buf_char(b, ' ');
+    buf_u64(b, u->port);
+    const struct str parts[] = {u->user, u->password, u->host, u->database};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        add_sized(b, parts[i]);
+    }
+    for (uint32_t i = 0; i < u->option_count; i++) {
+        add_sized(b, u->options[i].name);
+        add_sized(b, u->options[i].value);
+    }
+}
+
+static void add_texts(struct buf *b, const struct key *k, const char *base)
+{
+    const struct str *texts;
+    uint32_t count;
+    memcpy(&texts, base + k->offset, sizeof texts);
+    memcpy(&count, base + k->count_offset, sizeof count);
+    buf_u64(b, count);
+    for (uint32_t i = 0; i < count; i++) {
+        add_sized(b, texts[i]);
+    }
+}
+
+/* Adds the value of one key; types that no database has add nothing. */
+static void add_key(struct buf *b, const struct key *k, const struct conf_database *d)
+{
+    const char *base = (const char *)d;
+    buf_str_add(b, str_of(k->path));
+    if (k->type == KEY_URL) {
+        add_url(b, &d->url);
+    } else if (k->type == KEY_TEXTS) {
+        add_texts(b, k, base);
+    } else if (k->type == KEY_SWITCH) {
+        buf_add(b, base + k->offset, sizeof(bool));
+    } else if (k->type == KEY_POOL_CLASS) {
+        buf_add(b, base + k->offset, sizeof d->pool.kind);
+    } else if (k->type != KEY_SECTION && k->type != KEY_LATER) {
+        buf_add(b, base + k->offset, sizeof(int64_t));
+    }
+}
+
+/* Two hashes of all settings: the text itself would keep the password in one more
+ * place, and the digest might be shown one day. */
+static bool set_digest(struct conf *c, struct conf_database *d)
+{
+    struct buf b;
+    buf_init(&b);
+    for (const struct key *k = conf_keys; k->path != NULL; k++) {
+        if (k->scope == SCOPE_DATABASE) {
+            add_key(&b, k, d);
+        }
+    }
+    d->digest = arena_printf(&c->arena, "%016llx%016llx",
+                             (unsigned long long)hash_bytes(buf_str(&b), 1),
+                             (unsigned long long)hash_bytes(buf_str(&b), 2));
+    bool ok = !b.failed && d->digest.ptr != NULL;
+    if (b.ptr != NULL) {
+        explicit_bzero(b.ptr, b.cap);
+    }
+    buf_fini(&b);
+    return ok;
+}
+
+static void check_database(struct reading *r, const struct yaml *root, struct conf_database *d)
+{
+    const struct conf_pool *p = &d->pool;
+    bool limited = p->size > 0 && p->max_overflow >= 0;
+    if (limited && p->min_idle > p->size + p->max_overflow) {
+        report_at(r->report, place_of(r, yaml_get(root, "databases"), d->name.ptr, "pool"),
+                  "`databases.%.*s.pool.min_idle` is more than size and max_overflow allow",
+                  STR_ARG(d->name));
+    }
+    if (d->url.scheme == SCHEME_SQLITE && d->url.database.len == 0 && !p->kind_set) {
+        d->pool.kind = CONF_POOL_STATIC;
+    }
+    if (!set_digest(r->conf, d)) {
+        report_memory(r->report);
+    }
+}
+
+void check_conf(struct reading *r, const struct yaml *root)
+{
+    struct conf *c = r->conf;
+    check_listen(r, root);
+    check_default(r, root);
+    if (c->limits.login_frame_bytes > c->limits.frame_bytes) {
+        report_at(r->report, place_of(r, root, "limits", "login_frame"),
+                  "`limits.login_frame` is more than `limits.frame`");
+    }
+    /* Nobody else has seen the conf yet: still ours to complete. */
+    struct conf_database *databases = (struct conf_database *)(uintptr_t)c->databases;
+    for (uint32_t i = 0; i < c->database_count; i++) {
+        check_database(r, root, &databases[i]);
+    }
+}

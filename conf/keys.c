@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conf/keys.c: every key there is. A new key is one row here and one field in
+ * conf.h; `make docs` then writes the documentation and the sample.
+ */
+#include "conf/keys.h"
+
+#include "conf/conf.h"
+
+#include <string.h>
+
+#define KIB (INT64_C(1) << 10)
+#define MIB (INT64_C(1) << 20)
+#define GIB (INT64_C(1) << 30)
+#define SECOND INT64_C(1000)
+#define DAY (INT64_C(86400) * SECOND)
+
+static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const pool_classes[] = {"queue", "null", "static", NULL};
+
+#define CONF(field) SCOPE_CONF, .offset = offsetof(struct conf, field)
+#define DATABASE(field) SCOPE_DATABASE, .offset = offsetof(struct conf_database, field)
+#define LISTEN(field) SCOPE_LISTEN, .offset = offsetof(struct conf_listen, field)
+#define SIZE(key, field, text, low, high, words)                                               \
+    {                                                                                          \
+        CONF(field), .path = key, .type = KEY_SIZE, .def = text, .min = low, .max = high,      \
+                     .help = words                                                             \
+    }
+#define COUNT(key, field, text, low, high, words)                                              \
+    {                                                                                          \
+        CONF(field), .path = key, .type = KEY_COUNT, .def = text, .min = low, .max = high,     \
+                     .help = words                                                             \
+    }
+#define LEVEL(key, category, words)                                                            \
+    {                                                                                          \
+        CONF(log_level[category]), .path = key, .type = KEY_LEVEL, .example = "debug",         \
+                                   .help = words                                               \
+    }
+#define POOL_COUNT(key, field, text, low, high, words)                                         \
+    {                                                                                          \
+        DATABASE(pool.field), .path = key, .type = KEY_COUNT, .def = text, .min = low,         \
+                              .max = high, .help = words                                       \
+    }
+#define POOL_TIME(key, field, kind, text, low, words)                                          \
+    {                                                                                          \
+        DATABASE(pool.field), .path = key, .type = kind, .def = text, .min = low,              \
+                              .max = 30 * DAY, .help = words                                   \
+    }
+#define LATER(where, key)                                                                      \
+    {                                                                                          \
+        .scope = where, .path = key, .type = KEY_LATER                                         \
+    }
+
+const struct key conf_keys[] = {
+    {CONF(listen), .path = "listen", .type = KEY_LISTEN, .def = "[{tcp: \"127.0.0.1:7432\"}]",
+     .help = "Where clients connect: any number of TCP addresses and Unix sockets."},
+    {LISTEN(tcp_host), .path = "tcp", .type = KEY_ADDRESS, .example = "127.0.0.1:7432",
+     .help = "A TCP address, host:port; an IPv6 host stands in brackets."},
+    {LISTEN(unix_path), .path = "unix", .type = KEY_TEXT,
+     .example = "/run/tribikos/tribikos.sock", .help = "A Unix socket, instead of tcp."},
+    {LISTEN(unix_mode), .path = "mode", .type = KEY_MODE, .def = "\"0600\"",
+     .help = "Permissions of the Unix socket."},
+    {CONF(listen_unprotected), .path = "listen_unprotected", .type = KEY_SWITCH, .def = "false",
+     .help = "Allows addresses beyond loopback although nobody has to log in. Whoever reaches "
+             "such a port can do all that the databases' users can."},
+    {CONF(http_on), .path = "http", .type = KEY_HTTP, .def = "\"127.0.0.1:7433\"",
+     .help = "The HTTP port for /stats, /metrics, /healthz and /readyz; off for none."},
+    {CONF(workers), .path = "workers", .type = KEY_AUTO_COUNT, .def = "auto", .min = 1,
+     .max = 256, .help = "Threads that serve clients; auto: one for each processor."},
+
+    {.scope = SCOPE_CONF,
+     .path = "log",
+     .type = KEY_SECTION,
+     .help = "The log. Besides these keys, each category may have a level of its own."},
+    {CONF(log_level), .path = "log.level", .type = KEY_LEVELS, .def = "info",
+     .help = "What is written at least: debug, info, warn, error or off."},
+    {CONF(log_format), .path = "log.format", .type = KEY_WORD, .def = "text",
+     .words = log_formats, .help = "Lines for people (text) or JSON objects (json)."},
+    {CONF(log_file), .path = "log.file", .type = KEY_TEXT,
+     .example = "/var/log/tribikos/tribikos.log",
+     .help = "A file to append to; without it the log goes to standard error."},
+    LEVEL("log.daemon", LOG_DAEMON, "Start, stop, reload."),
+    LEVEL("log.client", LOG_CLIENT, "Connections of clients."),
+    LEVEL("log.pool", LOG_POOL, "Connections to databases: open, lend, return, close."),
+    LEVEL("log.sql", LOG_SQL, "Statements, at debug level; slow ones at warn."),
+    LEVEL("log.catalog", LOG_CATALOG, "Reading of the databases' schemas."),
+    LEVEL("log.conf", LOG_CONF, "Conf files."),
+    LEVEL("log.http", LOG_HTTP, "The HTTP port."),
+
+    {.scope = SCOPE_CONF,
+     .path = "limits",
+     .type = KEY_SECTION,
+     .help = "What one client, or all together, may use."},
+    SIZE("limits.frame", limits.frame_bytes, "16MiB", KIB, GIB,
+         "Longest line of a client. A longer one ends its connection."),
+    SIZE("limits.login_frame", limits.login_frame_bytes, "8KiB", 512, MIB,
+         "Longest line before a client has logged in, where it must."),
+    COUNT("limits.depth", limits.depth, "32", 4, 512,
+          "Brackets inside each other in a request."),
+    COUNT("limits.params", limits.params, "1000", 0, 65535,
+          "Params and literals of one statement; cells of rows do not count."),
+    COUNT("limits.rows", limits.rows, "10000", 1, INT64_C(1) << 40,
+          "Rows of one answer that is not streamed."),
+    SIZE("limits.reply", limits.reply_bytes, "16MiB", 64 * KIB, 4 * GIB,
+         "Bytes of one answer that is not streamed."),
+    SIZE("limits.request", limits.request_bytes, "128MiB", MIB, 16 * GIB,
+         "Memory for one request: its parsed tree, its plan, its data."),
+    SIZE("limits.sql", limits.sql_bytes, "256KiB", KIB, 64 * MIB,
+         "Longest SQL text that a request may become."),
+    COUNT("limits.clients", limits.clients, "10000", 1, 1000000,
+          "Clients connected at a time; further ones are refused."),
+    COUNT("limits.in_flight", limits.in_flight, "256", 1, 100000,
+          "Requests of one client under way; further ones wait in its socket."),
+    SIZE("limits.output_buffer", limits.output_buffer_bytes, "1MiB", 64 * KIB, GIB,
+         "Answers kept for a client that reads slowly; beyond it reading from the database "
+         "pauses."),
+    {CONF(limits.paused_ms), .path = "limits.paused", .type = KEY_DURATION, .def = "5s",
+     .min = 100, .max = DAY,
+     .help = "How long a paused answer may keep a database connection that others wait for."},
+    {CONF(limits.drain_ms), .path = "limits.drain", .type = KEY_DURATION, .def = "30s",
+     .min = 0, .max = DAY, .help = "How long a stop waits for requests under way."},
+    SIZE("limits.memory", limits.memory_bytes, "1GiB", 16 * MIB, INT64_C(1) << 46,
+         "Memory of the whole daemon; near it new requests are refused."),
+
+    SIZE("plan_cache", plan_cache_bytes, "8MiB", 64 * KIB, 16 * GIB,
+         "Compiled statements kept by each worker."),
+    {CONF(default_database), .path = "default_database", .type = KEY_TEXT, .example = "main",
+     .help = "The database of requests that name none. Without this key it is `main`, or the "
+             "only one there is."},
+
+    {CONF(databases), .path = "databases", .type = KEY_DATABASES,
+     .help = "The databases, by the names that clients use."},
+    {DATABASE(url), .path = "url", .type = KEY_URL, .example = "sqlite:///tribikos.db",
+     .help = "postgresql://user:password@host:5432/name, mariadb://…, or sqlite:///relative.db "
+             "(four slashes for an absolute path, sqlite:// for memory). A password is best "
+             "kept out of the file: ${file:/etc/tribikos/main.pw} or ${env:NAME}."},
+
+    {.scope = SCOPE_DATABASE,
+     .path = "pool",
+     .type = KEY_SECTION,
+     .help = "Connections to the database, counted over all workers."},
+    POOL_COUNT("pool.size", size, "5", 0, 100000, "Connections that are kept; 0: no limit."),
+    POOL_COUNT("pool.max_overflow", max_overflow, "10", -1, 100000,
+               "Further connections while all are busy, closed afterwards; -1: no limit."),
+    POOL_TIME("pool.timeout", timeout_ms, KEY_DURATION, "30s", 1,
+              "Longest wait for a connection; then pool_timeout."),
+    POOL_TIME("pool.recycle", recycle_ms, KEY_DURATION_OFF, "off", 1000,
+              "Age at which a connection is replaced when it is next lent."),
+    {DATABASE(pool.pre_ping), .path = "pool.pre_ping", .type = KEY_SWITCH, .def = "off",
+     .help = "Tests a connection each time before it is lent."},
+    POOL_TIME("pool.max_lifetime", max_lifetime_ms, KEY_DURATION_OFF, "1h", 1000,
+              "Age, give or take a tenth, at which an idle connection is closed."),
+    POOL_COUNT("pool.min_idle", min_idle, "0", 0, 100000,
+               "Connections kept open even when nobody asks."),
+    POOL_COUNT("pool.max_waiting", max_waiting, "10000", 0, 10000000,
+               "Requests that may wait for a connection; more get overload. 0: no limit."),
+    {DATABASE(pool.kind), .path = "pool.class", .type = KEY_POOL_CLASS, .def = "queue",
+     .words = pool_classes,
+     .help = "queue keeps connections; null opens one for each request; static shares a single "
+             "one, as SQLite in memory does unless told otherwise."},
+    POOL_TIME("pool.statement_timeout", statement_timeout_ms, KEY_DURATION_OFF, "30s", 1,
+              "Longest run of a request that gives no timeout of its own."),
+    POOL_TIME("pool.connect_timeout", connect_timeout_ms, KEY_DURATION, "10s", 100,
+              "Longest time for opening a connection."),
+    POOL_COUNT("pool.statement_cache", statement_cache, "256", 0, 100000,
+               "Prepared statements kept by each connection."),
+
+    {DATABASE(text), .path = "text", .type = KEY_SWITCH, .def = "true",
+     .help = "Whether raw SQL is allowed."},
+    {DATABASE(functions), .path = "functions", .type = KEY_TEXTS, .def = "[]",
+     .count_offset = offsetof(struct conf_database, function_count),
+     .help = "Functions of the database that requests may call by fn.NAME."},
+    {DATABASE(on_connect), .path = "on_connect", .type = KEY_TEXTS, .def = "[]",
+     .count_offset = offsetof(struct conf_database, on_connect_count),
+     .help = "Statements run on each new connection."},
+    {DATABASE(slow_ms), .path = "slow", .type = KEY_DURATION_OFF, .def = "200ms", .min = 1,
+     .max = DAY, .help = "Statements that take longer are written to the log."},
+
+    {.scope = SCOPE_CONF,
+     .path = "include",
+     .type = KEY_INCLUDE,
+     .example = "conf.d/*.yaml",
+     .help = "Further files whose keys are added, as a pattern or a list of patterns, relative "
+             "to this file. No key and no database may be given twice."},
+
+    LATER(SCOPE_CONF, "models"),
+    LATER(SCOPE_CONF, "queries"),
+    LATER(SCOPE_CONF, "cache"),
+    LATER(SCOPE_CONF, "roles"),
+    LATER(SCOPE_CONF, "tls"),
+    LATER(SCOPE_CONF, "two_phase"),
+    LATER(SCOPE_DATABASE, "isolation"),
+    LATER(SCOPE_DATABASE, "replicas"),
+    LATER(SCOPE_DATABASE, "shards"),
+    LATER(SCOPE_DATABASE, "tables"),
+    LATER(SCOPE_DATABASE, "touches"),
+    LATER(SCOPE_DATABASE, "pool.pipelining"),
+    LATER(SCOPE_DATABASE, "pool.fusion"),
+    {0},
+};
+
+/* Path without the prefix; empty when it does not begin with it. */
+static struct str behind(const struct key *k, struct str prefix)
+{
+    struct str path = str_of(k->path);
+    return str_starts(path, prefix) ? (struct str){path.ptr + prefix.len, path.len - prefix.len}
+                                    : (struct str){"", 0};
+}
+
+const struct key *key_find(enum key_scope scope, struct str prefix, struct str name)
+{
+    for (const struct key *k = conf_keys; k->path != NULL; k++) {
+        if (k->scope == scope && name.len > 0 && str_eq(behind(k, prefix), name)) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+/* How far `name` is from k, either beside its neighbours (size) or written out
+ * from the top (pool_size for pool.size). */
+static unsigned distance(const struct key *k, struct str prefix, struct str name)
+{
+    struct str rest = behind(k, prefix);
+    unsigned max = name.len < 4 ? 1 : name.len < 8 ? 2 : 3;
+    unsigned best = 64;
+    if (rest.len > 0 && str_find(rest, '.', 0) < 0) {
+        unsigned d = str_distance(name, rest, max);
+        best = d <= max ? d : best;
+    }
+    unsigned d = str_distance(name, str_of(k->path), 1);
+    return d <= 1 && d < best ? d : best;
+}
+
+const struct key *key_nearest(enum key_scope scope, struct str prefix, struct str name)
+{
+    const struct key *best = NULL;
+    unsigned best_distance = 64;
+    for (const struct key *k = conf_keys; k->path != NULL; k++) {
+        unsigned d = k->scope == scope && k->type != KEY_LATER ? distance(k, prefix, name) : 64;
+        if (d < best_distance) {
+            best_distance = d;
+            best = k;
+        }
+    }
+    return best;
+}
+
+const char *word_nearest(const char *const *words, struct str name)
+{
+    for (; *words != NULL; words++) {
+        if (str_distance(name, str_of(*words), 2) <= 2) {
+            return *words;
+        }
+    }
+    return NULL;
+}
+
+static const struct {
+    const char *name, *form;
+} type_texts[] = {
+    [KEY_SECTION] = {"map", "a map"},
+    [KEY_COUNT] = {"number", "a whole number"},
+    [KEY_AUTO_COUNT] = {"number or auto", "a whole number or auto"},
+    [KEY_SIZE] = {"size", "a size with its unit (B, KiB, MiB, GiB, TiB), such as 64KiB"},
+    [KEY_DURATION] = {"duration", "a duration with its unit (ms, s, m, h, d), such as 500ms"},
+    [KEY_DURATION_OFF] = {"duration or off",
+                          "a duration with its unit (ms, s, m, h, d), such as 500ms, or off"},
+    [KEY_SWITCH] = {"true or false", "true or false"},
+    [KEY_TEXT] = {"text", "a text"},
+    [KEY_TEXTS] = {"list of texts", "a list of texts"},
+    [KEY_WORD] = {"word", "one word"},
+    [KEY_POOL_CLASS] = {"word", "one word"},
+    [KEY_LEVEL] = {"level", "a level: debug, info, warn, error or off"},
+    [KEY_LEVELS] = {"level", "a level: debug, info, warn, error or off"},
+    [KEY_ADDRESS] = {"address", "an address, host:port, such as 127.0.0.1:7432 or [::1]:7432"},
+    [KEY_HTTP] = {"address or off", "an address, host:port, such as 127.0.0.1:7433, or off"},
+    [KEY_MODE] = {"permissions", "file permissions in octal, such as \"0600\""},
+    [KEY_URL] = {"URL", "a URL such as postgresql://user@host/name"},
+    [KEY_LISTEN] = {"list", "a list of addresses: - tcp: 127.0.0.1:7432"},
+    [KEY_DATABASES] = {"map", "a map of names to databases"},
+    [KEY_INCLUDE] = {"pattern or list", "a file pattern or a list of them"},
+    [KEY_LATER] = {"", ""},
+};
+
+const char *key_type_form(enum key_type type)
+{
+    return type_texts[type].form;
+}
+
+const char *key_type_name(enum key_type type)
+{
+    return type_texts[type].name;
+}
