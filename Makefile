@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# A thin layer over meson; `make help` lists the targets.
+
+BUILD := build
+DB ?= sqlite
+SECONDS_EACH ?= 600
+PREFIX ?= /usr/local
+DEMO_PACKAGES := build demo $(if $(filter postgresql mariadb,$(DB)),demo-$(DB))
+
+.PHONY: all help demo demo-stop test bench fuzz format check lint docs clean install
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD) tribikosd
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) --prefix $(PREFIX)
+
+help:
+	@echo "make            build/tribikosd"
+	@echo "make demo       build, load real data into SQLite, ask about it (DB=postgresql, DB=mariadb)"
+	@echo "make demo-stop  end what a demo left running"
+	@echo "make test       all tests, with the packages they need"
+	@echo "make check      the checks of the sources alone"
+	@echo "make bench      benchmarks against other programs"
+	@echo "make fuzz       each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
+	@echo "make format     clang-format 14 over all C files"
+	@echo "make lint       clang-tidy"
+	@echo "make docs       the docs and samples that are made from the code"
+	@echo "make install    tribikosd to PREFIX=$(PREFIX) (DESTDIR is heeded)"
+	@echo "make clean      removes all builds"
+
+demo:
+	tools/install-deps $(DEMO_PACKAGES)
+	$(MAKE) all
+	demo/run $(DB)
+
+demo-stop:
+	demo/run --stop
+
+test:
+	tools/install-deps build test
+	tools/run-tests
+
+check: all
+	tools/run-tests house
+
+bench:
+	tools/install-deps build bench
+	$(MAKE) all
+	bench/run
+
+fuzz:
+	tools/install-deps build test
+	tools/run-fuzz $(SECONDS_EACH)
+
+format:
+	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format-14 -i
+
+lint: all
+	tools/install-deps lint
+	tools/lint
+
+docs: all
+	tools/check-docs --write
+
+install: all
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz
