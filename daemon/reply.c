@@ -35,14 +35,12 @@ static struct str db_name(const struct req *r)
 
 /* ---- preparing ---- */
 
-static void stream_chunk(struct rows *rows, bool last)
+static void stream_chunk(struct rows *rows, enum rows_edge edge)
 {
-    struct req *r = of_rows(rows);
-    if (rows->chunks > 1 || (last && rows->chunks > 0)) {
+    if (edge == CHUNK_BEGINS) {
+        encode_chunk_head(&rows->out, &of_rows(rows)->msg.id, rows->chunks);
+    } else {
         encode_chunk_tail(&rows->out);
-    }
-    if (!last) {
-        encode_chunk_head(&rows->out, &r->msg.id, rows->chunks - 1);
     }
 }
 

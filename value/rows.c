@@ -1,2 +1,305 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * value/rows.c: rows to JSON text, one cell at a time.
+ */
 #include "value/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum err no_memory(struct fail *f)
+{
+    return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory while encoding rows");
+}
+
+/* ---- one row ---- */
+
+/* A stored value that does not fit says where it is. */
+static enum sink_verdict cell_failed(const struct column_info *c, struct fail *f)
+{
+    if (f->table[0] == '\0' && c->table.len > 0) {
+        memcpy(f->table, c->table.ptr, utf8_cut(c->table, sizeof f->table - 1));
+        f->table[utf8_cut(c->table, sizeof f->table - 1)] = '\0';
+    }
+    struct str column = c->column.len > 0 ? c->column : c->name;
+    if (f->columns[0] == '\0' && column.len > 0) {
+        size_t n = utf8_cut(column, sizeof f->columns - 1);
+        memcpy(f->columns, column.ptr, n);
+        f->columns[n] = '\0';
+    }
+    return SINK_FAILED;
+}
+
+static enum sink_verdict add_cell(struct rows *r, struct buf *b, uint32_t i,
+                                  const struct value *cell, struct fail *f)
+{
+    const struct column_info *c = &r->opts.columns[i];
+    if (value_to_json(b, &c->type, cell, r->opts.int64, f) != ERR_OK) {
+        return cell_failed(c, f);
+    }
+    return SINK_MORE;
+}
+
+static enum sink_verdict add_array(struct rows *r, const struct value *cells, struct fail *f)
+{
+    buf_char(&r->out, '[');
+    for (uint32_t i = 0; i < r->opts.column_count; i++) {
+        if (i > 0) {
+            buf_char(&r->out, ',');
+        }
+        if (add_cell(r, &r->out, i, &cells[i], f) != SINK_MORE) {
+            return SINK_FAILED;
+        }
+    }
+    buf_char(&r->out, ']');
+    return SINK_MORE;
+}
+
+static enum sink_verdict add_object(struct rows *r, const struct value *cells, struct fail *f)
+{
+    buf_char(&r->out, '{');
+    for (uint32_t i = 0; i < r->opts.column_count; i++) {
+        if (i > 0) {
+            buf_char(&r->out, ',');
+        }
+        buf_str_add(&r->out, r->keys[i]);
+        if (add_cell(r, &r->out, i, &cells[i], f) != SINK_MORE) {
+            return SINK_FAILED;
+        }
+    }
+    buf_char(&r->out, '}');
+    return SINK_MORE;
+}
+
+static enum sink_verdict add_to_columns(struct rows *r, const struct value *cells,
+                                        struct fail *f)
+{
+    for (uint32_t i = 0; i < r->opts.column_count; i++) {
+        struct buf *b = &r->by_column[i];
+        size_t before = b->len;
+        if (before > 0) {
+            buf_char(b, ',');
+        }
+        if (add_cell(r, b, i, &cells[i], f) != SINK_MORE) {
+            return SINK_FAILED;
+        }
+        r->bytes += b->len - before;
+        r->out.failed |= b->failed;
+    }
+    return SINK_MORE;
+}
+
+static enum sink_verdict add_row(struct rows *r, const struct value *cells, struct fail *f)
+{
+    bool follows = r->opts.chunk_rows > 0 ? r->in_chunk > 0 : r->count > 0;
+    if (follows && (r->opts.form == ROWS_ARRAYS || r->opts.form == ROWS_OBJECTS ||
+                    r->opts.form == ROWS_VALUES)) {
+        buf_char(&r->out, ',');
+    }
+    switch (r->opts.form) {
+    case ROWS_ARRAYS:
+        return add_array(r, cells, f);
+    case ROWS_OBJECTS:
+        return add_object(r, cells, f);
+    case ROWS_COLUMNS:
+        return add_to_columns(r, cells, f);
+    case ROWS_VALUES:
+        return add_cell(r, &r->out, 0, &cells[0], f);
+    case ROWS_COUNTED:
+        return SINK_MORE;
+    }
+    return SINK_MORE;
+}
+
+/* ---- what holds before and after a row ---- */
+
+static enum sink_verdict refuse(struct rows *r, struct fail *f)
+{
+    if (r->opts.max_rows > 0 && r->count >= r->opts.max_rows) {
+        fail_set(f, ERR_TOO_MANY_ROWS, "the answer has more than %llu rows",
+                 (unsigned long long)r->opts.max_rows);
+        fail_hint(f, "give a limit, or stream it");
+        return SINK_FAILED;
+    }
+    bool one = r->opts.expect == EXPECT_ONE || r->opts.expect == EXPECT_ONE_OR_NONE;
+    if (one && r->count >= 1) {
+        fail_set(f, ERR_MULTIPLE_RESULTS, "one row was expected and there are more");
+        return SINK_FAILED;
+    }
+    return SINK_MORE;
+}
+
+static void begin_chunk_if_due(struct rows *r)
+{
+    if (r->opts.chunk_rows > 0 && r->in_chunk == 0) {
+        r->opts.chunk(r, CHUNK_BEGINS);
+        r->chunks++;
+        if (r->credit != UINT32_MAX && r->credit > 0) {
+            r->credit--;
+        }
+    }
+}
+
+static void end_chunk(struct rows *r)
+{
+    r->opts.chunk(r, CHUNK_ENDS);
+    r->in_chunk = 0;
+}
+
+/* A full chunk is a whole line at once: its reader may have to answer `more`. */
+static bool end_chunk_if_full(struct rows *r)
+{
+    r->in_chunk += r->opts.chunk_rows > 0;
+    if (r->opts.chunk_rows == 0 || r->in_chunk < r->opts.chunk_rows) {
+        return false;
+    }
+    end_chunk(r);
+    return true;
+}
+
+/* The row is taken: may the next one come? */
+static enum sink_verdict verdict(struct rows *r, size_t before, struct fail *f)
+{
+    bool chunk_full = end_chunk_if_full(r);
+    r->bytes += r->out.len - before;
+    if (r->out.failed) {
+        no_memory(f);
+        return SINK_FAILED;
+    }
+    if (r->opts.max_bytes > 0 && r->bytes > r->opts.max_bytes) {
+        fail_set(f, ERR_REPLY_TOO_LARGE, "the answer has more than %llu bytes",
+                 (unsigned long long)r->opts.max_bytes);
+        fail_hint(f, "give a limit, or stream it");
+        return SINK_FAILED;
+    }
+    if (r->opts.expect == EXPECT_FIRST) {
+        return SINK_ENOUGH;
+    }
+    if (chunk_full && r->credit == 0) {
+        return SINK_FULL;
+    }
+    return r->opts.full_bytes > 0 && r->out.len >= r->opts.full_bytes ? SINK_FULL : SINK_MORE;
+}
+
+static enum sink_verdict rows_row(struct row_sink *s, const struct value *cells, struct fail *f)
+{
+    struct rows *r = (struct rows *)s;
+    if (refuse(r, f) != SINK_MORE) {
+        return SINK_FAILED;
+    }
+    begin_chunk_if_due(r);
+    size_t before = r->out.len;
+    if (add_row(r, cells, f) != SINK_MORE) {
+        r->out.len = before; /* no half row is left behind */
+        return SINK_FAILED;
+    }
+    r->count++;
+    return verdict(r, before, f);
+}
+
+/* ---- life ---- */
+
+static enum err check_names(const struct rows_opts *o, struct fail *f)
+{
+    for (uint32_t i = 0; i < o->column_count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (str_eq(o->columns[i].name, o->columns[j].name)) {
+                fail_set(f, ERR_DUPLICATE_NAME, "two columns of the answer are called %.*s",
+                         (int)utf8_cut(o->columns[i].name, 80), o->columns[i].name.ptr);
+                fail_hint(f, "name one otherwise by {\"alias\": …}, or ask for \"arrays\"");
+                return ERR_DUPLICATE_NAME;
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+/* `"name":` for each column, in one block behind the array. */
+static enum err make_keys(struct rows *r, struct fail *f)
+{
+    struct buf text;
+    buf_init(&text);
+    uint32_t n = r->opts.column_count;
+    for (uint32_t i = 0; i < n; i++) {
+        buf_json_str(&text, r->opts.columns[i].name);
+        buf_char(&text, ':');
+    }
+    r->keys = text.failed ? NULL : malloc(n * sizeof *r->keys + text.len + 1);
+    if (r->keys == NULL) {
+        buf_fini(&text);
+        return no_memory(f);
+    }
+    char *at = (char *)(r->keys + n);
+    memcpy(at, buf_str(&text).ptr, text.len);
+    struct buf one;
+    buf_init(&one);
+    for (uint32_t i = 0; i < n; i++) {
+        buf_clear(&one);
+        buf_json_str(&one, r->opts.columns[i].name);
+        r->keys[i] = (struct str){at, one.len + 1};
+        at += one.len + 1;
+    }
+    buf_fini(&text);
+    buf_fini(&one);
+    return ERR_OK;
+}
+
+enum err rows_init(struct rows *r, const struct rows_opts *opts, struct fail *f)
+{
+    *r = (struct rows){.sink = {rows_row}, .opts = *opts, .credit = UINT32_MAX};
+    if (opts->form != ROWS_OBJECTS && opts->form != ROWS_COLUMNS) {
+        return ERR_OK;
+    }
+    enum err e = check_names(opts, f);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (opts->form == ROWS_OBJECTS) {
+        return make_keys(r, f);
+    }
+    r->by_column = calloc(opts->column_count + 1, sizeof *r->by_column);
+    return r->by_column == NULL ? no_memory(f) : ERR_OK;
+}
+
+void rows_fini(struct rows *r)
+{
+    buf_fini(&r->out);
+    if (r->by_column != NULL) {
+        for (uint32_t i = 0; i < r->opts.column_count; i++) {
+            buf_fini(&r->by_column[i]);
+        }
+        free(r->by_column);
+        r->by_column = NULL;
+    }
+    free(r->keys);
+    r->keys = NULL;
+}
+
+/* "a":[1,2],"b":[3,4] */
+static void join_columns(struct rows *r)
+{
+    for (uint32_t i = 0; i < r->opts.column_count; i++) {
+        if (i > 0) {
+            buf_char(&r->out, ',');
+        }
+        buf_json_str(&r->out, r->opts.columns[i].name);
+        BUF_LIT(&r->out, ":[");
+        buf_str_add(&r->out, buf_str(&r->by_column[i]));
+        buf_char(&r->out, ']');
+        buf_fini(&r->by_column[i]);
+    }
+}
+
+enum err rows_finish(struct rows *r, struct fail *f)
+{
+    if (r->opts.expect == EXPECT_ONE && r->count == 0) {
+        return fail_set(f, ERR_NO_RESULT, "one row was expected and there is none");
+    }
+    if (r->opts.form == ROWS_COLUMNS && r->by_column != NULL) {
+        join_columns(r);
+    }
+    if (r->in_chunk > 0) {
+        end_chunk(r);
+    }
+    return r->out.failed ? no_memory(f) : ERR_OK;
+}

@@ -9,11 +9,11 @@
 #ifndef VALUE_ROWS_H
 #define VALUE_ROWS_H
 
-#include <stdint.h>
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "value/run.h"
+
+#include <stdint.h>
 
 enum rows_form {
     ROWS_ARRAYS,  /* [1,"a"],[2,"b"] */
@@ -32,9 +32,10 @@ enum rows_expect {
 };
 
 struct rows;
-/* A stream: called before the first row of each chunk and (last = true) at the
- * end, to write the line ends and heads around rows. Same thread as `row`. */
-typedef void rows_chunk_fn(struct rows *r, bool last);
+enum rows_edge { CHUNK_BEGINS, CHUNK_ENDS };
+/* A stream: called before the first row of each chunk and after its last, to write
+ * the head and the end of its line into r->out. Same thread as `row`. */
+typedef void rows_chunk_fn(struct rows *r, enum rows_edge edge);
 
 struct rows_opts {
     const struct column_info *columns; /* borrowed for the life of the rows */
@@ -42,25 +43,25 @@ struct rows_opts {
     enum rows_form form;
     enum rows_expect expect;
     enum int64_form int64;
-    uint64_t max_rows;     /* 0: none; more is ERR_TOO_MANY_ROWS */
-    uint64_t max_bytes;    /* of all that was encoded; 0: none; ERR_REPLY_TOO_LARGE */
-    uint32_t full_bytes;   /* SINK_FULL once out holds this much; 0: never */
-    uint32_t chunk_rows;   /* > 0: a stream with chunks of so many rows */
-    rows_chunk_fn *chunk;  /* with chunk_rows */
+    uint64_t max_rows;    /* 0: none; more is ERR_TOO_MANY_ROWS */
+    uint64_t max_bytes;   /* of all that was encoded; 0: none; ERR_REPLY_TOO_LARGE */
+    uint32_t full_bytes;  /* SINK_FULL once out holds this much; 0: never */
+    uint32_t chunk_rows;  /* > 0: a stream with chunks of so many rows */
+    rows_chunk_fn *chunk; /* with chunk_rows */
 };
 
 struct rows {
     struct row_sink sink; /* first: the driver sees only this */
     struct rows_opts opts;
-    struct buf out;         /* owned; the owner may swap it out while the driver waits */
-    struct buf *by_column;  /* ROWS_COLUMNS: one for each column */
-    struct str *keys;       /* ROWS_OBJECTS: `"name":` ready to copy */
-    uint64_t count;         /* rows taken */
-    uint64_t bytes;         /* encoded so far */
-    uint32_t in_chunk;      /* rows of the open chunk */
-    uint64_t chunks;        /* chunks begun */
-    uint32_t credit;        /* chunks that may still be begun; UINT32_MAX: any number.
-                             * At 0 the row that fills a chunk returns SINK_FULL */
+    struct buf out;        /* owned; the owner may swap it out while the driver waits */
+    struct buf *by_column; /* ROWS_COLUMNS: one for each column */
+    struct str *keys;      /* ROWS_OBJECTS: `"name":` ready to copy */
+    uint64_t count;        /* rows taken */
+    uint64_t bytes;        /* encoded so far */
+    uint32_t in_chunk;     /* rows of the open chunk; 0: none is open */
+    uint64_t chunks;       /* chunks begun */
+    uint32_t credit;       /* chunks that may still be begun; UINT32_MAX: any number.
+                            * At 0 the row that fills a chunk returns SINK_FULL */
 };
 
 /* Starts empty. ERR_OUT_OF_MEMORY; ERR_DUPLICATE_NAME if ROWS_OBJECTS or
