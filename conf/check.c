@@ -192,9 +192,6 @@ static void check_database(struct reading *r, const struct yaml *root, struct co
                   "`databases.%.*s.pool.min_idle` is more than size and max_overflow allow",
                   STR_ARG(d->name));
     }
-    if (d->url.scheme == SCHEME_SQLITE && d->url.database.len == 0 && !p->kind_set) {
-        d->pool.kind = CONF_POOL_STATIC;
-    }
     if (!set_digest(r->conf, d)) {
         report_memory(r->report);
     }

@@ -157,7 +157,7 @@ const struct key conf_keys[] = {
     {DATABASE(pool.kind), .path = "pool.class", .type = KEY_POOL_CLASS, .def = "queue",
      .words = pool_classes,
      .help = "queue keeps connections; null opens one for each request; static shares a single "
-             "one, as SQLite in memory does unless told otherwise."},
+             "one."},
     POOL_TIME("pool.statement_timeout", statement_timeout_ms, KEY_DURATION_OFF, "30s", 1,
               "Longest run of a request that gives no timeout of its own."),
     POOL_TIME("pool.connect_timeout", connect_timeout_ms, KEY_DURATION, "10s", 100,

@@ -23,7 +23,7 @@ void read_database_defaults(struct reading *r, struct conf_database *d);
 struct str read_folder(const char *file);
 
 /* Checks what no single key can tell, and completes the conf: default database,
- * pool class of SQLite in memory, digests. For a conf read without faults. */
+ * digests. For a conf read without faults. */
 void check_conf(struct reading *r, const struct yaml *root);
 
 /* Reads `text` and the files it includes into one tree; NULL on a fault. */
