@@ -275,22 +275,24 @@ static void close_own(struct loop *l)
     (void)uv_run(&l->uv, UV_RUN_DEFAULT);
 }
 
+bool loop_turn(struct loop *l)
+{
+    wait_for_io(l);
+    bool alive = uv_run(&l->uv, UV_RUN_NOWAIT) != 0;
+    if (!alive) {
+        /* A post may have come after the last look. */
+        take_posted(l);
+        if (l->deferred != NULL) {
+            alive = uv_idle_start(&l->not_idle, on_not_idle) == 0;
+        }
+    }
+    count_turn(l);
+    return alive;
+}
+
 void loop_run(struct loop *l)
 {
-    for (;;) {
-        wait_for_io(l);
-        int alive = uv_run(&l->uv, UV_RUN_NOWAIT);
-        if (alive == 0) {
-            /* A post may have come after the last look. */
-            take_posted(l);
-            if (l->deferred != NULL) {
-                alive = uv_idle_start(&l->not_idle, on_not_idle) == 0;
-            }
-        }
-        count_turn(l);
-        if (alive == 0) {
-            break;
-        }
+    while (loop_turn(l)) {
     }
     close_own(l);
 }

@@ -63,6 +63,9 @@ enum err loop_init(struct loop *l) MUST_CHECK;
 void loop_fini(struct loop *l);
 /* Runs until loop_stop and until no handle is active. */
 void loop_run(struct loop *l);
+/* One turn: waits until there is something to do, and does it. For tests that wait
+ * for a condition. Returns whether anything is still active. */
+bool loop_turn(struct loop *l);
 /* Makes loop_run return once the handles of others are closed and no task is
  * queued; timers still running then never fire. The loop's own handles are closed
  * last, so tasks may be deferred and posted until loop_run returns. */

@@ -1,2 +1,351 @@
-/* SPDX-License-Identifier: MIT */
-typedef int backend_pg_is_not_written_yet;
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/pg.c: the PostgreSQL driver: a session's life on its loop, from attach
+ * to close, waiting, loss and cancelling. What a run does is in pg_run.c.
+ *
+ * Owns the libpq connection. Loop thread, but for the work of a cancel request,
+ * which touches only its PGcancel.
+ */
+#include "backend/pg.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A TLS record may be larger than what one read takes, and what the TLS library
+ * keeps makes no socket readable. */
+enum { TLS_READS = 3 };
+
+static struct pg_conn *conn_of(struct db_conn *c)
+{
+    return (struct pg_conn *)(void *)c;
+}
+
+/* -- waiting --------------------------------------------------------------- */
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+static void set_poll(struct pg_conn *c, int events)
+{
+    if (c->poll_state != PG_POLL_OPEN || events == c->poll_events) {
+        return;
+    }
+    c->poll_events = events;
+    if (events == 0) {
+        (void)uv_poll_stop(&c->poll);
+    } else {
+        (void)uv_poll_start(&c->poll, events, on_poll);
+    }
+}
+
+void pg_wait(struct pg_conn *c)
+{
+    if (c->link == PG_LINK_LOST || c->state == PG_PAUSED || c->state == PG_CLOSING) {
+        set_poll(c, 0);
+        return;
+    }
+    int rc = PQflush(c->pg);
+    /* rc < 0 shows up when reading, behind what the server said before it went. */
+    set_poll(c, rc == 1 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+static bool consume(struct pg_conn *c)
+{
+    int reads = PQsslInUse(c->pg) ? TLS_READS : 1;
+    for (int i = 0; i < reads; i++) {
+        if (!PQconsumeInput(c->pg)) {
+            return false;
+        }
+        if (!PQisBusy(c->pg)) {
+            break;
+        }
+    }
+    return true;
+}
+
+static void drop_notifies(struct pg_conn *c)
+{
+    PGnotify *n;
+    while ((n = PQnotifies(c->pg)) != NULL) {
+        PQfreemem(n);
+    }
+}
+
+void pg_lost(struct pg_conn *c)
+{
+    if (c->link == PG_LINK_LOST) {
+        return;
+    }
+    c->link = PG_LINK_LOST;
+    c->base.broken = true;
+    c->base.tx = DB_TX_UNKNOWN;
+    set_poll(c, 0);
+}
+
+static void idle_readable(struct pg_conn *c)
+{
+    if (consume(c) && PQstatus(c->pg) == CONNECTION_OK) {
+        drop_notifies(c);
+        return;
+    }
+    pg_lost(c);
+    c->base.idle_broke = true;
+    if (c->base.on_idle_broke != NULL) {
+        c->base.on_idle_broke(&c->base, c->base.pool_arg);
+    }
+}
+
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+    struct pg_conn *c = h->data;
+    (void)events;
+    switch (c->state) {
+    case PG_IDLE:
+        idle_readable(c);
+        break;
+    case PG_ACTIVE:
+        if (status != 0 || !consume(c)) {
+            pg_lost(c);
+        }
+        pg_pump(c);
+        break;
+    case PG_SETTLED:
+        if (status != 0 || !PQconsumeInput(c->pg)) {
+            pg_lost(c);
+        }
+        break;
+    case PG_PAUSED:
+    case PG_CLOSING:
+        break;
+    }
+}
+
+static void pg_on_resume(struct task *t)
+{
+    struct pg_conn *c =
+        (struct pg_conn *)(void *)((char *)t - offsetof(struct pg_conn, resume_task));
+    if (c->state == PG_ACTIVE) {
+        on_poll(&c->poll, 0, UV_READABLE);
+    }
+}
+
+static void pg_resume(struct db_conn *conn)
+{
+    struct pg_conn *c = conn_of(conn);
+    if (c->state != PG_PAUSED) {
+        return;
+    }
+    c->state = PG_ACTIVE;
+    if (!c->resume_task.queued) {
+        loop_defer(conn->loop, &c->resume_task);
+    }
+}
+
+/* -- the end of a run ------------------------------------------------------ */
+
+static enum db_tx tx_of(const struct pg_conn *c)
+{
+    if (c->link == PG_LINK_LOST) {
+        return DB_TX_UNKNOWN;
+    }
+    switch (PQtransactionStatus(c->pg)) {
+    case PQTRANS_IDLE:
+        return DB_TX_NONE;
+    case PQTRANS_INTRANS:
+        return DB_TX_OPEN;
+    case PQTRANS_INERROR:
+        return DB_TX_FAILED;
+    case PQTRANS_ACTIVE:
+    case PQTRANS_UNKNOWN:
+        break;
+    }
+    return DB_TX_UNKNOWN;
+}
+
+/* Must be the last thing that its callers do: done may start the next run. */
+static void finish(struct pg_conn *c)
+{
+    struct run *r = c->base.running;
+    c->base.running = NULL;
+    if (c->err == ERR_CONNECTION_LOST) {
+        pg_lost(c); /* the server said so, and is about to hang up */
+    }
+    c->base.tx = tx_of(c);
+    c->cancelling = PG_CANCEL_NONE;
+    if (c->state == PG_SETTLED) {
+        c->state = PG_IDLE;
+    }
+    pg_params_trim(&c->params);
+    pg_cells_trim(&c->cells);
+    r->err = c->err;
+    r->ended_ns = clock_now_ns();
+    r->done(r);
+}
+
+void pg_settle(struct pg_conn *c)
+{
+    c->state = PG_SETTLED;
+    if (c->cancelling != PG_CANCEL_SENT) {
+        pg_wait(c);
+        finish(c);
+    }
+}
+
+/* -- cancelling ------------------------------------------------------------ */
+
+static void close_step(struct pg_conn *c);
+
+static struct pg_conn *of_cancel_job(struct connector_job *j)
+{
+    return (struct pg_conn *)(void *)((char *)j - offsetof(struct pg_conn, cancel_job));
+}
+
+/* Returns once the server has closed the second connection, that is, after the
+ * signal was sent: nothing arrives later than this. */
+static void on_cancel_work(struct connector_job *j)
+{
+    char words[256];
+    (void)PQcancel(of_cancel_job(j)->canceler, words, sizeof words);
+}
+
+static void on_cancel_done(struct connector_job *j)
+{
+    struct pg_conn *c = of_cancel_job(j);
+    c->cancelling = PG_CANCEL_OVER;
+    if (c->state == PG_CLOSING) {
+        close_step(c);
+    } else if (c->state == PG_SETTLED) {
+        pg_settle(c);
+    }
+}
+
+/* The server's part of a cancel; the answer is read to its end all the same. */
+void pg_send_cancel(struct pg_conn *c)
+{
+    if (c->cancelling == PG_CANCEL_NONE && c->link == PG_LINK_UP) {
+        c->cancelling = PG_CANCEL_SENT;
+        c->cancel_job = (struct connector_job){
+            .work = on_cancel_work, .done = on_cancel_done, .loop = c->base.loop};
+        connector_submit(c->base.connector, &c->cancel_job);
+    }
+}
+
+static void pg_cancel(struct db_conn *conn)
+{
+    struct pg_conn *c = conn_of(conn);
+    if (conn->running == NULL || c->state == PG_SETTLED || c->state == PG_CLOSING ||
+        c->asked == PG_ASKED_CANCEL) {
+        return;
+    }
+    c->asked = PG_ASKED_CANCEL;
+    pg_send_cancel(c);
+    if (c->state == PG_PAUSED) {
+        /* Nobody takes rows any more, but the answer must be read to its end. */
+        c->ending = PG_END_CANCELLED;
+        pg_resume(conn);
+    }
+}
+
+/* -- closing --------------------------------------------------------------- */
+
+static void free_conn(struct pg_conn *c)
+{
+    c->close_cb(&c->base, c->close_arg);
+    PQfreeCancel(c->canceler);
+    PQfinish(c->pg);
+    pg_cache_fini(&c->cache);
+    pg_params_fini(&c->params);
+    pg_cells_fini(&c->cells);
+    free(c);
+}
+
+static void on_poll_closed(uv_handle_t *h)
+{
+    free_conn(h->data);
+}
+
+static void close_step(struct pg_conn *c)
+{
+    if (c->cancelling == PG_CANCEL_SENT) {
+        return; /* on_cancel_done comes back */
+    }
+    if (c->poll_state == PG_POLL_OPEN) {
+        c->poll_state = PG_POLL_NONE;
+        uv_close((uv_handle_t *)&c->poll, on_poll_closed);
+    } else {
+        free_conn(c);
+    }
+}
+
+static void on_close_task(struct task *t)
+{
+    struct pg_conn *c =
+        (struct pg_conn *)(void *)((char *)t - offsetof(struct pg_conn, close_task));
+    if (c->base.running != NULL) {
+        finish(c);
+    }
+    close_step(c);
+}
+
+static void pg_close(struct db_conn *conn, db_conn_cb *cb, void *arg)
+{
+    struct pg_conn *c = conn_of(conn);
+    assert(c->state != PG_CLOSING);
+    if (c->base.running != NULL && c->state != PG_SETTLED) {
+        pg_fail_lost(c, "the connection was closed");
+    }
+    c->state = PG_CLOSING;
+    c->base.broken = true;
+    c->close_cb = cb;
+    c->close_arg = arg;
+    set_poll(c, 0);
+    c->close_task.run = on_close_task;
+    loop_defer(c->base.loop, &c->close_task);
+}
+
+/* -- attaching ------------------------------------------------------------- */
+
+static enum err pg_attach(struct db_conn *conn, struct loop *l, struct connector *k,
+                          struct fail *f)
+{
+    struct pg_conn *c = conn_of(conn);
+    conn->loop = l;
+    conn->connector = k;
+    c->start_task.run = pg_on_start_failed;
+    c->resume_task.run = pg_on_resume;
+    c->poll.data = c;
+    if (PQsetnonblocking(c->pg, 1) != 0 ||
+        uv_poll_init(&l->uv, &c->poll, PQsocket(c->pg)) != 0) {
+        conn->broken = true;
+        c->link = PG_LINK_LOST;
+        return fail_set(f, ERR_CONNECTION_FAILED, "the connection cannot be polled");
+    }
+    c->poll_state = PG_POLL_OPEN;
+    set_poll(c, UV_READABLE);
+    return ERR_OK;
+}
+
+static const char *pg_library_version(void)
+{
+    /* PQlibVersion is a number; the build's text is the same library on Debian. */
+    return "libpq " LIBPQ_VERSION;
+}
+
+const struct driver driver_pg = {
+    .name = "postgresql",
+    .kind = DB_PG,
+    .default_port = 5432,
+    .check = pg_check,
+    .open = pg_open,
+    .library_version = pg_library_version,
+    .attach = pg_attach,
+    .run = pg_run,
+    .resume = pg_resume,
+    .cancel = pg_cancel,
+    .ping = pg_ping,
+    .reset = pg_reset,
+    .close = pg_close,
+};

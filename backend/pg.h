@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/pg.h: the parts of the PostgreSQL driver, for its own files alone.
+ *
+ * A connection is always in libpq's pipeline mode, so that preparing and running
+ * a new statement is one round trip and a bulk write of many sets is one implicit
+ * transaction. An attempt at a run sends
+ *
+ *     [DEALLOCATE… Sync] [Parse] Execute… Sync
+ *
+ * and libpq answers each message with results up to a NULL, a Sync with one
+ * result. Whatever happens, the answer is read up to the last Sync.
+ */
+#ifndef BACKEND_PG_H
+#define BACKEND_PG_H
+
+#include "backend/driver.h"
+#include "base/buf.h"
+
+#include <libpq-fe.h>
+
+/* -- pg_prepare.c: which statements the session has prepared ---------------- */
+
+struct pg_prepared;
+
+/* Least recently used first out. Names are numbers that are never used twice in
+ * a session, so a name to be dropped is not one that was made again. */
+struct pg_cache {
+    struct pg_prepared *slots;
+    uint32_t *buckets; /* first slot + 1 of each chain */
+    uint32_t cap, count, bucket_mask;
+    uint32_t newest, oldest; /* slot + 1 */
+    uint64_t last_name;
+    uint64_t *dropped; /* names to be deallocated on the server */
+    uint32_t dropped_count, dropped_cap;
+};
+
+/* cap 0: nothing is ever prepared. */
+enum err pg_cache_init(struct pg_cache *k, uint32_t cap) MUST_CHECK;
+void pg_cache_fini(struct pg_cache *k);
+/* The name of a prepared statement, which becomes the newest; 0 if there is none. */
+uint64_t pg_cache_find(struct pg_cache *k, uint64_t key);
+/* After the server prepared it. May drop the oldest. */
+void pg_cache_add(struct pg_cache *k, uint64_t key, uint64_t name);
+/* Drops one that the server no longer takes. */
+void pg_cache_forget(struct pg_cache *k, uint64_t key);
+/* After DISCARD ALL: the server has none. */
+void pg_cache_clear(struct pg_cache *k);
+/* The next name to deallocate, or 0. */
+uint64_t pg_cache_take_dropped(struct pg_cache *k);
+
+/* -- pg_value.c: values to texts and back ----------------------------------- */
+
+enum { FORMAT_TEXT = 0, FORMAT_BINARY = 1 };
+
+struct pg_params {
+    struct buf text; /* every text, each with its NUL */
+    struct pg_param *params;
+    const char **values;
+    int *lengths;
+    int *formats;
+    Oid *types;
+    uint32_t count, cap;
+};
+
+void pg_params_fini(struct pg_params *p);
+/* Gives back the memory of an unusually large statement. */
+void pg_params_trim(struct pg_params *p);
+/* One set, for statement.sql. ERR_BAD_VALUE, ERR_TOO_MANY_PARAMS, ERR_OUT_OF_MEMORY. */
+enum err pg_params_set(struct pg_params *p, const struct statement *s,
+                       const struct value *values, struct fail *f) MUST_CHECK;
+/* Whether every value of all sets can be sent. */
+enum err pg_params_check(const struct statement *s, const struct value *values, uint32_t sets,
+                         struct fail *f) MUST_CHECK;
+/* All sets, for statement.sql_many: one array literal for each param. */
+enum err pg_params_set_many(struct pg_params *p, const struct statement *s,
+                            const struct value *values, uint32_t sets,
+                            struct fail *f) MUST_CHECK;
+
+struct pg_cells {
+    struct value *cells;
+    uint8_t *forms; /* enum pg_cell_form */
+    uint32_t count, cap;
+    uint32_t decoded; /* columns that need scratch */
+    struct buf scratch;
+};
+
+void pg_cells_fini(struct pg_cells *c);
+void pg_cells_trim(struct pg_cells *c);
+/* Learns the columns of a result before its first row. */
+enum err pg_cells_shape(struct pg_cells *c, const PGresult *res) MUST_CHECK;
+/* Row 0 of res, borrowed until the next call or PQclear; NULL: out of memory. */
+const struct value *pg_cells_read(struct pg_cells *c, const PGresult *res);
+
+/* -- pg_error.c ------------------------------------------------------------- */
+
+/* What an SQLSTATE means. 57014 is ERR_TIMEOUT. */
+enum err pg_err(const char *sqlstate);
+/* Fills f from an error result and returns its code. */
+enum err pg_fail(struct fail *f, const PGresult *res);
+/* As pg_fail, with another code. */
+enum err pg_fail_as(struct fail *f, enum err code, const PGresult *res);
+/* Whether res says that a prepared statement is gone or no longer fits. */
+bool pg_is_stale(const PGresult *res);
+bool pg_is_state(const PGresult *res, const char *sqlstate);
+/* One line of libpq's own words (PQerrorMessage); out is NUL-terminated. */
+void pg_one_line(const char *text, char *out, size_t out_bytes);
+
+/* -- pg_open.c -------------------------------------------------------------- */
+
+enum err pg_check(const struct db_target *t, struct fail *f) MUST_CHECK;
+enum err pg_open(const struct db_target *t, struct db_conn **out, struct fail *f) MUST_CHECK;
+/* Statement i of those that make a session new: NULL behind the last. */
+const char *pg_reset_sql(const struct db_target *t, uint32_t i);
+
+/* -- the connection --------------------------------------------------------- */
+
+enum pg_state {
+    PG_IDLE,    /* no run; readable means notices, or the end */
+    PG_ACTIVE,  /* a run's answer is being read */
+    PG_PAUSED,  /* the sink is full: not reading */
+    PG_SETTLED, /* the outcome is known; waits for a cancel request to be over */
+    PG_CLOSING, /* close was called */
+};
+
+enum pg_job { PG_JOB_STATEMENT, PG_JOB_PING, PG_JOB_RESET };
+
+/* What the next result of libpq belongs to. */
+enum pg_step {
+    PG_STEP_DEALLOCATE,
+    PG_STEP_DEALLOCATE_SYNC,
+    PG_STEP_PREPARE,
+    PG_STEP_EXECUTE,
+    PG_STEP_SYNC,
+};
+
+/* Why rows are dropped from now on. */
+enum pg_ending { PG_END_NONE, PG_END_ENOUGH, PG_END_FAILED, PG_END_CANCELLED };
+
+/* Whether the run's owner wants it to end, which our own cancels are not. */
+enum pg_asked { PG_ASKED_NOTHING, PG_ASKED_CANCEL };
+
+enum pg_cancelling { PG_CANCEL_NONE, PG_CANCEL_SENT, PG_CANCEL_OVER };
+
+enum pg_link { PG_LINK_UP, PG_LINK_LOST };
+
+struct pg_conn {
+    struct db_conn base;
+    PGconn *pg;
+    PGcancel *canceler;
+    struct connector_job cancel_job;
+    enum pg_cancelling cancelling;
+    enum pg_state state;
+    enum pg_link link;
+
+    uv_poll_t poll;
+    int poll_events; /* what poll waits for; 0: stopped */
+    enum { PG_POLL_NONE, PG_POLL_OPEN } poll_state;
+    struct task start_task, resume_task, close_task;
+    db_conn_cb *close_cb;
+    void *close_arg;
+
+    struct pg_cache cache;
+    struct pg_params params;
+    struct pg_cells cells;
+
+    /* of the run */
+    enum pg_job job;
+    enum pg_step step;
+    enum pg_ending ending;
+    enum pg_asked asked;
+    enum { PG_TRY_FIRST, PG_TRY_STALE, PG_TRY_AGAIN } attempt;
+    enum err err;          /* the first error */
+    enum db_tx tx_before;  /* when the run started */
+    uint64_t key;          /* in the cache; 0: not prepared */
+    uint64_t name;         /* prepared statement that is used */
+    uint32_t deallocating; /* DEALLOCATEs whose answers are to come */
+    uint32_t sets_total, sets_sent, sets_done;
+    enum { PG_PREPARE_NOT, PG_PREPARE_NEW } preparing;
+    enum { PG_COUNT_ROWS, PG_COUNT_WRITTEN } counting; /* what rowcount is */
+    enum { PG_SYNC_OWED, PG_SYNC_SENT } sync;
+    enum { PG_SHAPE_NEW, PG_SHAPE_KNOWN } shape;
+    uint64_t rows;          /* given to the sink */
+    uint64_t written;       /* by the command tags */
+    uint64_t dropped_bytes; /* read after the ending */
+    uint32_t reset_at;      /* PG_JOB_RESET: next statement */
+};
+
+/* pg.c: what other files need of the connection. */
+
+/* The outcome (c->err) is known: ends the run now, or once its cancel is over. */
+void pg_settle(struct pg_conn *c);
+/* Sends what libpq holds and waits for what comes next. */
+void pg_wait(struct pg_conn *c);
+/* Sends a cancel request, once for a run. */
+void pg_send_cancel(struct pg_conn *c);
+/* Takes note that the session is over. */
+void pg_lost(struct pg_conn *c);
+
+/* pg_run.c */
+
+void pg_run(struct db_conn *conn, struct run *r);
+void pg_ping(struct db_conn *conn, struct run *r);
+void pg_reset(struct db_conn *conn, struct run *r);
+/* The outcome of a run whose session is over. */
+void pg_fail_lost(struct pg_conn *c, const char *words);
+void pg_on_start_failed(struct task *t);
+/* Takes every result that is whole. */
+void pg_pump(struct pg_conn *c);
+
+#endif
