@@ -30,8 +30,7 @@ static uint64_t give_idle(struct pool *p, uint64_t now_ns)
     if (p->idle_last == NULL || atomic_load(&p->share->starving) == 0) {
         return NEVER_NS;
     }
-    uint64_t due_ns = member_of(p->idle_last)->idle_since_ns + PATIENCE_MS * NS_PER_MS;
-    return due_ns > now_ns ? due_ns : now_ns + PATIENCE_MS * NS_PER_MS;
+    return slot_ask_again(p, now_ns);
 }
 
 static uint64_t first_retirement(const struct pool *p)

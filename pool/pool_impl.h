@@ -172,6 +172,12 @@ void slot_unwant(struct pool *p);
  * promised and it must be closed as CLOSE_MOVED. idle_ns: how long that one has
  * been idle, 0: it is being returned. */
 bool slot_asked(struct pool *p, uint64_t idle_ns, uint64_t now_ns);
+/* When it may say something else for a connection that stays idle. */
+static inline uint64_t slot_ask_again(const struct pool *p, uint64_t now_ns)
+{
+    uint64_t kept_ns = p->got_ns + PATIENCE_MS * NS_PER_MS;
+    return kept_ns > now_ns ? kept_ns : now_ns + PATIENCE_MS * NS_PER_MS;
+}
 /* Joins and leaves the share. */
 void slot_join(struct pool *p);
 void slot_leave(struct pool *p);

@@ -122,7 +122,7 @@ void member_ready(struct member *m, uint64_t now_ns)
         idle_push(m, now_ns);
         pool_tick(p, m->retire_ns);
         if (atomic_load(&p->share->starving) > 0) {
-            pool_tick(p, now_ns + PATIENCE_MS * NS_PER_MS);
+            pool_tick(p, slot_ask_again(p, now_ns));
         }
     }
 }

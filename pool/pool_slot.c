@@ -233,10 +233,9 @@ static bool gives_to(const struct pool *p, const struct pool *to, uint64_t idle_
     if (to->want_has + 1 < own || idle_ns >= PATIENCE_MS * NS_PER_MS) {
         return true;
     }
-    if (to->want_has > 0) {
-        return false;
-    }
-    return p->waits == 0 || now_ns - p->got_ns >= PATIENCE_MS * NS_PER_MS;
+    /* Its only one goes to a worker without any, but not at once, or two workers
+     * with one slot would reconnect for every loan. */
+    return to->want_has == 0 && now_ns - p->got_ns >= PATIENCE_MS * NS_PER_MS;
 }
 
 bool slot_asked(struct pool *p, uint64_t idle_ns, uint64_t now_ns)
