@@ -83,4 +83,9 @@ bool sqlite_error_breaks(int rc);
  * outlive db. Returns an SQLite result code. */
 int sqlite_functions_register(sqlite3 *db, locale_t locale);
 
+/* -- sqlite_arith.c -- */
+
+/* The same for arithmetic. */
+int sqlite_arith_register(sqlite3 *db);
+
 #endif
