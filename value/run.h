@@ -9,19 +9,19 @@
 #ifndef VALUE_RUN_H
 #define VALUE_RUN_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/str.h"
 #include "value/type.h"
 #include "value/value.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* A column of a result. Borrowed from the plan. */
 struct column_info {
-    struct str name;   /* as the client sees it */
+    struct str name; /* as the client sees it */
     struct type type;
-    struct str table;  /* where it comes from, if from a plain column */
+    struct str table; /* where it comes from, if from a plain column */
     struct str column;
 };
 
@@ -72,14 +72,14 @@ struct run {
     struct row_sink *sink;      /* NULL: rows are dropped */
     run_flush_cb *flush;        /* may be NULL if the sink never says FULL */
     run_done_cb *done;
-    struct fail *fail;          /* filled on error; not NULL */
+    struct fail *fail; /* filled on error; not NULL */
 
     /* set by the driver before done */
     enum err err;
-    uint64_t rowcount;      /* rows matched or written; for selects rows delivered */
-    uint64_t started_ns;    /* handed to the database (clock_now_ns) */
+    uint64_t rowcount;   /* rows matched or written; for selects rows delivered */
+    uint64_t started_ns; /* handed to the database (clock_now_ns) */
     uint64_t ended_ns;
-    bool maybe_executed;    /* with ERR_CONNECTION_LOST: it may have reached the database */
+    bool maybe_executed; /* with ERR_CONNECTION_LOST: it may have reached the database */
 
     /* the driver's own while it runs */
     void *driver_data;

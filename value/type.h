@@ -8,10 +8,10 @@
 #ifndef VALUE_TYPE_H
 #define VALUE_TYPE_H
 
+#include "base/str.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "base/str.h"
 
 enum type_kind {
     TYPE_UNKNOWN, /* of a bare null, or of a param before it is resolved */

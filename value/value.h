@@ -26,15 +26,15 @@
 #ifndef VALUE_VALUE_H
 #define VALUE_VALUE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "value/type.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum value_kind {
     VALUE_NULL,
