@@ -132,8 +132,8 @@ const struct key conf_keys[] = {
      .help = "The databases, by the names that clients use."},
     {DATABASE(url), .path = "url", .type = KEY_URL, .example = "sqlite:///tribikos.db",
      .help = "postgresql://user:password@host:5432/name, mariadb://…, or sqlite:///relative.db "
-             "(four slashes for an absolute path, sqlite:// for memory). A password is best "
-             "kept out of the file: ${file:/etc/tribikos/main.pw} or ${env:NAME}."},
+             "(four slashes for an absolute path, sqlite:// for memory). Keep passwords out of "
+             "the file with ${file:/etc/tribikos/main.pw} or ${env:NAME}."},
 
     {.scope = SCOPE_DATABASE,
      .path = "pool",
