@@ -207,26 +207,10 @@ enum err op_prepare(struct req *r)
     return ERR_OK;
 }
 
-static void write_columns(struct buf *b, const struct plan *p)
-{
-    BUF_LIT(b, "\"columns\":[");
-    for (uint32_t i = 0; i < p->column_count; i++) {
-        if (i > 0) {
-            buf_char(b, ',');
-        }
-        buf_json_str(b, p->columns[i].name);
-    }
-    BUF_LIT(b, "],\"types\":[");
-    for (uint32_t i = 0; i < p->column_count; i++) {
-        buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", type_kind_name(p->columns[i].type.kind));
-    }
-    buf_char(b, ']');
-}
-
 void op_prepared(struct req *r, const struct plan *plan)
 {
     BUF_LIT(&r->answer, "\"ok\":true,");
-    write_columns(&r->answer, plan);
+    encode_columns(&r->answer, plan->columns, plan->column_count);
     BUF_LIT(&r->answer, "}\n");
 }
 
@@ -350,7 +334,7 @@ enum err op_compile(struct req *r, struct catalog *catalog)
         BUF_LIT(b, "\"binds\":");
         write_binds(b, p);
         buf_char(b, ',');
-        write_columns(b, p);
+        encode_columns(b, p->columns, p->column_count);
         BUF_LIT(b, ",\"route\":");
         buf_json_str(b, r->backend->db->conf->name);
         buf_printf(b, ",\"plan\":\"%s\",\"notes\":[]}\n", hit ? "hit" : "miss");

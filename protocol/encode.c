@@ -77,7 +77,7 @@ void encode_error(struct buf *b, const struct fail *f, struct str db)
     BUF_LIT(b, "}\n");
 }
 
-static void add_names(struct buf *b, const struct column_info *columns, uint32_t count)
+void encode_columns(struct buf *b, const struct column_info *columns, uint32_t count)
 {
     BUF_LIT(b, "\"columns\":[");
     for (uint32_t i = 0; i < count; i++) {
@@ -104,11 +104,11 @@ void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t
     switch (form) {
     case ROWS_ARRAYS:
     case ROWS_OBJECTS:
-        add_names(b, columns, count);
+        encode_columns(b, columns, count);
         BUF_LIT(b, ",\"rows\":[");
         return;
     case ROWS_COLUMNS:
-        add_names(b, columns, count);
+        encode_columns(b, columns, count);
         BUF_LIT(b, ",\"data\":{");
         return;
     case ROWS_VALUES:
@@ -166,7 +166,7 @@ void encode_stream_head(struct buf *b, const struct request_id *id,
                         const struct column_info *columns, uint32_t count)
 {
     encode_open(b, id);
-    add_names(b, columns, count);
+    encode_columns(b, columns, count);
     BUF_LIT(b, "}\n");
 }
 

@@ -8,12 +8,12 @@
 #ifndef PROTOCOL_ENCODE_H
 #define PROTOCOL_ENCODE_H
 
-#include <stdint.h>
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "protocol/message.h"
 #include "value/rows.h"
+
+#include <stdint.h>
 
 /* `{"id":7,` or `{`; an unparsable line is answered with id null (malformed). */
 void encode_open(struct buf *b, const struct request_id *id);
@@ -22,6 +22,8 @@ void encode_open_malformed(struct buf *b);
 /* `"error":{…}}\n`: closes the line. db and table names may be empty. */
 void encode_error(struct buf *b, const struct fail *f, struct str db);
 
+/* `"columns":[…],"types":[…]` */
+void encode_columns(struct buf *b, const struct column_info *columns, uint32_t count);
 /* `"columns":[…],"types":[…],"rows":[` (arrays, objects), `…,"data":{` (columns),
  * `"values":[` (ROWS_VALUES); the rows' own text follows. */
 void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t count,
@@ -29,8 +31,7 @@ void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t
 /* Closes what encode_rows_head opened, then `,"rowcount":n}\n`. */
 void encode_rows_tail(struct buf *b, enum rows_form form, uint64_t rowcount);
 /* As encode_rows_tail, but the rows before are void: `],"error":{…}}\n`. */
-void encode_rows_error(struct buf *b, enum rows_form form, const struct fail *f,
-                       struct str db);
+void encode_rows_error(struct buf *b, enum rows_form form, const struct fail *f, struct str db);
 
 /* `"value":…}\n` with the text of one cell (from a ROWS_VALUES run), null if empty. */
 void encode_value(struct buf *b, struct str json);
