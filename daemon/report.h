@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * daemon/report.h: what the daemon counts, as the JSON of /stats and the `stats`
+ * operation and as the Prometheus text of /metrics.
+ *
+ * Reads atomics that others write at the same time; any thread, no state. The
+ * keys are stable and described in docs/STATS.md.
+ */
+#ifndef DAEMON_REPORT_H
+#define DAEMON_REPORT_H
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "daemon/counts.h"
+#include "pool/pool.h"
+
+#include <stdint.h>
+
+struct report_db {
+    struct str name;
+    const char *dialect;
+    const struct pool_share *share;
+};
+
+/* Borrowed for the call. */
+struct report_in {
+    const struct worker_counts *const *workers;
+    uint32_t worker_count;
+    const struct report_db *dbs;
+    uint32_t db_count;
+    const char *version;
+    uint64_t started_ns; /* clock_now_ns at the start */
+    uint64_t clients_refused;
+    uint64_t request_bytes; /* memory of all requests now */
+    uint64_t log_lines;
+};
+
+/* One JSON object without a line feed. On want of memory out->failed is set. */
+void report_json(struct buf *out, const struct report_in *in);
+/* Prometheus text format 0.0.4. */
+void report_metrics(struct buf *out, const struct report_in *in);
+
+/* -- shared by report.c and report_metrics.c -------------------------------- */
+
+/* A counter of a struct worker_counts or pool_counts, by its place. */
+struct report_field {
+    const char *json;   /* key in /stats */
+    const char *metric; /* name in /metrics, without prefix */
+    const char *help;
+    size_t offset;
+};
+
+/* The counters of a pool that only grow, in order; ends with a NULL key. */
+extern const struct report_field report_pool_totals[];
+/* Sum over all workers of the counter at this offset. */
+uint64_t report_sum(const struct report_in *in, size_t offset);
+uint64_t report_at(const void *counts, size_t offset);
+/* Merges a stage's histograms of all workers into `into`, which is zeroed first. */
+void report_stage(const struct report_in *in, enum stage s, struct histogram *into);
+
+struct report_process {
+    uint64_t rss_bytes;
+    uint64_t fds_open, fds_limit;
+};
+/* Of this process, from /proc; 0 where it cannot be read. */
+struct report_process report_process(void);
+
+#endif
