@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "schema/cells.h"
 #include "schema/reflect.h"
 
 typedef enum err reflect_row_fn(struct reflect *r, const struct value *cells);
@@ -94,16 +95,6 @@ struct reflect {
     uint32_t views_asked;
     struct statement view_stmt;
 };
-
-/* ---- cells ---- */
-
-/* The text of a cell; ptr NULL for null and for what is not text. */
-struct str cell_text(const struct value *v);
-/* A number, a boolean, or digits; 0 for null. */
-int64_t cell_int(const struct value *v);
-bool cell_true(const struct value *v);
-/* PostgreSQL's letters and the standard's words. */
-enum fk_action cell_action(const struct value *v);
 
 /* ---- names and facts ---- */
 
