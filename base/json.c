@@ -9,6 +9,7 @@
 #include "base/json.h"
 
 #include "base/hash.h"
+#include "base/json_scan.h"
 
 #include <stdalign.h>
 #include <string.h>
@@ -94,66 +95,6 @@ static void return_spare(struct parser *p)
 
 /* ---- texts ---- */
 
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-#define HIGH_BITS EACH_BYTE(0x80)
-
-/* Bytes of w that are below n (n <= 0x80) have their high bit set, exact up to and
- * including the first one. */
-static uint64_t bytes_below(uint64_t w, uint64_t n)
-{
-    return (w - EACH_BYTE(n)) & ~w & HIGH_BITS;
-}
-
-/* The first quote, backslash or control character at or after `at`, or end.
- * *high collects the high bits of what was passed: 0 means ASCII. */
-static const char *plain_end(const char *at, const char *end, uint64_t *high)
-{
-    while (end - at >= (ptrdiff_t)sizeof(uint64_t)) {
-        uint64_t w;
-        memcpy(&w, at, sizeof w);
-        if ((bytes_below(w, 0x20) | bytes_below(w ^ EACH_BYTE('"'), 1) |
-             bytes_below(w ^ EACH_BYTE('\\'), 1)) != 0) {
-            break;
-        }
-        *high |= w & HIGH_BITS;
-        at += sizeof w;
-    }
-    for (; at < end; at++) {
-        unsigned char c = (unsigned char)*at;
-        if (c < 0x20 || c == '"' || c == '\\') {
-            break;
-        }
-        *high |= c & 0x80u;
-    }
-    return at;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Four hexadecimal digits, or -1. */
-static int32_t hex4(const char *at, const char *end)
-{
-    if (end - at < 4) {
-        return -1;
-    }
-    int32_t v = 0;
-    for (int i = 0; i < 4; i++) {
-        int d = hex_digit(at[i]);
-        if (d < 0) {
-            return -1;
-        }
-        v = v * 16 + d;
-    }
-    return v;
-}
-
 static char *put_utf8(char *out, uint32_t c)
 {
     if (c < 0x80) {
@@ -174,24 +115,14 @@ static char *put_utf8(char *out, uint32_t c)
     return out;
 }
 
-/* RFC 8259 §7: %x75 4HEXDIG; a character beyond U+FFFF is a pair of surrogates,
- * and a surrogate alone is no character. at is behind the `u`; NULL if wrong. */
+/* Undoes the escape at `at`, which is behind its `\u`; NULL if it means nothing. */
 static const char *unescape_unicode(const char *at, const char *end, char **out)
 {
-    int32_t c = hex4(at, end);
-    if (c < 0 || (c >= 0xdc00 && c <= 0xdfff)) {
-        return NULL;
+    uint32_t c;
+    at = json_unicode_escape(at, end, &c);
+    if (at != NULL) {
+        *out = put_utf8(*out, c);
     }
-    at += 4;
-    if (c >= 0xd800 && c <= 0xdbff) {
-        int32_t low = end - at >= 6 && at[0] == '\\' && at[1] == 'u' ? hex4(at + 2, end) : -1;
-        if (low < 0xdc00 || low > 0xdfff) {
-            return NULL;
-        }
-        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-        at += 6;
-    }
-    *out = put_utf8(*out, (uint32_t)c);
     return at;
 }
 
@@ -252,37 +183,24 @@ static enum err unescape(struct parser *p, const char *from, const char *to, str
     return ERR_OK;
 }
 
-/* Finds the closing quote, or what is wrong before it. */
-static enum err string_end(struct parser *p, const char **close, uint64_t *high, bool *escaped)
+/* A string with escapes, other characters than ASCII, or a fault. `to` is the first
+ * quote, backslash or control character of it. */
+static enum err read_odd_string(struct parser *p, const char *to, struct str *out)
 {
-    const char *at = plain_end(p->at + 1, p->end, high);
-    while (at < p->end && *at == '\\') {
-        *escaped = true;
-        at = plain_end(p->end - at < 2 ? p->end : at + 2, p->end, high);
-        /* The byte behind a backslash was stepped over. */
-        *high |= 0x80;
-    }
-    *close = at;
-    if (at < p->end && *at == '"') {
-        return ERR_OK;
-    }
-    return ERR_BAD_JSON;
-}
-
-/* string = quotation-mark *char quotation-mark (RFC 8259 §7). p->at is the first
- * quotation mark. */
-static enum err read_string(struct parser *p, struct str *out)
-{
-    uint64_t high = 0;
+    const char *from = p->at + 1;
     bool escaped = false;
-    const char *from = p->at + 1, *to;
-    enum err e = string_end(p, &to, &high, &escaped);
+    uint64_t high = 0;
+    while (to < p->end && *to == '\\') {
+        escaped = true;
+        /* What is behind the backslash is looked at when it is unescaped. */
+        to = json_plain_end(p->end - to < 2 ? p->end : to + 2, p->end, &high);
+    }
     struct str raw = {from, (size_t)(to - from)};
     size_t bad;
-    if (high != 0 && !utf8_valid(raw, &bad)) {
+    if (!utf8_valid(raw, &bad)) {
         return fail_byte(p, ERR_BAD_UTF8, from + bad, "not well-formed UTF-8");
     }
-    if (e != ERR_OK) {
+    if (to == p->end || *to != '"') {
         return bad_json(p, to, "a control character in a string must be escaped");
     }
     p->at = to + 1;
@@ -290,51 +208,35 @@ static enum err read_string(struct parser *p, struct str *out)
     return escaped ? unescape(p, from, to, out) : ERR_OK;
 }
 
-/* ---- scalars ---- */
-
-static bool is_digit(const struct parser *p, const char *at)
+/* string = quotation-mark *char quotation-mark (RFC 8259 §7). p->at is the first
+ * quotation mark. */
+static enum err read_string(struct parser *p, struct str *out)
 {
-    return at < p->end && *at >= '0' && *at <= '9';
-}
-
-static enum err read_digits(struct parser *p, const char **at)
-{
-    if (!is_digit(p, *at)) {
-        return bad_json(p, *at, "a digit is missing in a number");
+    uint64_t high = 0;
+    const char *from = p->at + 1, *to = json_plain_end(from, p->end, &high);
+    if (high == 0 && to < p->end && *to == '"') {
+        *out = (struct str){from, (size_t)(to - from)};
+        p->at = to + 1;
+        return ERR_OK;
     }
-    do {
-        ++*at;
-    } while (is_digit(p, *at));
-    return ERR_OK;
+    return read_odd_string(p, to, out);
 }
+
+/* ---- scalars ---- */
 
 /* number = [ "-" ] int [ frac ] [ exp ] (RFC 8259 §6) */
 static enum err read_number(struct parser *p, struct json *j)
 {
-    const char *from = p->at, *at = from;
-    enum err e = ERR_OK;
-    j->kind = JSON_INTEGER;
-    at += *at == '-';
-    if (at < p->end && *at == '0') {
-        at++;
-    } else {
-        e = read_digits(p, &at);
+    bool whole, ok;
+    const char *to = json_number_end(p->at, p->end, &whole, &ok);
+    if (!ok) {
+        return bad_json(p, to, "a digit is missing in a number");
     }
-    if (e == ERR_OK && at < p->end && *at == '.') {
-        j->kind = JSON_DECIMAL;
-        at++;
-        e = read_digits(p, &at);
-    }
-    if (e == ERR_OK && at < p->end && (*at == 'e' || *at == 'E')) {
-        j->kind = JSON_DECIMAL;
-        at++;
-        at += at < p->end && (*at == '+' || *at == '-');
-        e = read_digits(p, &at);
-    }
-    j->text = from;
-    j->len = (uint32_t)(at - from);
-    p->at = at;
-    return e;
+    j->kind = whole ? JSON_INTEGER : JSON_DECIMAL;
+    j->text = p->at;
+    j->len = (uint32_t)(to - p->at);
+    p->at = to;
+    return ERR_OK;
 }
 
 static enum err read_literal(struct parser *p, struct json *j, struct str word,
@@ -548,13 +450,9 @@ static enum err close_container(struct parser *p)
 
 /* ---- the grammar ---- */
 
-/* ws = *( %x20 / %x09 / %x0A / %x0D ) (RFC 8259 §2) */
 static void skip_space(struct parser *p)
 {
-    while (p->at < p->end &&
-           (*p->at == ' ' || *p->at == '\n' || *p->at == '\r' || *p->at == '\t')) {
-        p->at++;
-    }
+    p->at = json_space_end(p->at, p->end);
 }
 
 /* member = string name-separator value (RFC 8259 §4): up to the value. */

@@ -11,11 +11,12 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
-#include <stdint.h>
-
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+
+#include <stdint.h>
 
 enum json_kind {
     JSON_NULL,
@@ -30,8 +31,8 @@ enum json_kind {
 
 /* 40 bytes: a hostile line of frame size n may hold n/2 of them. */
 struct json {
-    uint8_t kind; /* enum json_kind */
-    uint32_t len; /* bytes of text (string, numbers), members (array, object) */
+    uint8_t kind;     /* enum json_kind */
+    uint32_t len;     /* bytes of text (string, numbers), members (array, object) */
     uint32_t offset;  /* first byte of the value in the input */
     uint32_t key_len; /* of a member of an object */
     const char *key;
@@ -47,8 +48,8 @@ struct json {
  * ERR_TOO_DEEP, ERR_DUPLICATE_KEY (f->path names the key), ERR_REQUEST_TOO_LARGE
  * (the arena is full); f->offset is the byte where it went wrong. Inputs of 4 GiB
  * and more are ERR_REQUEST_TOO_LARGE. */
-enum err json_parse(struct arena *a, struct str input, unsigned max_depth,
-                    struct json **out, struct fail *f) MUST_CHECK;
+enum err json_parse(struct arena *a, struct str input, unsigned max_depth, struct json **out,
+                    struct fail *f) MUST_CHECK;
 
 /* The text of a string or number; empty for other kinds. */
 struct str json_text(const struct json *j);
@@ -63,6 +64,13 @@ bool json_i64(const struct json *j, int64_t *out);
 const char *json_kind_name(const struct json *j);
 /* Bytes of input that j spans, for a tree just parsed from `input`. */
 struct str json_source(const struct json *j, struct str input);
+
+/* Appends j as JSON text without white space. Recurses as deep as j is. */
+void json_write(struct buf *b, const struct json *j);
+/* Appends the JSON value that `text` holds without the white space between its
+ * tokens, which are copied as they are. false if it is not well-formed (or nested
+ * deeper than 1,024): b is as before. Duplicate keys are let pass. */
+bool json_compact(struct buf *b, struct str text) MUST_CHECK;
 
 /* A JSON Pointer (RFC 6901) built while walking down: a linked list on the
  * stack, written out only when there is an error. */
