@@ -174,7 +174,6 @@ static void finish(struct pg_conn *c)
         pg_lost(c); /* the server said so, and is about to hang up */
     }
     c->base.tx = tx_of(c);
-    c->cancelling = PG_CANCEL_NONE;
     if (c->state == PG_SETTLED) {
         c->state = PG_IDLE;
     }

@@ -582,7 +582,9 @@ void pg_pump(struct pg_conn *c)
 static bool begin(struct pg_conn *c, struct run *r, enum pg_job job)
 {
     assert(c->base.running == NULL && c->state == PG_IDLE);
+    assert(c->cancelling != PG_CANCEL_SENT);
     c->base.running = r;
+    c->cancelling = PG_CANCEL_NONE;
     c->job = job;
     c->state = PG_ACTIVE;
     c->err = ERR_OK;

@@ -414,7 +414,7 @@ START_TEST(cells_of_every_type_have_their_form)
     rig_init(&g);
     static const char *const cases[][2] = {
         {"true, false, null::bool", "true,false,null"},
-        {"1::int2, -2147483648::int4, 9223372036854775807::int8",
+        {"1::int2, '-2147483648'::int4, 9223372036854775807::int8",
          "1,-2147483648,9223372036854775807"},
         {"12.50::numeric(10,2), 'NaN'::numeric, 1e-20::numeric",
          "12.50,NaN,0.00000000000000000001"},
@@ -683,8 +683,6 @@ START_TEST(a_million_rows_flow_with_pauses_in_flat_memory)
             /* Nothing may come while it is paused. */
             uint64_t rows = j.rows;
             for (int i = 0; i < 3; i++) {
-                struct task nothing = {.run = (task_fn *)NULL};
-                (void)nothing;
                 uv_run(&g.loop.uv, UV_RUN_NOWAIT);
             }
             ck_assert_uint_eq(rows, j.rows);
@@ -713,7 +711,7 @@ START_TEST(a_sink_that_has_enough_ends_the_statement_as_a_success)
         bool read_only;
     } cases[] = {
         {"select n from generate_series(1,5) n", true},
-        {"select n from generate_series(1,1000000000) n", true}, /* only a cancel ends it */
+        {"select generate_series(1,1000000000) n", true}, /* only a cancel ends it */
         {"select n from generate_series(1,100000) n", false},
         {"select 1/(2-n) from generate_series(1,5) n", true},
     };
@@ -748,7 +746,7 @@ END_TEST
 START_TEST(a_sink_that_fails_ends_the_statement_with_its_error)
 {
     static const char *const cases[] = {"select n from generate_series(1,5) n",
-                                        "select n from generate_series(1,1000000000) n"};
+                                        "select generate_series(1,1000000000) n"};
     struct rig g;
     rig_init(&g);
     for (size_t i = 0; i < 2; i++) {
@@ -1108,7 +1106,7 @@ START_TEST(a_paused_run_can_be_cancelled)
     struct rig g;
     struct job j;
     rig_init(&g);
-    job_init(&j, "select n from generate_series(1,10000000) n", 1);
+    job_init(&j, "select generate_series(1,10000000) n", 1);
     j.silent = true;
     j.full_every = 100;
     j.pause = true;
@@ -1193,7 +1191,6 @@ START_TEST(a_loss_under_way_says_that_it_may_have_been_executed)
     job_init(&j, "select 1 from pg_sleep(60)", 1);
     j.stmt.id = 3;
     job_start(&g, &j);
-    loop_turn(&g.loop);
     kill_backend(g.conn);
     job_wait(&g, &j);
     ck_assert_int_eq(j.run.err, ERR_CONNECTION_LOST);
@@ -1251,7 +1248,7 @@ START_TEST(closing_ends_a_run_first)
     /* While a cancel is on its way, and while paused. */
     for (int round = 0; round < 2; round++) {
         g.conn = open_conn(&g);
-        job_init(&j, "select n from generate_series(1,100000000) n", 1);
+        job_init(&j, "select generate_series(1,100000000) n", 1);
         j.silent = true;
         j.full_every = 10;
         j.pause = round == 1;
@@ -1282,7 +1279,6 @@ START_TEST(a_server_that_is_killed_and_started_again)
     exec(&g, "create table kept (a int)");
     job_init(&j, "insert into kept select 1 from pg_sleep(60)", 0);
     job_start(&g, &j);
-    loop_turn(&g.loop);
     struct db_conn *busy = g.conn;
     struct db_conn *idle = open_conn(&g);
     server_kill(&own);
