@@ -18,6 +18,7 @@
 struct table_node {
     struct table *table;
     struct str shown; /* `name`, or `schema.name` when the bare name does not find it */
+    uint32_t letters; /* letters_of(name) */
     struct table_node *next;
 };
 
@@ -155,9 +156,22 @@ bool table_has_unique(const struct table *t, const uint32_t *columns, uint32_t c
 
 #define NEAR_MAX 8
 
+/* Which characters a text has, case ignored: a set of 32 classes. One edit of the text
+ * changes at most two members, so most of ten thousand names are ruled out by it
+ * without counting edits. */
+static uint32_t letters_of(struct str s)
+{
+    uint32_t set = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        set |= UINT32_C(1) << ((unsigned char)s.ptr[i] & 31);
+    }
+    return set;
+}
+
 /* The best names so far, in order of distance. */
 struct near {
     struct str wanted;
+    uint32_t letters;
     unsigned limit;
     uint32_t max, count;
     struct str *out;
@@ -166,11 +180,17 @@ struct near {
 
 static struct near near_start(struct str wanted, struct str *out, uint32_t max)
 {
-    unsigned third = (unsigned)(wanted.len > 12 ? 12 : wanted.len) / 3;
+    unsigned third = (unsigned)(wanted.len > 9 ? 9 : wanted.len) / 3;
     return (struct near){.wanted = wanted,
+                         .letters = letters_of(wanted),
                          .limit = third < 1 ? 1 : third,
                          .max = max < NEAR_MAX ? max : NEAR_MAX,
                          .out = out};
+}
+
+static bool near_may(const struct near *n, uint32_t letters)
+{
+    return (unsigned)__builtin_popcount(n->letters ^ letters) <= 2 * n->limit;
 }
 
 static bool near_has(const struct near *n, struct str name)
@@ -207,10 +227,13 @@ uint32_t catalog_near_tables(const struct catalog *c, struct str name, struct st
                              uint32_t max)
 {
     struct near n = near_start(name, out, max);
+    bool dotted = str_find(name, '.', 0) >= 0;
     for (uint32_t i = 0; i < c->count; i++) {
         const struct table_node *t = c->list[i];
-        near_offer(&n, t->table->name, t->shown);
-        if (t->shown.len != t->table->name.len) { /* "shop.ordres" for shop.orders */
+        if (near_may(&n, t->letters)) {
+            near_offer(&n, t->table->name, t->shown);
+        }
+        if (dotted && !t->table->in_path) { /* "shop.ordres" for shop.orders */
             near_offer(&n, t->shown, t->shown);
         }
     }
@@ -290,6 +313,7 @@ static struct table_node *make_node(struct arena *a, struct table *t)
         return NULL;
     }
     n->table = t;
+    n->letters = letters_of(t->name);
     n->shown = t->in_path ? t->name
                           : arena_printf(a, "%.*s.%.*s", STR_ARG(t->schema), STR_ARG(t->name));
     return n->shown.ptr == NULL ? NULL : n;
