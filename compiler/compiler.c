@@ -1,2 +1,231 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/compiler.c: shape → cache, or parse → resolve → emit → plan → cache;
+ * then bind.
+ */
 #include "compiler/compiler.h"
+
+#include "compiler/bind.h"
+#include "compiler/build.h"
+#include "compiler/cache.h"
+#include "compiler/context.h"
+#include "compiler/parse.h"
+#include "compiler/resolve.h"
+
+#include <stdlib.h>
+
+/* A key that grew beyond this is given back. */
+#define KEY_KEEP_BYTES 65536
+
+struct compiler {
+    struct plan_cache cache;
+    struct buf key; /* of the request in hand */
+    _Atomic uint64_t *next_statement;
+    uint64_t hits, misses;
+};
+
+struct compiler *compiler_create(const struct compiler_opts *opts)
+{
+    struct compiler *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    plan_cache_init(&c->cache, opts->cache_bytes, opts->seed);
+    buf_init(&c->key);
+    c->next_statement = opts->next_statement;
+    return c;
+}
+
+void compiler_destroy(struct compiler *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    plan_cache_fini(&c->cache);
+    buf_fini(&c->key);
+    free(c);
+}
+
+struct compiler_counts compiler_counts(const struct compiler *c)
+{
+    return (struct compiler_counts){.hits = c->hits,
+                                    .misses = c->misses,
+                                    .evicted = c->cache.evicted,
+                                    .plans = c->cache.count,
+                                    .bytes = c->cache.bytes};
+}
+
+void compiler_forget(struct compiler *c, uint64_t catalog_version)
+{
+    plan_cache_keep(&c->cache, catalog_version);
+}
+
+const struct dialect_words *dialect_words(const struct dialect *d)
+{
+    return &d->words;
+}
+
+/* ---- compiling ---- */
+
+static enum err check_used(struct context *c)
+{
+    uint32_t i = 0;
+    const struct json *m = c->in->params == NULL ? NULL : c->in->params->first;
+    for (; m != NULL; m = m->next, i++) {
+        if ((c->params_used[i / 64] >> (i % 64) & 1) == 0 && m != c->shape->data_param) {
+            struct str name = json_key(m);
+            return ctx_fail(c, m, ERR_UNUSED_PARAM, "the statement never uses param `%.*s`",
+                            STR_ARG(name));
+        }
+    }
+    if (c->shape->claims != c->shape->claimable) {
+        return ctx_fail(c, NULL, ERR_INTERNAL, "a literal of the statement was not read");
+    }
+    return ERR_OK;
+}
+
+static enum err parse_and_resolve(struct context *c, struct parsed *p)
+{
+    enum err e = parse_statement(c, p);
+    e = e != ERR_OK ? e : check_used(c);
+    if (e == ERR_OK && p->write != NULL && c->in->expect != QUERY_ALL &&
+        c->in->expect != QUERY_ONE && c->in->expect != QUERY_FIRST) {
+        e = ctx_fail(c, c->in->query, ERR_BAD_REQUEST, "a write cannot be counted by `expect`");
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    return p->query != NULL ? resolve_query(c, p->query) : resolve_write(c, p->write);
+}
+
+static enum err emit_step(struct context *c, const struct parsed *p, uint32_t set,
+                          struct plan *plan)
+{
+    struct emitter em;
+    struct buf many;
+    emit_init(&em, c);
+    buf_init(&many);
+    enum err e =
+        p->query != NULL ? emit_read(&em, p->query) : emit_write(&em, p->write, set, &many);
+    if (e == ERR_OK && many.failed) {
+        e = ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
+    }
+    e = e != ERR_OK ? e : build_step(c, plan, &em, buf_str(&many));
+    buf_fini(&many);
+    emit_fini(&em);
+    return e;
+}
+
+static uint32_t step_count(const struct parsed *p)
+{
+    bool sets = p->write != NULL && p->write->kind == PLAN_INSERT && p->write->value_rows == 0;
+    return sets ? p->write->set_count : 1;
+}
+
+static enum step_role role_of(const struct parsed *p, const struct plan *plan)
+{
+    if (p->write != NULL && p->write->wants_keys) {
+        return STEP_KEYS;
+    }
+    return plan->column_count > 0 ? STEP_ROWS : STEP_COUNT;
+}
+
+static enum err make_plan(struct compiler *comp, struct context *c, struct plan **out)
+{
+    struct parsed p;
+    enum err e = parse_and_resolve(c, &p);
+    if (e != ERR_OK) {
+        return e;
+    }
+    uint32_t steps = step_count(&p);
+    struct plan *plan = build_start(c, p.write == NULL ? PLAN_READ : p.write->kind, steps);
+    if (plan == NULL) {
+        return ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
+    }
+    e = build_columns(c, plan, p.query != NULL ? p.query : &p.write->scope);
+    for (uint32_t i = 0; i < steps && e == ERR_OK; i++) {
+        e = emit_step(c, &p, i, plan);
+    }
+    if (e != ERR_OK) {
+        plan_unref(plan);
+        return e;
+    }
+    build_finish(plan, role_of(&p, plan), comp->next_statement);
+    *out = plan;
+    return ERR_OK;
+}
+
+static enum err check_request(const struct compile_request *in, struct fail *f)
+{
+    if (in->params != NULL && in->params->kind != JSON_OBJECT) {
+        return fail_at(f, ERR_BAD_REQUEST, STR("/params"), "params must be an object, not %s",
+                       json_kind_name(in->params));
+    }
+    if (in->params != NULL && in->max_params > 0 && in->params->len > in->max_params) {
+        return fail_at(f, ERR_TOO_MANY_PARAMS, STR("/params"), "more than %u params",
+                       in->max_params);
+    }
+    return ERR_OK;
+}
+
+static enum err plan_request(struct compiler *comp, const struct compile_request *in,
+                             struct arena *a, struct shape *s, struct bound *out,
+                             struct fail *f)
+{
+    struct context c = {.in = in, .d = in->dialect, .a = a, .f = f, .shape = s};
+    enum err e = check_request(in, f);
+    e = e != ERR_OK ? e : shape_walk(in, a, &comp->key, s, f);
+    if (e != ERR_OK) {
+        return e;
+    }
+    out->plan = plan_cache_get(&comp->cache, buf_str(&comp->key));
+    out->hit = out->plan != NULL;
+    if (out->hit) {
+        comp->hits++;
+        return ERR_OK;
+    }
+    comp->misses++;
+    c.params_used =
+        ARENA_ARRAY(a, (in->params == NULL ? 0 : in->params->len) / 64 + 1, uint64_t);
+    if (c.params_used == NULL) {
+        return ctx_full(&c);
+    }
+    e = make_plan(comp, &c, &out->plan);
+    if (e == ERR_OK) {
+        plan_cache_put(&comp->cache, buf_str(&comp->key), out->plan);
+    }
+    return e;
+}
+
+enum err compiler_bind(struct compiler *c, const struct compile_request *in, struct arena *a,
+                       struct bound *out, struct fail *f)
+{
+    /* To bind is to have params: none given is an empty object. */
+    static const struct json no_params = {.kind = JSON_OBJECT};
+    struct compile_request with = *in;
+    struct shape s;
+    if (with.params == NULL) {
+        with.params = &no_params;
+    }
+    *out = (struct bound){.plan = NULL};
+    enum err e = plan_request(c, &with, a, &s, out, f);
+    buf_shrink(&c->key, KEY_KEEP_BYTES);
+    e = e != ERR_OK ? e : bind_runs(&with, &s, a, out, f);
+    if (e != ERR_OK) {
+        plan_unref(out->plan);
+        out->plan = NULL;
+    }
+    return e;
+}
+
+enum err compiler_plan(struct compiler *c, const struct compile_request *in, struct arena *a,
+                       struct plan **out, bool *hit, struct fail *f)
+{
+    struct bound b = {.plan = NULL};
+    struct shape s;
+    enum err e = plan_request(c, in, a, &s, &b, f);
+    buf_shrink(&c->key, KEY_KEEP_BYTES);
+    *out = b.plan;
+    *hit = b.hit;
+    return e;
+}

@@ -10,14 +10,14 @@
 #ifndef COMPILER_COMPILER_H
 #define COMPILER_COMPILER_H
 
-#include <stdatomic.h>
-#include <stdint.h>
-
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "compiler/plan.h"
 #include "schema/catalog.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
 
 struct dialect; /* compiler/dialect.h */
 extern const struct dialect dialect_pg;
@@ -27,9 +27,9 @@ extern const struct dialect dialect_sqlite;
 struct compiler;
 
 struct compiler_opts {
-    size_t cache_bytes;                /* bound of the plan cache */
-    uint64_t seed;                     /* base/hash.h */
-    _Atomic uint64_t *next_statement;  /* source of statement ids, shared by all workers */
+    size_t cache_bytes;               /* bound of the plan cache */
+    uint64_t seed;                    /* base/hash.h */
+    _Atomic uint64_t *next_statement; /* source of statement ids, shared by all workers */
 };
 
 struct compiler_counts {
@@ -77,11 +77,11 @@ struct bound_run {
 };
 
 struct bound {
-    struct plan *plan; /* one reference, the caller's to give back */
+    struct plan *plan;            /* one reference, the caller's to give back */
     const struct bound_run *runs; /* in `a`; an insert of no rows has none */
     uint32_t run_count;
-    bool needs_tx;     /* several effects that must be one: wrap in begin … commit */
-    bool hit;          /* the plan came from the cache */
+    bool needs_tx; /* several effects that must be one: wrap in begin … commit */
+    bool hit;      /* the plan came from the cache */
 };
 
 /* Plans (or finds the plan) and binds. Everything except the plan lives in `a`

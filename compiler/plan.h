@@ -9,12 +9,12 @@
 #ifndef COMPILER_PLAN_H
 #define COMPILER_PLAN_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/arena.h"
 #include "schema/catalog.h"
 #include "value/run.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum plan_kind { PLAN_READ, PLAN_INSERT, PLAN_UPDATE, PLAN_DELETE };
 
@@ -28,9 +28,22 @@ enum bind_source {
     BIND_CELL,        /* key `name` of the row of data being written */
 };
 
+/* What is done to a value before it is sent. */
+enum bind_form {
+    BIND_PLAIN,
+    BIND_COUNT,  /* a whole number that is not negative; at most `at_most` is sent */
+    BIND_START,  /* a whole number from 1 */
+    BIND_ESCAPE, /* a text of one character */
+    BIND_PREFIX, /* a text, made a LIKE pattern with ! as escape: text% */
+    BIND_SUFFIX, /* %text */
+    BIND_INFIX,  /* %text% */
+};
+
 struct plan_bind {
     enum bind_source source;
+    enum bind_form form;
     uint32_t index;
+    uint32_t at_most; /* BIND_COUNT: 0 is no bound */
     struct str name;
     struct type type; /* as which the value is read and sent */
 };

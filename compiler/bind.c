@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/bind.c: see compiler/bind.h. This runs for every request, also when
+ * the plan comes from the cache.
+ */
+#include "compiler/bind.h"
+
+#include "compiler/context.h"
+
+#include <string.h>
+
+struct binder {
+    struct context c; /* only in, a, f are used */
+    const struct shape *s;
+    const struct json *list; /* the list param that was used last, */
+    const struct json *item; /* and its member number list_at */
+    uint32_t list_at;
+};
+
+static const struct json *find_member(const struct json *object, struct str key)
+{
+    const struct json *m = object == NULL ? NULL : object->first;
+    while (m != NULL && !str_eq(json_key(m), key)) {
+        m = m->next;
+    }
+    return m;
+}
+
+/* Every error of a value points at the value, wherever it is in the request. */
+static enum err point(struct binder *b, const struct json *at, enum err e)
+{
+    if (e != ERR_OK) {
+        ctx_point(b->c.in, b->c.f, at);
+    }
+    return e;
+}
+
+/* ---- forms ---- */
+
+static enum err check_count(struct binder *b, const struct json *at, const struct plan_bind *pb,
+                            struct value *v)
+{
+    int64_t least = pb->form == BIND_START ? 1 : 0;
+    if (v->kind != VALUE_INT || v->num < least) {
+        return ctx_fail(&b->c, at, ERR_BAD_VALUE, "this takes a whole number from %d",
+                        (int)least);
+    }
+    if (pb->at_most > 0 && v->num > pb->at_most) {
+        v->num = pb->at_most;
+    }
+    return ERR_OK;
+}
+
+static enum err check_escape(struct binder *b, const struct json *at, const struct value *v)
+{
+    if (v->kind == VALUE_TEXT && utf8_count(v->text) == 1) {
+        return ERR_OK;
+    }
+    return ctx_fail(&b->c, at, ERR_BAD_VALUE, "the escape of `like` is one character");
+}
+
+/* A text as a LIKE pattern that matches itself; ! is the escape character. */
+static enum err make_pattern(struct binder *b, enum bind_form form, struct value *v)
+{
+    if (v->kind != VALUE_TEXT) {
+        return ERR_OK;
+    }
+    char *out = arena_alloc(b->c.a, v->text.len * 2 + 2);
+    size_t n = 0;
+    if (out == NULL) {
+        return ctx_full(&b->c);
+    }
+    if (form != BIND_PREFIX) {
+        out[n++] = '%';
+    }
+    for (size_t i = 0; i < v->text.len; i++) {
+        char ch = v->text.ptr[i];
+        if (ch == '!' || ch == '%' || ch == '_') {
+            out[n++] = '!';
+        }
+        out[n++] = ch;
+    }
+    if (form != BIND_SUFFIX) {
+        out[n++] = '%';
+    }
+    v->text = (struct str){out, n};
+    return ERR_OK;
+}
+
+static enum err apply_form(struct binder *b, const struct json *at, const struct plan_bind *pb,
+                           struct value *v)
+{
+    switch (pb->form) {
+    case BIND_PLAIN:
+        return ERR_OK;
+    case BIND_COUNT:
+    case BIND_START:
+        return check_count(b, at, pb, v);
+    case BIND_ESCAPE:
+        return check_escape(b, at, v);
+    case BIND_PREFIX:
+    case BIND_SUFFIX:
+    case BIND_INFIX:
+        return make_pattern(b, pb->form, v);
+    }
+    return ERR_OK;
+}
+
+/* ---- sources ---- */
+
+static enum err read_value(struct binder *b, const struct json *at, const struct plan_bind *pb,
+                           struct value *out)
+{
+    enum err e = value_from_json(at, &pb->type, b->c.a, NULL, out, b->c.f);
+    if (e != ERR_OK || pb->form == BIND_PLAIN) {
+        return e == ERR_OK ? e : point(b, at, e);
+    }
+    return apply_form(b, at, pb, out);
+}
+
+static enum err read_array(struct binder *b, const struct json *list,
+                           const struct plan_bind *pb, struct value *out)
+{
+    struct value_list *all = ARENA_NEW(b->c.a, struct value_list);
+    struct value *items = ARENA_ARRAY(b->c.a, list->len, struct value);
+    struct type element = type_of(pb->type.element);
+    if (all == NULL || items == NULL) {
+        return ctx_full(&b->c);
+    }
+    element.name = pb->type.name;
+    uint32_t n = 0;
+    for (const struct json *m = list->first; m != NULL; m = m->next) {
+        enum err e = value_from_json(m, &element, b->c.a, NULL, &items[n++], b->c.f);
+        if (e != ERR_OK) {
+            return point(b, m, e);
+        }
+    }
+    *all = (struct value_list){.items = items, .count = n};
+    *out = (struct value){.kind = VALUE_LIST, .list = all};
+    return ERR_OK;
+}
+
+/* Members are asked for in order, so the walk goes on where it was. */
+static const struct json *list_member(struct binder *b, const struct json *list, uint32_t index)
+{
+    if (b->list != list || b->list_at > index) {
+        b->list = list;
+        b->item = list->first;
+        b->list_at = 0;
+    }
+    while (b->list_at < index && b->item != NULL && b->item->next != NULL) {
+        b->item = b->item->next;
+        b->list_at++;
+    }
+    return b->item;
+}
+
+static enum err bind_one(struct binder *b, const struct plan_bind *pb, const struct json *row,
+                         const struct json **next_cell, struct value *out)
+{
+    const struct json *at = NULL;
+    switch (pb->source) {
+    case BIND_LITERAL:
+        at = pb->index < b->s->count ? b->s->literals[pb->index] : NULL;
+        break;
+    case BIND_PARAM:
+        at = find_member(b->c.in->params, pb->name);
+        break;
+    case BIND_PARAM_ITEM:
+        at = find_member(b->c.in->params, pb->name);
+        at = at == NULL ? NULL : list_member(b, at, pb->index);
+        break;
+    case BIND_PARAM_ARRAY:
+        at = find_member(b->c.in->params, pb->name);
+        if (at != NULL && at->kind == JSON_ARRAY) {
+            return read_array(b, at, pb, out);
+        }
+        at = NULL;
+        break;
+    case BIND_CELL: /* rows mostly have their keys in one order */
+        at = *next_cell != NULL && str_eq(json_key(*next_cell), pb->name)
+                 ? *next_cell
+                 : find_member(row, pb->name);
+        *next_cell = at == NULL ? NULL : at->next;
+        break;
+    }
+    if (at == NULL) {
+        return ctx_fail(&b->c, NULL, ERR_INTERNAL, "a value of the plan is not in the request");
+    }
+    return read_value(b, at, pb, out);
+}
+
+static enum err bind_set(struct binder *b, const struct plan_step *step, const struct json *row,
+                         struct value *out)
+{
+    const struct json *next_cell = row == NULL ? NULL : row->first;
+    for (uint32_t i = 0; i < step->stmt.param_count; i++) {
+        enum err e = bind_one(b, &step->binds[i], row, &next_cell, &out[i]);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- runs ---- */
+
+static enum err bind_run(struct binder *b, const struct plan_step *step, const struct json *row,
+                         uint32_t sets, struct bound_run *out)
+{
+    struct value *values =
+        ARENA_ARRAY(b->c.a, (size_t)sets * step->stmt.param_count, struct value);
+    if (values == NULL) {
+        return ctx_full(&b->c);
+    }
+    *out = (struct bound_run){.step = step, .params = values, .sets = sets};
+    for (uint32_t i = 0; i < sets; i++) {
+        enum err e = bind_set(b, step, row, values + (size_t)i * step->stmt.param_count);
+        if (e != ERR_OK) {
+            return e;
+        }
+        row = row == NULL ? NULL : row->next;
+    }
+    return ERR_OK;
+}
+
+static enum err bind_rows(struct binder *b, struct bound *out)
+{
+    const struct shape *s = b->s;
+    struct bound_run *runs = ARENA_ARRAY(b->c.a, s->run_count, struct bound_run);
+    if (runs == NULL) {
+        return ctx_full(&b->c);
+    }
+    out->runs = runs;
+    for (uint32_t i = 0; i < s->run_count; i++) {
+        const struct shape_run *r = &s->runs[i];
+        const struct plan_step *step = &out->plan->steps[r->set];
+        enum err e = bind_run(b, step, r->first, r->rows, &runs[out->run_count++]);
+        if (e != ERR_OK) {
+            return e;
+        }
+        if (r->rows > 1 && step->stmt.sql_many.len == 0) {
+            out->needs_tx = true;
+        }
+    }
+    out->needs_tx = out->needs_tx || out->run_count > 1;
+    return ERR_OK;
+}
+
+enum err bind_runs(const struct compile_request *in, const struct shape *s, struct arena *a,
+                   struct bound *out, struct fail *f)
+{
+    struct binder b = {.c = {.in = in, .a = a, .f = f}, .s = s};
+    out->runs = NULL;
+    out->run_count = 0;
+    out->needs_tx = false;
+    if (s->rows != NULL && out->plan->kind == PLAN_INSERT) {
+        return bind_rows(&b, out);
+    }
+    struct bound_run *run = ARENA_NEW(a, struct bound_run);
+    if (run == NULL) {
+        return ctx_full(&b.c);
+    }
+    out->runs = run;
+    out->run_count = 1;
+    return bind_run(&b, &out->plan->steps[0], s->rows, 1, run);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/build.h: making plans (compiler/plan.h) out of what was emitted.
+ */
+#ifndef COMPILER_BUILD_H
+#define COMPILER_BUILD_H
+
+#include "compiler/emit.h"
+#include "compiler/plan.h"
+
+#include <stdatomic.h>
+
+/* A plan with one reference and room for `steps` steps; NULL: out of memory. */
+struct plan *build_start(struct context *c, enum plan_kind kind, uint32_t steps);
+/* What the reply shows: q's outputs, or what `expect` makes of them. */
+enum err build_columns(struct context *c, struct plan *p, const struct query *q) MUST_CHECK;
+/* Adds a step with the SQL and binds of em. */
+enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
+                    struct str many) MUST_CHECK;
+/* Numbers the statements and counts the bytes. */
+void build_finish(struct plan *p, enum step_role role, _Atomic uint64_t *next_statement);
+
+#endif

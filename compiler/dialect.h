@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/dialect.h: how one database writes SQL. The emitter reads these
+ * facts and never asks which database it is.
+ *
+ * Constants; any thread.
+ */
+#ifndef COMPILER_DIALECT_H
+#define COMPILER_DIALECT_H
+
+#include "compiler/compiler.h"
+#include "value/type.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Index of the SQL in the table of operators. */
+enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
+#define DIALECT_COUNT 3
+
+struct dialect {
+    struct dialect_words words;
+    enum dialect_column column;
+    char quote;       /* around identifiers, doubled inside them */
+    bool numbered;    /* placeholders are $1 $2 …, else ? */
+    bool arrays;      /* a list can be one parameter: = ANY($1), unnest($1) */
+    bool nulls_order; /* ORDER BY … NULLS FIRST */
+    bool update_returning;
+    bool simultaneous_set;  /* UPDATE reads the old row in every assignment */
+    bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
+    const char *true_text, *false_text;
+    const char *no_limit;     /* LIMIT that lets all rows pass where OFFSET needs one;
+                               * NULL: OFFSET can stand alone */
+    const char *cross_join;   /* between two tables */
+    const char *default_row;  /* behind INSERT INTO t: a row of defaults */
+    const char *scalar_guard; /* template: a scalar subquery of column c1 that must fail
+                               * on a second row; NULL: the database sees to it */
+
+    /* Templates with $1; NULL: the plain form is right. */
+    const char *numeric_bind;      /* a placeholder of exact numerics */
+    const char *date_as_timestamp; /* a date beside a timestamp */
+    const char *enum_as_text;
+    const char *widen_integer; /* an operand of 64-bit arithmetic */
+    const char *as_double;     /* never NULL */
+    const char *typed_null;    /* $1 is the type's name */
+
+    /* LIKE by [folded][negated]: without and with an escape character ($3). */
+    const char *like[2][2];
+    const char *like_escape[2][2];
+    const char *concat; /* template that joins its arguments: "@ || " */
+
+    /* The template of a cast; false if there is no exact one. */
+    bool (*cast)(const struct type *from, const struct type *to, char *out, size_t out_bytes);
+    /* PostgreSQL's OID for a bind of this type or an array of it; 0: not known. */
+    uint32_t (*type_native)(const struct type *t);
+    uint32_t (*array_native)(const struct type *t);
+    /* The SQL name of the type, for arrays and nulls; NULL: has none. */
+    const char *(*type_name)(const struct type *t);
+    /* Templates for quotients ($1, $2) and means ($1) of exact numerics with `scale`
+     * digits behind the point. */
+    void (*numeric_divide)(int scale, char *out, size_t out_bytes);
+    void (*numeric_avg)(int scale, char *out, size_t out_bytes);
+};
+
+/* Shared by the dialects whose types have no numbers. */
+uint32_t dialect_no_native(const struct type *t);
+/* Where widening an integer or keeping a value needs no more than the value. */
+bool cast_is_free(const struct type *from, const struct type *to);
+
+#endif

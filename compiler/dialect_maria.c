@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/dialect_maria.c: MariaDB 10.5 and later, with the session settings of
+ * backend/driver.h (strict, NO_BACKSLASH_ESCAPES, utf8mb4, UTC) and warnings
+ * turned into errors.
+ */
+#include "compiler/dialect.h"
+
+#include <stdio.h>
+
+static const char *type_name(const struct type *t)
+{
+    (void)t;
+    return NULL;
+}
+
+static bool is_text_like(enum type_kind k)
+{
+    return type_family(k) == FAMILY_TEXT || type_is_integer(k) || k == TYPE_UUID ||
+           k == TYPE_DATE || k == TYPE_NUMERIC;
+}
+
+static bool cast_to_numeric(const struct type *from, const struct type *to, char *out,
+                            size_t out_bytes)
+{
+    if (to->precision < 0 || to->precision > 65 || to->scale > 38 ||
+        (!type_is_integer(from->kind) && from->kind != TYPE_NUMERIC)) {
+        return false;
+    }
+    snprintf(out, out_bytes, "CAST($1 AS DECIMAL(%d,%d))", to->precision,
+             to->scale < 0 ? 0 : to->scale);
+    return true;
+}
+
+static bool cast(const struct type *from, const struct type *to, char *out, size_t out_bytes)
+{
+    const char *text = NULL;
+    if (cast_is_free(from, to)) {
+        text = "$1";
+    } else if (to->kind == TYPE_NUMERIC) {
+        return cast_to_numeric(from, to, out, out_bytes);
+    } else if (to->kind == TYPE_BIGINT && from->kind == TYPE_NUMERIC) {
+        text = "CAST($1 AS SIGNED)";
+    } else if (to->kind == TYPE_DOUBLE && type_family(from->kind) == FAMILY_NUMBER) {
+        text = "CAST($1 AS DOUBLE)";
+    } else if (type_family(to->kind) == FAMILY_TEXT && to->length < 0 &&
+               to->kind != TYPE_ENUM && is_text_like(from->kind)) {
+        text = "CAST($1 AS CHAR)";
+    } else if (to->kind == TYPE_DATE && type_family(from->kind) == FAMILY_DATE) {
+        text = "CAST($1 AS DATE)";
+    } else if (type_family(to->kind) == FAMILY_DATE && from->kind == TYPE_DATE) {
+        text = "CAST($1 AS DATETIME(6))";
+    }
+    if (text != NULL) {
+        snprintf(out, out_bytes, "%s", text);
+    }
+    return text != NULL;
+}
+
+/* MariaDB divides with four digits more than the dividend has
+ * (div_precision_increment, 4 by default), so two are given to it before. */
+static void numeric_divide(int scale, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "(CAST($1 AS DECIMAL(65,%d)) / $2)", scale - 4);
+}
+
+static void numeric_avg(int scale, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "avg(CAST($1 AS DECIMAL(65,%d)))", scale - 4);
+}
+
+#define WORDS(text)                                                                            \
+    {                                                                                          \
+        .sql = { text, sizeof(text) - 1 }                                                      \
+    }
+/* A column may be of another character set, and of one that folds accents. */
+#define FOLD(x) "lower(CONVERT(" x " USING utf8mb4)) COLLATE utf8mb4_bin"
+
+const struct dialect dialect_maria = {
+    .words = {.name = "mariadb",
+              .begin = WORDS("START TRANSACTION"),
+              .begin_write = WORDS("START TRANSACTION"),
+              .commit = WORDS("COMMIT"),
+              .rollback = WORDS("ROLLBACK")},
+    .column = COLUMN_MARIA,
+    .quote = '`',
+    .true_text = "TRUE",
+    .false_text = "FALSE",
+    .no_limit = "18446744073709551615",
+    .cross_join = " CROSS JOIN ",
+    .default_row = " () VALUES ()",
+    .as_double = "CAST($1 AS DOUBLE)",
+    .like = {{"($1 LIKE $2)", "($1 NOT LIKE $2)"},
+             {"(" FOLD("$1") " LIKE " FOLD("$2") ")",
+              "(" FOLD("$1") " NOT LIKE " FOLD("$2") ")"}},
+    .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
+                    {"(" FOLD("$1") " LIKE " FOLD("$2") " ESCAPE $3)",
+                     "(" FOLD("$1") " NOT LIKE " FOLD("$2") " ESCAPE $3)"}},
+    .concat = "concat($*)",
+    .cast = cast,
+    .type_native = dialect_no_native,
+    .array_native = dialect_no_native,
+    .type_name = type_name,
+    .numeric_divide = numeric_divide,
+    .numeric_avg = numeric_avg,
+};

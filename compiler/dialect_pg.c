@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/dialect_pg.c: PostgreSQL 12 and later.
+ */
+#include "compiler/dialect.h"
+
+#include <stdio.h>
+
+/* Type OIDs are fixed in PostgreSQL's catalog (pg_type.dat). */
+static const struct {
+    enum type_kind kind;
+    uint32_t oid, array;
+    const char *name;
+} types[] = {
+    {TYPE_BOOLEAN, 16, 1000, "bool"},
+    {TYPE_SMALLINT, 21, 1005, "int2"},
+    {TYPE_INTEGER, 23, 1007, "int4"},
+    {TYPE_BIGINT, 20, 1016, "int8"},
+    {TYPE_NUMERIC, 1700, 1231, "numeric"},
+    {TYPE_REAL, 700, 1021, "float4"},
+    {TYPE_DOUBLE, 701, 1022, "float8"},
+    {TYPE_TEXT, 25, 1009, "text"},
+    {TYPE_VARCHAR, 1043, 1015, "varchar"},
+    {TYPE_CHAR, 1042, 1014, "bpchar"},
+    {TYPE_ENUM, 25, 1009, "text"},
+    {TYPE_UUID, 2950, 2951, "uuid"},
+    {TYPE_BYTES, 17, 1001, "bytea"},
+    {TYPE_DATE, 1082, 1182, "date"},
+    {TYPE_TIME, 1083, 1183, "time"},
+    {TYPE_TIMESTAMP, 1114, 1115, "timestamp"},
+    {TYPE_TIMESTAMPTZ, 1184, 1185, "timestamptz"},
+    {TYPE_INTERVAL, 1186, 1187, "interval"},
+    {TYPE_JSON, 3802, 3807, "jsonb"},
+    {TYPE_JSON, 114, 199, "json"},
+};
+#define TYPE_ROWS (sizeof types / sizeof types[0])
+
+/* A type of the catalog is looked up by its own OID, one of ours by its kind. */
+static size_t find_type(const struct type *t)
+{
+    for (size_t i = 0; i < TYPE_ROWS; i++) {
+        bool same = t->native != 0 ? types[i].oid == t->native && t->kind != TYPE_ENUM
+                                   : types[i].kind == t->kind;
+        if (same) {
+            return i;
+        }
+    }
+    return TYPE_ROWS;
+}
+
+static uint32_t type_native(const struct type *t)
+{
+    size_t i = find_type(t);
+    return t->native != 0 ? t->native : i < TYPE_ROWS ? types[i].oid : 0;
+}
+
+static uint32_t array_native(const struct type *t)
+{
+    size_t i = find_type(t);
+    return i < TYPE_ROWS ? types[i].array : 0;
+}
+
+static const char *type_name(const struct type *t)
+{
+    size_t i = find_type(t);
+    return i < TYPE_ROWS ? types[i].name : NULL;
+}
+
+static bool cast_to_numeric(const struct type *from, const struct type *to, char *out,
+                            size_t out_bytes)
+{
+    if (!type_is_integer(from->kind) && from->kind != TYPE_NUMERIC) {
+        return false;
+    }
+    if (to->precision < 0) {
+        snprintf(out, out_bytes, "$1::numeric");
+    } else {
+        snprintf(out, out_bytes, "$1::numeric(%d,%d)", to->precision,
+                 to->scale < 0 ? 0 : to->scale);
+    }
+    return true;
+}
+
+static bool is_text_like(enum type_kind k)
+{
+    return type_family(k) == FAMILY_TEXT || type_is_integer(k) || k == TYPE_UUID ||
+           k == TYPE_DATE || k == TYPE_NUMERIC;
+}
+
+/* varchar(n) is left out: PostgreSQL cuts silently in an explicit cast. */
+static bool cast(const struct type *from, const struct type *to, char *out, size_t out_bytes)
+{
+    bool ok = false;
+    enum type_family family = type_family(to->kind);
+    if (to->kind == TYPE_NUMERIC) {
+        return cast_to_numeric(from, to, out, out_bytes);
+    }
+    if (type_is_integer(to->kind)) {
+        ok = type_is_integer(from->kind) || from->kind == TYPE_NUMERIC ||
+             (from->kind == TYPE_BOOLEAN && to->kind == TYPE_INTEGER);
+    } else if (to->kind == TYPE_DOUBLE) {
+        ok = type_family(from->kind) == FAMILY_NUMBER;
+    } else if (family == FAMILY_TEXT) {
+        ok = to->length < 0 && to->kind != TYPE_ENUM && is_text_like(from->kind);
+    } else if (family == FAMILY_DATE) {
+        ok = type_family(from->kind) == FAMILY_DATE;
+    } else {
+        ok = from->kind == to->kind && from->kind != TYPE_ARRAY && from->kind != TYPE_OPAQUE;
+    }
+    const char *name = type_name(to);
+    if (ok && name != NULL) {
+        snprintf(out, out_bytes, "$1::%s", name);
+    }
+    return ok && name != NULL;
+}
+
+/* PostgreSQL rounds a quotient at a number of digits that depends on its size.
+ * Forty digits first make the second rounding exact for all real divisors. */
+#define FORTY_DIGITS "0.0000000000000000000000000000000000000000"
+
+static void numeric_divide(int scale, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "round(($1 + " FORTY_DIGITS ") / $2, %d)", scale);
+}
+
+static void numeric_avg(int scale, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "round((sum($1) + " FORTY_DIGITS ") / count($1), %d)", scale);
+}
+
+#define WORDS(text)                                                                            \
+    {                                                                                          \
+        .sql = { text, sizeof(text) - 1 }                                                      \
+    }
+
+const struct dialect dialect_pg = {
+    .words = {.name = "postgresql",
+              .begin = WORDS("BEGIN"),
+              .begin_write = WORDS("BEGIN"),
+              .commit = WORDS("COMMIT"),
+              .rollback = WORDS("ROLLBACK")},
+    .column = COLUMN_PG,
+    .quote = '"',
+    .numbered = true,
+    .arrays = true,
+    .nulls_order = true,
+    .update_returning = true,
+    .simultaneous_set = true,
+    .limit_in_subquery = true,
+    .true_text = "TRUE",
+    .false_text = "FALSE",
+    .cross_join = " CROSS JOIN ",
+    .default_row = " DEFAULT VALUES",
+    .enum_as_text = "$1::text",
+    .widen_integer = "$1::int8",
+    .as_double = "$1::float8",
+    .typed_null = "NULL::$1",
+    /* Backslash would be the escape character. */
+    .like = {{"($1 LIKE $2 ESCAPE '')", "($1 NOT LIKE $2 ESCAPE '')"},
+             {"($1 ILIKE $2 ESCAPE '')", "($1 NOT ILIKE $2 ESCAPE '')"}},
+    .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
+                    {"($1 ILIKE $2 ESCAPE $3)", "($1 NOT ILIKE $2 ESCAPE $3)"}},
+    .concat = "@ || ",
+    .cast = cast,
+    .type_native = type_native,
+    .array_native = array_native,
+    .type_name = type_name,
+    .numeric_divide = numeric_divide,
+    .numeric_avg = numeric_avg,
+};

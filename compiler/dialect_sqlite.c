@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/dialect_sqlite.c: SQLite 3.39 and later, and the functions that its
+ * driver registers for what SQLite itself does not do exactly:
+ *
+ *   tb_lower(x) tb_upper(x)      Unicode simple case mapping
+ *   tb_ilike(pattern, x, escape) LIKE on case-folded text; escape may be NULL
+ *   tb_add tb_sub tb_mul (a, b)  integers in 64 bits, overflow is an error; else
+ *                                floats, where an infinite result is an error
+ *   tb_div(a, b)                 a / b as floats, b = 0 is an error
+ *   tb_idiv(a, b) tb_mod(a, b)   truncating, sign of the dividend; b = 0 is an error
+ *   tb_one(count, value)         value, or an error when count is above 1
+ *
+ * All give null for a null argument, except the escape and the value of tb_one.
+ */
+#include "compiler/dialect.h"
+
+#include <stdio.h>
+
+uint32_t dialect_no_native(const struct type *t)
+{
+    (void)t;
+    return 0;
+}
+
+static unsigned integer_rank(enum type_kind k)
+{
+    return k == TYPE_SMALLINT ? 1 : k == TYPE_INTEGER ? 2 : k == TYPE_BIGINT ? 3 : 0;
+}
+
+bool cast_is_free(const struct type *from, const struct type *to)
+{
+    unsigned a = integer_rank(from->kind), b = integer_rank(to->kind);
+    if (a > 0 && b > 0) {
+        return a <= b;
+    }
+    if (from->kind == TYPE_BOOLEAN && (b > 0 || to->kind == TYPE_BOOLEAN)) {
+        return true;
+    }
+    if (from->kind == TYPE_REAL && to->kind == TYPE_DOUBLE) {
+        return true;
+    }
+    if (type_family(from->kind) == FAMILY_DATE && type_family(to->kind) == FAMILY_DATE) {
+        return (from->kind == TYPE_DATE) == (to->kind == TYPE_DATE);
+    }
+    bool plain = type_family(to->kind) != FAMILY_NUMBER && to->kind != TYPE_ARRAY &&
+                 to->kind != TYPE_OPAQUE && to->length < 0;
+    return from->kind == to->kind && plain;
+}
+
+static const char *type_name(const struct type *t)
+{
+    (void)t;
+    return NULL;
+}
+
+/* Whether every value of `from` is one of numeric(p,s) as it is. */
+static bool numeric_holds(const struct type *from, const struct type *to)
+{
+    if (to->precision < 0) {
+        return true;
+    }
+    int scale = to->scale < 0 ? 0 : to->scale, whole = to->precision - scale;
+    if (from->kind == TYPE_NUMERIC) {
+        return from->precision >= 0 && from->scale >= 0 && from->scale <= scale &&
+               from->precision - from->scale <= whole;
+    }
+    unsigned rank = integer_rank(from->kind);
+    return rank > 0 && whole >= (rank == 1 ? 5 : rank == 2 ? 10 : 19);
+}
+
+static bool cast(const struct type *from, const struct type *to, char *out, size_t out_bytes)
+{
+    const char *text = NULL;
+    bool number = type_family(from->kind) == FAMILY_NUMBER;
+    if (cast_is_free(from, to)) {
+        text = "$1";
+    } else if (to->kind == TYPE_NUMERIC) {
+        text = numeric_holds(from, to) ? "$1" : NULL;
+    } else if (to->kind == TYPE_BIGINT && from->kind == TYPE_NUMERIC) {
+        text = "CAST(round($1) AS INTEGER)";
+    } else if (to->kind == TYPE_DOUBLE && number) {
+        text = "CAST($1 AS REAL)";
+    } else if (type_family(to->kind) == FAMILY_TEXT && to->length < 0 &&
+               to->kind != TYPE_ENUM) {
+        bool text_already = type_family(from->kind) == FAMILY_TEXT || from->kind == TYPE_UUID ||
+                            from->kind == TYPE_DATE;
+        text = text_already ? "$1" : type_is_integer(from->kind) ? "CAST($1 AS TEXT)" : NULL;
+    } else if (to->kind == TYPE_DATE && type_family(from->kind) == FAMILY_DATE) {
+        text = "substr($1, 1, 10)";
+    } else if (type_family(to->kind) == FAMILY_DATE && from->kind == TYPE_DATE) {
+        text = "($1 || ' 00:00:00.000000')";
+    }
+    if (text != NULL) {
+        snprintf(out, out_bytes, "%s", text);
+    }
+    return text != NULL;
+}
+
+static void numeric_divide(int scale, char *out, size_t out_bytes)
+{
+    (void)scale; /* the result is written with it */
+    snprintf(out, out_bytes, "tb_div($1, $2)");
+}
+
+static void numeric_avg(int scale, char *out, size_t out_bytes)
+{
+    (void)scale;
+    snprintf(out, out_bytes, "avg($1)");
+}
+
+#define WORDS(text)                                                                            \
+    {                                                                                          \
+        .sql = { text, sizeof(text) - 1 }                                                      \
+    }
+
+const struct dialect dialect_sqlite = {
+    .words = {.name = "sqlite",
+              .begin = WORDS("BEGIN"),
+              .begin_write = WORDS("BEGIN IMMEDIATE"),
+              .commit = WORDS("COMMIT"),
+              .rollback = WORDS("ROLLBACK")},
+    .column = COLUMN_SQLITE,
+    .quote = '"',
+    .nulls_order = true,
+    .update_returning = true,
+    .simultaneous_set = true,
+    .limit_in_subquery = true,
+    .true_text = "1",
+    .false_text = "0",
+    .no_limit = "-1",
+    /* CROSS JOIN would forbid SQLite to choose the order of its loops. */
+    .cross_join = " JOIN ",
+    .default_row = " DEFAULT VALUES",
+    .scalar_guard = "(SELECT tb_one(count(*), min(q.c1)) FROM $1 AS q)",
+    /* A value without affinity beside one with none would compare as text. */
+    .numeric_bind = "CAST($1 AS NUMERIC)",
+    .date_as_timestamp = "($1 || ' 00:00:00.000000')",
+    .as_double = "CAST($1 AS REAL)",
+    .like = {{"($1 LIKE $2)", "($1 NOT LIKE $2)"},
+             {"tb_ilike($2, $1, NULL)", "(NOT tb_ilike($2, $1, NULL))"}},
+    .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
+                    {"tb_ilike($2, $1, $3)", "(NOT tb_ilike($2, $1, $3))"}},
+    .concat = "@ || ",
+    .cast = cast,
+    .type_native = dialect_no_native,
+    .array_native = dialect_no_native,
+    .type_name = type_name,
+    .numeric_divide = numeric_divide,
+    .numeric_avg = numeric_avg,
+};

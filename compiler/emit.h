@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/emit.h: from a resolved statement to SQL and its binds.
+ *
+ * Only our own constants, names of the catalog and names that we made reach the
+ * text; every value is a placeholder. The emitter reads struct dialect and never
+ * asks which database it is.
+ */
+#ifndef COMPILER_EMIT_H
+#define COMPILER_EMIT_H
+
+#include "base/buf.h"
+#include "compiler/ast.h"
+#include "compiler/context.h"
+
+/* What PostgreSQL and MariaDB can take in one statement, less a margin. */
+#define MAX_BINDS 32766
+
+struct emitter {
+    struct context *c;
+    const struct dialect *d;
+    struct buf sql;
+    struct plan_bind *binds; /* in the request's arena */
+    uint32_t bind_count, bind_cap;
+    bool from_unnest; /* placeholders are columns of unnested arrays: u.c1 */
+};
+
+void emit_init(struct emitter *em, struct context *c);
+void emit_fini(struct emitter *em);
+
+/* emit_call.c */
+enum emit_place {
+    EMIT_INSIDE, /* beside other operands */
+    EMIT_ROOT,   /* alone */
+};
+enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place place) MUST_CHECK;
+
+/* emit_expr.c */
+enum err emit_expr(struct emitter *em, const struct expr *x) MUST_CHECK;
+/* Without the outermost parentheses: where nothing stands beside it. */
+enum err emit_root(struct emitter *em, const struct expr *x) MUST_CHECK;
+/* A template of the dialect or of the table of operators. */
+enum err emit_template(struct emitter *em, const char *text, const struct expr *const *args,
+                       uint32_t count) MUST_CHECK;
+/* As emit_template without the outermost parentheses. */
+enum err emit_root_template(struct emitter *em, const char *text,
+                            const struct expr *const *args, uint32_t count) MUST_CHECK;
+/* t with the dialect's number of it. */
+struct type bind_type(const struct emitter *em, const struct type *t);
+enum err emit_bind(struct emitter *em, const struct plan_bind *b,
+                   const struct json *at) MUST_CHECK;
+/* The value of a column in a write: a cell of the row, or its expression. */
+enum err emit_value(struct emitter *em, const struct assign *a) MUST_CHECK;
+void emit_name(struct emitter *em, struct str name);
+void emit_text(struct emitter *em, const char *text);
+
+/* emit_select.c */
+enum query_place {
+    PLACE_TOP,     /* columns are nameless */
+    PLACE_DERIVED, /* columns are c1, c2 … */
+    PLACE_EXISTS,  /* columns do not matter */
+};
+enum err emit_query(struct emitter *em, const struct query *q,
+                    enum query_place place) MUST_CHECK;
+/* A read, as `expect` wants it. */
+enum err emit_read(struct emitter *em, const struct query *q) MUST_CHECK;
+
+/* emit_write.c */
+/* One set of an insert's rows, or the whole write (set 0). `many` gets the form
+ * for many sets, or stays empty. */
+enum err emit_write(struct emitter *em, const struct write *w, uint32_t set,
+                    struct buf *many) MUST_CHECK;
+
+#endif

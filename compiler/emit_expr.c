@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/emit_expr.c: expressions to SQL.
+ */
+#include "compiler/emit.h"
+#include "compiler/names.h"
+#include "compiler/operators.h"
+#include "compiler/resolve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void emit_init(struct emitter *em, struct context *c)
+{
+    *em = (struct emitter){.c = c, .d = c->d};
+    buf_init(&em->sql);
+}
+
+void emit_fini(struct emitter *em)
+{
+    buf_fini(&em->sql);
+}
+
+void emit_text(struct emitter *em, const char *text)
+{
+    buf_add(&em->sql, text, strlen(text));
+}
+
+/* An identifier of the catalog, or of ours; the quote inside is doubled. */
+void emit_name(struct emitter *em, struct str name)
+{
+    buf_char(&em->sql, em->d->quote);
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == em->d->quote) {
+            buf_char(&em->sql, em->d->quote);
+        }
+        buf_char(&em->sql, name.ptr[i]);
+    }
+    buf_char(&em->sql, em->d->quote);
+}
+
+/* ---- binds ---- */
+
+static bool same_bind(const struct plan_bind *a, const struct plan_bind *b)
+{
+    return a->source == b->source && a->form == b->form && a->index == b->index &&
+           a->at_most == b->at_most && str_eq(a->name, b->name) &&
+           a->type.kind == b->type.kind && a->type.native == b->type.native &&
+           a->type.element == b->type.element && a->type.length == b->type.length &&
+           a->type.scale == b->type.scale && a->type.precision == b->type.precision;
+}
+
+static enum err add_bind(struct emitter *em, const struct plan_bind *b, const struct json *at)
+{
+    struct context *c = em->c;
+    if (em->bind_count >= MAX_BINDS) {
+        enum err e = ctx_fail(c, at, ERR_TOO_MANY_PARAMS,
+                              "the statement has more than %d values", MAX_BINDS);
+        fail_hint(c->f, "give rows as `rows`, and long lists in parts");
+        return e;
+    }
+    if (!ctx_grow(c, &em->binds, em->bind_count, &em->bind_cap, sizeof *em->binds)) {
+        return ctx_full(c);
+    }
+    em->binds[em->bind_count++] = *b;
+    return ERR_OK;
+}
+
+static void put_placeholder(struct emitter *em, const struct plan_bind *b, uint32_t number)
+{
+    bool wrap =
+        b->type.kind == TYPE_NUMERIC && em->d->numeric_bind != NULL && b->source != BIND_CELL;
+    const char *text = wrap ? em->d->numeric_bind : "$1";
+    const char *hole = strstr(text, "$1");
+    buf_add(&em->sql, text, (size_t)(hole - text));
+    if (em->from_unnest) {
+        buf_printf(&em->sql, "u.c%u", number);
+    } else if (em->d->numbered) {
+        buf_printf(&em->sql, "$%u", number);
+    } else {
+        buf_char(&em->sql, '?');
+    }
+    emit_text(em, hole + 2);
+}
+
+/* Numbered placeholders share equal binds: then the database sees that an
+ * expression of GROUP BY is the one that is selected. */
+enum err emit_bind(struct emitter *em, const struct plan_bind *b, const struct json *at)
+{
+    uint32_t i = em->bind_count;
+    if (em->d->numbered) {
+        uint32_t window = 256; /* so that long lists stay linear */
+        uint32_t first =
+            em->bind_count > window && !em->from_unnest ? em->bind_count - window : 0;
+        for (i = first; i < em->bind_count && !same_bind(&em->binds[i], b); i++) {
+        }
+    }
+    if (i == em->bind_count) {
+        enum err e = add_bind(em, b, at);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    put_placeholder(em, b, i + 1);
+    return ERR_OK;
+}
+
+struct type bind_type(const struct emitter *em, const struct type *t)
+{
+    struct type out = *t;
+    out.native = em->d->type_native(t);
+    return out;
+}
+
+static enum err emit_literal(struct emitter *em, const struct expr *x)
+{
+    struct plan_bind b = {.source = BIND_LITERAL,
+                          .form = x->form,
+                          .index = x->literal.index,
+                          .type = bind_type(em, &x->type)};
+    return emit_bind(em, &b, x->src);
+}
+
+static enum err emit_param(struct emitter *em, const struct expr *x)
+{
+    struct plan_bind b = {.source = BIND_PARAM,
+                          .form = x->form,
+                          .name = x->param.name,
+                          .type = bind_type(em, &x->type)};
+    return emit_bind(em, &b, x->src);
+}
+
+enum err emit_value(struct emitter *em, const struct assign *a)
+{
+    if (a->value != NULL) {
+        return emit_root(em, a->value);
+    }
+    struct plan_bind b = {
+        .source = BIND_CELL, .name = a->key, .type = bind_type(em, &a->column->type)};
+    return emit_bind(em, &b, a->src);
+}
+
+/* ---- names and constants ---- */
+
+static void emit_column(struct emitter *em, const struct expr *x)
+{
+    const struct source *s = x->name.source;
+    emit_name(em, s->sql_name);
+    buf_char(&em->sql, '.');
+    if (s->table != NULL) {
+        emit_name(em, s->table->columns[x->name.column].name);
+    } else {
+        buf_printf(&em->sql, "c%u", x->name.column + 1);
+    }
+}
+
+static void emit_null(struct emitter *em, const struct expr *x)
+{
+    const char *name = x->type.kind == TYPE_UNKNOWN ? NULL : em->d->type_name(&x->type);
+    if (em->d->typed_null == NULL || name == NULL) {
+        emit_text(em, "NULL");
+        return;
+    }
+    const char *hole = strstr(em->d->typed_null, "$1");
+    buf_add(&em->sql, em->d->typed_null, (size_t)(hole - em->d->typed_null));
+    emit_text(em, name);
+    emit_text(em, hole + 2);
+}
+
+/* ---- templates ---- */
+
+static bool is_wrapped(const char *text)
+{
+    size_t n = strlen(text);
+    return n > 2 && text[0] == '(' && text[n - 1] == ')';
+}
+
+static enum err emit_joined(struct emitter *em, const char *separator,
+                            const struct expr *const *args, uint32_t count)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < count && e == ERR_OK; i++) {
+        if (i > 0) {
+            emit_text(em, separator);
+        }
+        e = emit_expr(em, args[i]);
+    }
+    return e;
+}
+
+static enum err emit_pieces(struct emitter *em, const char *text, size_t len,
+                            const struct expr *const *args, uint32_t count)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] != '$' || i + 1 >= len) {
+            buf_char(&em->sql, text[i]);
+            continue;
+        }
+        char which = text[++i];
+        enum err e = ERR_OK;
+        if (which == '*') {
+            e = emit_joined(em, ", ", args, count);
+        } else if (which >= '1' && (uint32_t)(which - '1') < count) {
+            e = emit_expr(em, args[which - '1']);
+        } else {
+            return ctx_fail(em->c, NULL, ERR_INTERNAL, "a template without its argument");
+        }
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err emit_template(struct emitter *em, const char *text, const struct expr *const *args,
+                       uint32_t count)
+{
+    if (text[0] != '@') {
+        return emit_pieces(em, text, strlen(text), args, count);
+    }
+    if (count == 1) {
+        return emit_expr(em, args[0]);
+    }
+    buf_char(&em->sql, '(');
+    enum err e = emit_joined(em, text + 1, args, count);
+    buf_char(&em->sql, ')');
+    return e;
+}
+
+enum err emit_root_template(struct emitter *em, const char *text,
+                            const struct expr *const *args, uint32_t count)
+{
+    if (text[0] == '@' && count > 1) {
+        return emit_joined(em, text + 1, args, count);
+    }
+    return is_wrapped(text) ? emit_pieces(em, text + 1, strlen(text) - 2, args, count)
+                            : emit_template(em, text, args, count);
+}
+
+/* ---- subqueries, case ---- */
+
+static enum err emit_subquery(struct emitter *em, const struct expr *x)
+{
+    const char *guard = query_single_row(x->query) ? NULL : em->d->scalar_guard;
+    const char *hole = guard == NULL ? NULL : strstr(guard, "$1");
+    if (hole != NULL) {
+        buf_add(&em->sql, guard, (size_t)(hole - guard));
+    }
+    buf_char(&em->sql, '(');
+    enum err e = emit_query(em, x->query, PLACE_DERIVED);
+    buf_char(&em->sql, ')');
+    if (hole != NULL) {
+        emit_text(em, hole + 2);
+    }
+    return e;
+}
+
+static enum err emit_case(struct emitter *em, const struct expr *x)
+{
+    enum err e = ERR_OK;
+    emit_text(em, "CASE");
+    if (x->cas.of != NULL) {
+        buf_char(&em->sql, ' ');
+        e = emit_expr(em, x->cas.of);
+    }
+    for (uint32_t i = 0; i < x->cas.count && e == ERR_OK; i++) {
+        emit_text(em, " WHEN ");
+        e = emit_root(em, x->cas.whens[i].cond);
+        emit_text(em, " THEN ");
+        e = e != ERR_OK ? e : emit_root(em, x->cas.whens[i].then);
+    }
+    if (e == ERR_OK && x->cas.otherwise != NULL) {
+        emit_text(em, " ELSE ");
+        e = emit_root(em, x->cas.otherwise);
+    }
+    emit_text(em, " END");
+    return e;
+}
+
+static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_place place)
+{
+    if (em->sql.len > em->c->in->max_sql_bytes && em->c->in->max_sql_bytes > 0) {
+        return ctx_fail(em->c, x->src, ERR_QUERY_TOO_LARGE,
+                        "the SQL text is longer than %u bytes", em->c->in->max_sql_bytes);
+    }
+    switch (x->kind) {
+    case EXPR_NULL:
+        emit_null(em, x);
+        return ERR_OK;
+    case EXPR_BOOL:
+        emit_text(em, x->boolean ? em->d->true_text : em->d->false_text);
+        return ERR_OK;
+    case EXPR_LITERAL:
+        return emit_literal(em, x);
+    case EXPR_PARAM:
+        return emit_param(em, x);
+    case EXPR_NAME:
+        emit_column(em, x);
+        return ERR_OK;
+    case EXPR_CALL:
+        return emit_call(em, x, place);
+    case EXPR_CASE:
+        return emit_case(em, x);
+    case EXPR_QUERY:
+        return emit_subquery(em, x);
+    case EXPR_DRESSED:
+        return x->dressed.of != NULL
+                   ? emit_template(em, x->dressed.text, &x->dressed.of, 1)
+                   : emit_template(em, x->dressed.text, x->dressed.parts, x->dressed.count);
+    case EXPR_STAR:
+    case EXPR_LIST:
+    case EXPR_PARAM_LIST:
+        break;
+    }
+    return ctx_fail(em->c, x->src, ERR_INTERNAL, "an expression that has no SQL of its own");
+}
+
+enum err emit_expr(struct emitter *em, const struct expr *x)
+{
+    return emit_node(em, x, EMIT_INSIDE);
+}
+
+enum err emit_root(struct emitter *em, const struct expr *x)
+{
+    return emit_node(em, x, EMIT_ROOT);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/emit_select.c: selects to SQL.
+ */
+#include "compiler/emit.h"
+#include "compiler/operators.h"
+#include "compiler/resolve.h"
+
+/* ---- from ---- */
+
+static enum err emit_source(struct emitter *em, const struct source *s)
+{
+    if (s->query != NULL) {
+        buf_char(&em->sql, '(');
+        enum err e = emit_query(em, s->query, PLACE_DERIVED);
+        emit_text(em, ") AS ");
+        emit_name(em, s->sql_name);
+        return e;
+    }
+    if (s->table->schema.len > 0) {
+        emit_name(em, s->table->schema);
+        buf_char(&em->sql, '.');
+    }
+    emit_name(em, s->table->name);
+    if (!str_eq(s->table->name, s->sql_name)) {
+        emit_text(em, " AS ");
+        emit_name(em, s->sql_name);
+    }
+    return ERR_OK;
+}
+
+static enum err emit_node(struct emitter *em, const struct from_node *n);
+
+static const char *join_words(const struct emitter *em, enum join_kind k)
+{
+    switch (k) {
+    case JOIN_INNER:
+        return " JOIN ";
+    case JOIN_LEFT:
+        return " LEFT JOIN ";
+    case JOIN_RIGHT:
+        return " RIGHT JOIN ";
+    case JOIN_COMMA:
+    case JOIN_CROSS:
+        break;
+    }
+    return em->d->cross_join;
+}
+
+static enum err emit_join(struct emitter *em, const struct join *j)
+{
+    bool nested = j->right->joins != NULL;
+    emit_text(em, join_words(em, j->kind));
+    emit_text(em, nested ? "(" : "");
+    enum err e = emit_node(em, j->right);
+    emit_text(em, nested ? ")" : "");
+    if (e == ERR_OK && j->on != NULL) {
+        emit_text(em, " ON ");
+        e = emit_root(em, j->on);
+    }
+    return e;
+}
+
+static enum err emit_node(struct emitter *em, const struct from_node *n)
+{
+    enum err e = emit_source(em, n->source);
+    for (const struct join *j = n->joins; j != NULL && e == ERR_OK; j = j->next) {
+        e = emit_join(em, j);
+    }
+    return e;
+}
+
+/* ---- items and order ---- */
+
+static enum err emit_items(struct emitter *em, const struct query *q, enum query_place place)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < q->output_count && e == ERR_OK; i++) {
+        emit_text(em, i > 0 ? ", " : "");
+        e = emit_root(em, q->outputs[i].expr);
+        if (place == PLACE_DERIVED) {
+            buf_printf(&em->sql, " AS c%u", i + 1);
+        }
+    }
+    return e;
+}
+
+/* The position of an output that is the same expression; 0: none. Plain columns
+ * are written by name. */
+static uint32_t output_position(const struct query *q, const struct expr *x)
+{
+    for (uint32_t i = 0; x->kind != EXPR_NAME && i < q->output_count; i++) {
+        if (expr_equal(x, q->outputs[i].expr)) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+/* By position where the expression is an output: then it is the same one also
+ * where placeholders have no numbers. */
+static enum err emit_position(struct emitter *em, const struct query *q, const struct expr *x)
+{
+    uint32_t position = output_position(q, x);
+    if (position == 0) {
+        return emit_root(em, x);
+    }
+    buf_printf(&em->sql, "%u", position);
+    return ERR_OK;
+}
+
+static enum err emit_order(struct emitter *em, const struct query *q, const struct order *o)
+{
+    const char *direction = o->descending ? " DESC" : "";
+    enum err e;
+    if (o->nulls == NULLS_DEFAULT || em->d->nulls_order) {
+        e = emit_position(em, q, o->expr);
+        emit_text(em, direction);
+        if (o->nulls != NULLS_DEFAULT) {
+            emit_text(em, o->nulls == NULLS_FIRST ? " NULLS FIRST" : " NULLS LAST");
+        }
+        return e;
+    }
+    buf_char(&em->sql, '(');
+    e = emit_expr(em, o->expr);
+    emit_text(em, o->nulls == NULLS_FIRST ? " IS NULL) DESC, " : " IS NULL), ");
+    e = e != ERR_OK ? e : emit_position(em, q, o->expr);
+    emit_text(em, direction);
+    return e;
+}
+
+static enum err emit_tail(struct emitter *em, const struct query *q)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < q->group_count && e == ERR_OK; i++) {
+        emit_text(em, i == 0 ? " GROUP BY " : ", ");
+        e = emit_position(em, q, q->group[i]);
+    }
+    if (e == ERR_OK && q->having != NULL) {
+        emit_text(em, " HAVING ");
+        e = emit_root(em, q->having);
+    }
+    for (uint32_t i = 0; i < q->order_count && e == ERR_OK; i++) {
+        emit_text(em, i == 0 ? " ORDER BY " : ", ");
+        e = emit_order(em, q, &q->order[i]);
+    }
+    return e;
+}
+
+/* ---- limit ---- */
+
+static enum err emit_bound(struct emitter *em, const struct expr *x, uint32_t at_most)
+{
+    struct plan_bind b = {.source = x->kind == EXPR_PARAM ? BIND_PARAM : BIND_LITERAL,
+                          .form = BIND_COUNT,
+                          .at_most = at_most,
+                          .type = bind_type(em, &x->type)};
+    if (x->kind == EXPR_PARAM) {
+        b.name = x->param.name;
+    } else {
+        b.index = x->literal.index;
+    }
+    return emit_bind(em, &b, x->src);
+}
+
+/* at_most: what `expect` needs at the top; 0: all. */
+static enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most)
+{
+    enum err e = ERR_OK;
+    if (q->limit != NULL) {
+        emit_text(em, " LIMIT ");
+        e = emit_bound(em, q->limit, at_most);
+    } else if (at_most > 0) {
+        buf_printf(&em->sql, " LIMIT %u", at_most);
+    } else if (q->offset != NULL && em->d->no_limit != NULL) {
+        emit_text(em, " LIMIT ");
+        emit_text(em, em->d->no_limit);
+    }
+    if (e == ERR_OK && q->offset != NULL) {
+        emit_text(em, " OFFSET ");
+        e = emit_bound(em, q->offset, 0);
+    }
+    return e;
+}
+
+/* ---- select ---- */
+
+static enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
+                            uint32_t at_most)
+{
+    enum err e = ERR_OK;
+    bool plain = !q->aggregated && !q->distinct && q->order_count == 0;
+    emit_text(em, q->distinct ? "SELECT DISTINCT " : "SELECT ");
+    if (place == PLACE_EXISTS && plain) {
+        buf_char(&em->sql, '1');
+    } else {
+        e = emit_items(em, q, place);
+    }
+    if (e == ERR_OK && q->from != NULL) {
+        emit_text(em, " FROM ");
+        e = emit_node(em, q->from);
+    }
+    if (e == ERR_OK && q->where != NULL) {
+        emit_text(em, " WHERE ");
+        e = emit_root(em, q->where);
+    }
+    e = e != ERR_OK ? e : emit_tail(em, q);
+    return e != ERR_OK ? e : emit_limit(em, q, at_most);
+}
+
+enum err emit_query(struct emitter *em, const struct query *q, enum query_place place)
+{
+    return emit_select(em, q, place, 0);
+}
+
+/* The order of rows that are only counted does not matter, unless it chooses
+ * which ones a limit leaves. */
+static struct query without_order(const struct query *q)
+{
+    struct query copy = *q;
+    if (q->limit == NULL && q->offset == NULL) {
+        copy.order_count = 0;
+    }
+    return copy;
+}
+
+enum err emit_read(struct emitter *em, const struct query *q)
+{
+    struct query copy;
+    enum err e = ERR_OK;
+    switch (em->c->in->expect) {
+    case QUERY_ALL:
+        return emit_select(em, q, PLACE_TOP, 0);
+    case QUERY_FIRST:
+        return emit_select(em, q, PLACE_TOP, 1);
+    case QUERY_ONE:
+        return emit_select(em, q, PLACE_TOP, 2);
+    case QUERY_COUNT:
+        copy = without_order(q);
+        emit_text(em, "SELECT count(*) FROM (");
+        e = emit_query(em, &copy, PLACE_DERIVED);
+        emit_text(em, ") AS q");
+        return e;
+    case QUERY_EXISTS:
+        copy = without_order(q);
+        emit_text(em, "SELECT EXISTS (");
+        e = emit_query(em, &copy, PLACE_EXISTS);
+        emit_text(em, ")");
+        return e;
+    }
+    return e;
+}

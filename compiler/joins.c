@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/joins.c: FROM: sources, conditions of joins, and whether something
+ * connects all sources.
+ */
+#include "compiler/names.h"
+#include "compiler/operators.h"
+#include "compiler/resolve.h"
+
+/* ---- on left out: the one foreign key between the sides ---- */
+
+struct link {
+    const struct source *from, *to;
+    const struct foreign_key *key;
+};
+
+struct link_search {
+    struct link found[2];
+    uint32_t count; /* all that were seen */
+};
+
+static void find_links(const struct source *from, const struct source *to,
+                       struct link_search *s)
+{
+    if (from->table == NULL || to->table == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < from->table->foreign_key_count; i++) {
+        const struct foreign_key *k = &from->table->foreign_keys[i];
+        if (k->target != to->table) {
+            continue;
+        }
+        if (s->count < 2) {
+            s->found[s->count] = (struct link){from, to, k};
+        }
+        s->count++;
+    }
+}
+
+static void search_links(const struct query *q, uint64_t left, uint64_t right,
+                         struct link_search *s)
+{
+    for (uint32_t a = 0; a < q->source_count; a++) {
+        for (uint32_t b = 0; b < q->source_count; b++) {
+            if ((left >> a & 1) != 0 && (right >> b & 1) != 0) {
+                find_links(q->sources[a], q->sources[b], s);
+                find_links(q->sources[b], q->sources[a], s);
+            }
+        }
+    }
+}
+
+static void hint_link(struct context *c, const struct link_search *s)
+{
+    const struct link *a = &s->found[0], *b = &s->found[1];
+    struct str x = a->from->table->columns[a->key->columns[0]].name;
+    struct str y = b->from->table->columns[b->key->columns[0]].name;
+    fail_hint(c->f, "candidates are `%.*s.%.*s` and `%.*s.%.*s`: write `on`",
+              STR_ARG(a->from->name), STR_ARG(x), STR_ARG(b->from->name), STR_ARG(y));
+}
+
+static struct expr *column_expr(struct context *c, const struct join *j, const struct source *s,
+                                uint32_t column)
+{
+    struct expr *e = ARENA_NEW(c->a, struct expr);
+    if (e != NULL) {
+        e->src = j->src;
+        name_column(e, s, column);
+    }
+    return e;
+}
+
+static struct expr *call_expr(struct context *c, const struct join *j, const char *op,
+                              uint32_t count)
+{
+    struct expr *e = ARENA_NEW(c->a, struct expr);
+    struct expr **args = ARENA_ARRAY(c->a, count, struct expr *);
+    if (e == NULL || args == NULL) {
+        return NULL;
+    }
+    *e = (struct expr){.kind = EXPR_CALL, .src = j->src, .resolved = true, .nullable = true};
+    e->type = type_of(TYPE_BOOLEAN);
+    e->call.op = operator_find(str_of(op));
+    e->call.args = args;
+    e->call.count = count;
+    return e;
+}
+
+static struct expr *link_condition(struct context *c, const struct join *j,
+                                   const struct link *l)
+{
+    struct expr *all = call_expr(c, j, "and", l->key->count);
+    for (uint32_t i = 0; all != NULL && i < l->key->count; i++) {
+        struct expr *equal = call_expr(c, j, "=", 2);
+        if (equal == NULL) {
+            return NULL;
+        }
+        equal->call.args[0] = column_expr(c, j, l->from, l->key->columns[i]);
+        equal->call.args[1] = column_expr(c, j, l->to, l->key->target_columns[i]);
+        if (equal->call.args[0] == NULL || equal->call.args[1] == NULL) {
+            return NULL;
+        }
+        all->call.args[i] = equal;
+    }
+    return all == NULL || l->key->count > 1 ? all : all->call.args[0];
+}
+
+static enum err join_by_key(struct context *c, struct query *q, struct join *j, uint64_t left,
+                            uint64_t right)
+{
+    struct link_search s = {.count = 0};
+    search_links(q, left, right, &s);
+    if (s.count == 1) {
+        j->on = link_condition(c, j, &s.found[0]);
+        return j->on == NULL ? ctx_full(c) : ERR_OK;
+    }
+    enum err e = ctx_fail(c, j->src, ERR_AMBIGUOUS_JOIN,
+                          "`on` is left out and %u foreign keys connect the sides", s.count);
+    if (s.count > 1) {
+        hint_link(c, &s);
+    } else {
+        fail_hint(c->f, "write `on`");
+    }
+    return e;
+}
+
+/* ---- sources ---- */
+
+static enum err resolve_source(struct context *c, struct query *q, struct source *s)
+{
+    for (uint32_t i = 0; i < s->bit; i++) {
+        if (str_eq(q->sources[i]->name, s->name)) {
+            enum err e = ctx_fail(c, s->src, ERR_AMBIGUOUS_TABLE,
+                                  "`%.*s` is the name of two tables here", STR_ARG(s->name));
+            fail_hint(c->f, "give one of them an alias: {alias: table}");
+            return e;
+        }
+    }
+    if (s->query == NULL) {
+        return resolve_table(c, q, s);
+    }
+    enum err e = resolve_query(c, s->query); /* it sees nothing around it */
+    for (uint32_t i = 0; i < s->query->output_count && e == ERR_OK; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (str_eq(s->query->outputs[i].name, s->query->outputs[k].name)) {
+                e = ctx_fail(c, s->src, ERR_DUPLICATE_NAME,
+                             "the subquery has two columns `%.*s`",
+                             STR_ARG(s->query->outputs[i].name));
+                break;
+            }
+        }
+    }
+    return e != ERR_OK ? e : name_source(c, q, s);
+}
+
+static void make_nullable(const struct query *q, uint64_t bits)
+{
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        if ((bits >> i & 1) != 0) {
+            q->sources[i]->nullable = true;
+        }
+    }
+}
+
+static enum err resolve_node(struct context *c, struct query *q, struct from_node *n,
+                             uint64_t *bits);
+
+/* A condition sees the sources of both its sides and nothing else. */
+static enum err resolve_join(struct context *c, struct query *q, struct join *j, uint64_t *bits)
+{
+    uint64_t left = *bits, right = 0;
+    enum err e = resolve_node(c, q, j->right, &right);
+    if (e != ERR_OK) {
+        return e;
+    }
+    *bits = left | right;
+    if (j->on != NULL) {
+        q->visible = left | right;
+        e = resolve_condition(c, q, j->on, "on");
+    } else if (j->kind != JOIN_CROSS && j->kind != JOIN_COMMA) {
+        e = join_by_key(c, q, j, left, right);
+    }
+    if (j->kind == JOIN_LEFT) {
+        make_nullable(q, right);
+    } else if (j->kind == JOIN_RIGHT) {
+        make_nullable(q, left);
+    }
+    return e;
+}
+
+static enum err resolve_node(struct context *c, struct query *q, struct from_node *n,
+                             uint64_t *bits)
+{
+    enum err e = resolve_source(c, q, n->source);
+    *bits = (uint64_t)1 << n->source->bit;
+    for (struct join *j = n->joins; j != NULL && e == ERR_OK; j = j->next) {
+        e = resolve_join(c, q, j, bits);
+    }
+    return e;
+}
+
+enum err resolve_from(struct context *c, struct query *q)
+{
+    uint64_t bits;
+    enum err e = ERR_OK;
+    if (q->from != NULL) {
+        q->no_aggregates = true;
+        e = resolve_node(c, q, q->from, &bits);
+        q->no_aggregates = false;
+    }
+    q->visible = ~(uint64_t)0;
+    return e;
+}
+
+/* ---- cartesian products ---- */
+
+struct groups {
+    const struct query *q;
+    uint64_t sets[MAX_SOURCES + 1]; /* disjoint */
+    uint32_t count;
+};
+
+/* Makes one set of all that `bits` touches. Rows of an outer query are fixed
+ * while a correlated subquery runs, so they connect too. */
+static void connect(struct groups *g, uint64_t bits)
+{
+    uint32_t kept = 0;
+    if (bits == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < g->count; i++) {
+        if ((g->sets[i] & bits) != 0) {
+            bits |= g->sets[i];
+        } else {
+            g->sets[kept++] = g->sets[i];
+        }
+    }
+    g->sets[kept++] = bits;
+    g->count = kept;
+}
+
+static void connect_condition(struct groups *g, const struct expr *e)
+{
+    if (e->kind == EXPR_CALL && str_is(str_of(e->call.op->name), "and")) {
+        for (uint32_t i = 0; i < e->call.count; i++) {
+            connect_condition(g, e->call.args[i]);
+        }
+        return;
+    }
+    connect(g, expr_sources(g->q, e));
+}
+
+static uint64_t connect_node(struct groups *g, const struct from_node *n)
+{
+    uint64_t bits = (uint64_t)1 << n->source->bit;
+    connect(g, bits);
+    for (const struct join *j = n->joins; j != NULL; j = j->next) {
+        bits |= connect_node(g, j->right);
+        if (j->kind == JOIN_CROSS) {
+            connect(g, bits); /* asked for by name */
+        } else if (j->on != NULL) {
+            connect_condition(g, j->on);
+        }
+    }
+    return bits;
+}
+
+enum err check_connected(struct context *c, struct query *q)
+{
+    struct groups g = {.q = q, .count = 0};
+    if (q->from == NULL || q->source_count < 2) {
+        return ERR_OK;
+    }
+    connect_node(&g, q->from);
+    if (q->where != NULL) {
+        connect_condition(&g, q->where);
+    }
+    uint64_t first = 0;
+    for (uint32_t i = 0; i < g.count; i++) {
+        first = (g.sets[i] & 1) != 0 ? g.sets[i] : first;
+    }
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        const struct source *s = q->sources[i];
+        if ((first >> i & 1) == 0) {
+            enum err e = ctx_fail(c, s->src, ERR_CARTESIAN_PRODUCT,
+                                  "nothing connects `%.*s` with `%.*s`", STR_ARG(s->name),
+                                  STR_ARG(q->sources[0]->name));
+            fail_hint(c->f, "give a condition on both, or say {\"cross\": …}");
+            return e;
+        }
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/parse.h: from the request's tree to the AST. Knows the grammar, not
+ * the catalog. docs/SQL.md has the grammar.
+ */
+#ifndef COMPILER_PARSE_H
+#define COMPILER_PARSE_H
+
+#include "compiler/ast.h"
+#include "compiler/context.h"
+
+/* The statement of a request: one of the two is set. */
+struct parsed {
+    struct query *query;
+    struct write *write;
+};
+
+/* Errors carry the pointer to the spot. */
+enum err parse_statement(struct context *c, struct parsed *out) MUST_CHECK;
+
+/* parse_expr.c */
+enum err parse_expr(struct context *c, const struct json *j, struct expr **out) MUST_CHECK;
+struct expr *expr_new(struct context *c, enum expr_kind kind, const struct json *src);
+/* "a.b" or {"name":[…]} into at most `max` parts, right-aligned in part[3]. */
+enum err parse_name(struct context *c, const struct json *j, uint32_t max,
+                    struct str part[3]) MUST_CHECK;
+/* ":name"; false if the text is no param at all. */
+bool is_param(struct str text);
+/* Marks the param as used and finds its value (NULL without params). */
+enum err parse_param(struct context *c, const struct json *at, struct str text,
+                     struct str *name, const struct json **value) MUST_CHECK;
+
+/* parse_select.c */
+enum err parse_select(struct context *c, const struct json *j, struct query **out) MUST_CHECK;
+enum err parse_items(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
+
+/* parse_from.c */
+enum err parse_from(struct context *c, const struct json *from, const struct json *joins,
+                    struct query *q) MUST_CHECK;
+/* "t", "schema.t", {"name":[…]} or {alias: one of these}: the target of a write. */
+enum err parse_target(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
+
+/* parse_write.c */
+enum err parse_write(struct context *c, enum plan_kind kind, struct write **out) MUST_CHECK;
+
+#endif

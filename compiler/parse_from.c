@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/parse_from.c: FROM and joins.
+ *
+ *   F := "t" | "schema.t" | {"name":["schema","odd.t"]} | {alias: "t" | {"name":[…]} | Q, …}
+ *   J := {"inner"|"left"|"right"|"cross": F, "join":[J…], "on": E}
+ */
+#include "compiler/names.h"
+#include "compiler/parse.h"
+
+#include <stdio.h>
+
+#define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
+
+/* Adds a source to q; its names are filled in when it is resolved. */
+static enum err add_source(struct context *c, struct query *q, struct source source,
+                           struct source **out)
+{
+    if (q->source_count >= MAX_SOURCES) {
+        return ctx_fail(c, source.src, ERR_QUERY_TOO_LARGE,
+                        "a statement can join at most %d tables", MAX_SOURCES);
+    }
+    struct source *s = ARENA_NEW(c->a, struct source);
+    if (s == NULL) {
+        return ctx_full(c);
+    }
+    *s = source;
+    s->bit = q->source_count;
+    q->sources[q->source_count++] = s;
+    *out = s;
+    return ERR_OK;
+}
+
+static enum err start_sources(struct context *c, struct query *q)
+{
+    q->sources = ARENA_ARRAY(c->a, MAX_SOURCES, struct source *);
+    return q->sources == NULL ? ctx_full(c) : ERR_OK;
+}
+
+static bool is_name_form(const struct json *j)
+{
+    const struct json *list = j->kind == JSON_OBJECT ? json_get(j, "name") : NULL;
+    return list != NULL && list->kind == JSON_ARRAY && j->len == 1;
+}
+
+static enum err parse_table(struct context *c, const struct json *j, struct str alias,
+                            struct query *q, struct source **out)
+{
+    struct str part[3];
+    if (j->kind == JSON_STRING && is_param(json_text(j))) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "a table cannot be a param");
+    }
+    enum err e = parse_name(c, j, 2, part);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct source s = {
+        .src = j, .schema = part[1], .name = part[2], .aliased = alias.ptr != NULL};
+    /* The table's own name is kept in sql_name until it is resolved. */
+    s.sql_name = part[2];
+    if (s.aliased) {
+        s.name = alias;
+    }
+    return add_source(c, q, s, out);
+}
+
+static enum err parse_derived(struct context *c, const struct json *j, struct str alias,
+                              struct query *q, struct source **out)
+{
+    struct source s = {.src = j, .name = alias, .aliased = true};
+    enum err e = parse_select(c, j, &s.query);
+    return e != ERR_OK ? e : add_source(c, q, s, out);
+}
+
+/* {alias: …}: one of its members. */
+static enum err parse_aliased(struct context *c, const struct json *m, struct query *q,
+                              struct source **out)
+{
+    static const char *const planned[] = {"function",  "values",    "table",  "union",
+                                          "union_all", "intersect", "except", "with"};
+    struct str alias = json_key(m);
+    if (alias.len == 0) {
+        return ctx_fail(c, m, ERR_BAD_QUERY, "an alias must not be empty");
+    }
+    if (m->kind == JSON_STRING || is_name_form(m)) {
+        return parse_table(c, m, alias, q, out);
+    }
+    if (m->kind == JSON_OBJECT && json_get(m, "select") != NULL) {
+        return parse_derived(c, m, alias, q, out);
+    }
+    for (size_t i = 0; m->kind == JSON_OBJECT && i < sizeof planned / sizeof planned[0]; i++) {
+        if (json_get(m, planned[i]) != NULL) {
+            char what[64];
+            snprintf(what, sizeof what, "`%s` in `from`", planned[i]);
+            return not_built(c, m, what);
+        }
+    }
+    return ctx_fail(c, m, ERR_BAD_QUERY, "an alias stands for a table or a select, not %s",
+                    json_kind_name(m));
+}
+
+static enum err parse_source(struct context *c, const struct json *j, struct query *q,
+                             struct source **out)
+{
+    if (j->kind == JSON_STRING || is_name_form(j)) {
+        return parse_table(c, j, (struct str){NULL, 0}, q, out);
+    }
+    if (j->kind != JSON_OBJECT || j->len == 0) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "this takes a table or {alias: table}, not %s",
+                        json_kind_name(j));
+    }
+    if (j->len > 1) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "only one table can stand here");
+    }
+    return parse_aliased(c, j->first, q, out);
+}
+
+/* ---- joins ---- */
+
+static const struct form_key join_keys[] = {
+    {"inner", true}, {"left", true}, {"right", true},  {"full", false},   {"cross", true},
+    {"join", true},  {"on", true},   {"using", false}, {"lateral", false}};
+
+static const struct {
+    const char *key;
+    enum join_kind kind;
+} join_sides[] = {
+    {"inner", JOIN_INNER}, {"left", JOIN_LEFT}, {"right", JOIN_RIGHT}, {"cross", JOIN_CROSS}};
+
+static enum err find_side(struct context *c, const struct json *j, struct join *out,
+                          const struct json **side)
+{
+    *side = NULL;
+    for (size_t i = 0; i < sizeof join_sides / sizeof join_sides[0]; i++) {
+        const struct json *m = json_get(j, join_sides[i].key);
+        if (m == NULL) {
+            continue;
+        }
+        if (*side != NULL) {
+            return ctx_fail(c, m, ERR_BAD_QUERY, "a join has one side, not several");
+        }
+        *side = m;
+        out->kind = join_sides[i].kind;
+    }
+    if (*side == NULL) {
+        return ctx_fail(c, j, ERR_BAD_QUERY,
+                        "a join needs `inner`, `left`, `right` or `cross`");
+    }
+    return ERR_OK;
+}
+
+static enum err parse_joins(struct context *c, const struct json *j, struct query *q,
+                            struct join **tail);
+
+static enum err parse_join(struct context *c, const struct json *j, struct query *q,
+                           struct join **out)
+{
+    if (j->kind != JSON_OBJECT) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "a join is an object, not %s", json_kind_name(j));
+    }
+    enum err e = check_keys(c, j, KEYS(join_keys), "a join");
+    struct join *join = ARENA_NEW(c->a, struct join);
+    struct from_node *right = ARENA_NEW(c->a, struct from_node);
+    if (e != ERR_OK || join == NULL || right == NULL) {
+        return e != ERR_OK ? e : ctx_full(c);
+    }
+    *out = join;
+    join->src = j;
+    join->right = right;
+    const struct json *side, *on = json_get(j, "on"), *nested = json_get(j, "join");
+    e = find_side(c, j, join, &side);
+    if (e == ERR_OK) {
+        e = parse_source(c, side, q, &right->source);
+    }
+    if (e == ERR_OK && nested != NULL) {
+        e = parse_joins(c, nested, q, &right->joins);
+    }
+    if (e == ERR_OK && on != NULL && join->kind == JOIN_CROSS) {
+        e = ctx_fail(c, on, ERR_BAD_QUERY, "a cross join has no `on`");
+    }
+    return e == ERR_OK && on != NULL ? parse_expr(c, on, &join->on) : e;
+}
+
+static enum err parse_joins(struct context *c, const struct json *j, struct query *q,
+                            struct join **tail)
+{
+    if (j->kind != JSON_ARRAY || j->len == 0) {
+        return ctx_fail(c, j, j->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                        "`join` takes a list of joins");
+    }
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        enum err e = parse_join(c, m, q, tail);
+        if (e != ERR_OK) {
+            return e;
+        }
+        tail = &(*tail)->next;
+    }
+    return ERR_OK;
+}
+
+/* {alias: …, alias: …}: the second and later ones, as joins that something in
+ * `where` must connect. */
+static enum err parse_commas(struct context *c, const struct json *m, struct query *q,
+                             struct join ***tail)
+{
+    for (; m != NULL; m = m->next) {
+        struct join *join = ARENA_NEW(c->a, struct join);
+        struct from_node *right = ARENA_NEW(c->a, struct from_node);
+        if (join == NULL || right == NULL) {
+            return ctx_full(c);
+        }
+        *join = (struct join){.kind = JOIN_COMMA, .right = right, .src = m};
+        enum err e = parse_aliased(c, m, q, &right->source);
+        if (e != ERR_OK) {
+            return e;
+        }
+        **tail = join;
+        *tail = &join->next;
+    }
+    return ERR_OK;
+}
+
+enum err parse_from(struct context *c, const struct json *from, const struct json *joins,
+                    struct query *q)
+{
+    enum err e = start_sources(c, q);
+    q->from = ARENA_NEW(c->a, struct from_node);
+    if (e != ERR_OK || q->from == NULL) {
+        return e != ERR_OK ? e : ctx_full(c);
+    }
+    struct join **tail = &q->from->joins;
+    bool map = from->kind == JSON_OBJECT && from->len > 1 && !is_name_form(from);
+    if (map) {
+        e = parse_aliased(c, from->first, q, &q->from->source);
+        if (e == ERR_OK) {
+            e = parse_commas(c, from->first->next, q, &tail);
+        }
+    } else {
+        e = parse_source(c, from, q, &q->from->source);
+    }
+    return e == ERR_OK && joins != NULL ? parse_joins(c, joins, q, tail) : e;
+}
+
+enum err parse_target(struct context *c, const struct json *j, struct query *q)
+{
+    enum err e = start_sources(c, q);
+    q->from = ARENA_NEW(c->a, struct from_node);
+    if (e != ERR_OK || q->from == NULL) {
+        return e != ERR_OK ? e : ctx_full(c);
+    }
+    e = parse_source(c, j, q, &q->from->source);
+    if (e == ERR_OK && q->from->source->query != NULL) {
+        e = ctx_fail(c, j, ERR_BAD_QUERY, "a subquery cannot be written to");
+    }
+    return e;
+}

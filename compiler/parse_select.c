@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/parse_select.c: select, its items and its order.
+ *
+ *   {"select": [item…] | "*", "distinct": true, "from": F, "join": [J…], "where": E,
+ *    "group_by": [E…], "having": E, "order_by": [O…], "limit": E, "offset": E}
+ *   item := name | "*" | "t.*" | number | true | false | null | [op…] | {alias: E, …}
+ *   O    := E | {"asc": E, "nulls": "first"|"last"} | {"desc": E, …}
+ */
+#include "compiler/names.h"
+#include "compiler/parse.h"
+
+#include <stdio.h>
+
+#define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
+
+/* ---- items ---- */
+
+static enum err add_item(struct context *c, struct query *q, struct item item, uint32_t *cap)
+{
+    if (!ctx_grow(c, &q->items, q->item_count, cap, sizeof *q->items)) {
+        return ctx_full(c);
+    }
+    q->items[q->item_count++] = item;
+    return ERR_OK;
+}
+
+/* {alias: E, …} */
+static enum err parse_alias_map(struct context *c, const struct json *j, struct query *q,
+                                uint32_t *cap)
+{
+    if (j->len == 0) {
+        return ctx_fail(c, j, ERR_EMPTY_LIST, "a map of aliases must not be empty");
+    }
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        struct item item = {.kind = ITEM_EXPR, .alias = json_key(m), .src = m};
+        if (item.alias.len == 0) {
+            return ctx_fail(c, m, ERR_BAD_QUERY, "an alias must not be empty");
+        }
+        enum err e = parse_expr(c, m, &item.expr);
+        if (e == ERR_OK) {
+            e = add_item(c, q, item, cap);
+        }
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+static bool ends_with_star(struct str s)
+{
+    return s.len > 2 && s.ptr[s.len - 1] == '*' && s.ptr[s.len - 2] == '.';
+}
+
+static enum err parse_item(struct context *c, const struct json *j, struct query *q,
+                           uint32_t *cap)
+{
+    if (j->kind == JSON_OBJECT) {
+        return parse_alias_map(c, j, q, cap);
+    }
+    struct item item = {.kind = ITEM_EXPR, .src = j};
+    struct str text = json_text(j);
+    if (json_is(j, "*")) {
+        item.kind = ITEM_ALL;
+        return add_item(c, q, item, cap);
+    }
+    if (j->kind == JSON_STRING && ends_with_star(text)) {
+        item.kind = ITEM_ALL_OF;
+        item.alias = (struct str){text.ptr, text.len - 2};
+        return add_item(c, q, item, cap);
+    }
+    enum err e = parse_expr(c, j, &item.expr);
+    return e != ERR_OK ? e : add_item(c, q, item, cap);
+}
+
+enum err parse_items(struct context *c, const struct json *j, struct query *q)
+{
+    uint32_t cap = 0;
+    if (json_is(j, "*")) {
+        return parse_item(c, j, q, &cap);
+    }
+    if (j->kind == JSON_OBJECT) {
+        return parse_alias_map(c, j, q, &cap);
+    }
+    if (j->kind != JSON_ARRAY) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "this takes a list of items or \"*\", not %s",
+                        json_kind_name(j));
+    }
+    if (j->len == 0) {
+        return ctx_fail(c, j, ERR_EMPTY_LIST, "the list of items is empty");
+    }
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        enum err e = parse_item(c, m, q, &cap);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- order ---- */
+
+static const struct form_key order_keys[] = {
+    {"asc", true}, {"desc", true}, {"nulls", true}, {"collate", false}};
+
+static enum err parse_order_form(struct context *c, const struct json *j, struct order *o)
+{
+    enum err e = check_keys(c, j, KEYS(order_keys), "an order");
+    const struct json *asc = json_get(j, "asc"), *desc = json_get(j, "desc");
+    const struct json *nulls = json_get(j, "nulls");
+    if (e == ERR_OK && (asc == NULL) == (desc == NULL)) {
+        e = ctx_fail(c, j, ERR_BAD_QUERY, "an order has either `asc` or `desc`");
+    }
+    if (e == ERR_OK && nulls != NULL && !json_is(nulls, "first") && !json_is(nulls, "last")) {
+        e = ctx_fail(c, nulls, ERR_BAD_QUERY, "`nulls` is \"first\" or \"last\"");
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    o->descending = desc != NULL;
+    if (nulls != NULL) {
+        o->nulls = json_is(nulls, "first") ? NULLS_FIRST : NULLS_LAST;
+    }
+    return parse_expr(c, asc != NULL ? asc : desc, &o->expr);
+}
+
+static enum err parse_order(struct context *c, const struct json *j, struct order *o)
+{
+    o->src = j;
+    bool form =
+        j->kind == JSON_OBJECT && (json_get(j, "asc") != NULL || json_get(j, "desc") != NULL ||
+                                   json_get(j, "nulls") != NULL);
+    return form ? parse_order_form(c, j, o) : parse_expr(c, j, &o->expr);
+}
+
+static enum err check_list(struct context *c, const struct json *j, const char *name)
+{
+    if (j->kind != JSON_ARRAY) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`%s` takes a list, not %s", name,
+                        json_kind_name(j));
+    }
+    return j->len > 0 ? ERR_OK : ctx_fail(c, j, ERR_EMPTY_LIST, "`%s` must not be empty", name);
+}
+
+static enum err parse_order_by(struct context *c, const struct json *j, struct query *q)
+{
+    enum err e = check_list(c, j, "order_by");
+    if (e != ERR_OK) {
+        return e;
+    }
+    q->order = ARENA_ARRAY(c->a, j->len, struct order);
+    if (q->order == NULL) {
+        return ctx_full(c);
+    }
+    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
+        e = parse_order(c, m, &q->order[q->order_count++]);
+    }
+    return e;
+}
+
+static enum err parse_group_by(struct context *c, const struct json *j, struct query *q)
+{
+    enum err e = check_list(c, j, "group_by");
+    if (e != ERR_OK) {
+        return e;
+    }
+    q->group = ARENA_ARRAY(c->a, j->len, struct expr *);
+    if (q->group == NULL) {
+        return ctx_full(c);
+    }
+    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
+        if (m->kind == JSON_OBJECT &&
+            (json_get(m, "rollup") != NULL || json_get(m, "cube") != NULL ||
+             json_get(m, "grouping_sets") != NULL)) {
+            return not_built(c, m, "`rollup`, `cube` and `grouping_sets`");
+        }
+        e = parse_expr(c, m, &q->group[q->group_count++]);
+    }
+    return e;
+}
+
+/* ---- select ---- */
+
+/* limit and offset: a whole number, a param, or null for none. */
+static enum err parse_bound(struct context *c, const struct json *j, const char *what,
+                            struct expr **out)
+{
+    if (j->kind == JSON_NULL) {
+        return ERR_OK;
+    }
+    bool param = j->kind == JSON_STRING && is_param(json_text(j));
+    bool value = j->kind == JSON_OBJECT && json_get(j, "value") != NULL;
+    if (!param && !value && j->kind != JSON_INTEGER) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`%s` takes a whole number, a param or null",
+                        what);
+    }
+    enum err e = parse_expr(c, j, out);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct expr *x = *out;
+    if (x->kind == EXPR_NULL || (x->kind == EXPR_PARAM && x->param.value != NULL &&
+                                 x->param.value->kind == JSON_NULL)) {
+        *out = NULL;
+        return ERR_OK;
+    }
+    x->type = type_of(TYPE_BIGINT);
+    x->form = BIND_COUNT;
+    return ERR_OK;
+}
+
+static const struct form_key select_keys[] = {
+    {"select", true}, {"distinct", true}, {"from", true},       {"join", true},
+    {"where", true},  {"group_by", true}, {"having", true},     {"order_by", true},
+    {"limit", true},  {"offset", true},   {"window", false},    {"after", false},
+    {"for", false},   {"with", false},    {"recursive", false}, {"with_ties", false},
+};
+
+static enum err parse_distinct(struct context *c, const struct json *j, struct query *q)
+{
+    if (j->kind == JSON_ARRAY) {
+        return not_built(c, j, "`distinct` on expressions");
+    }
+    if (j->kind != JSON_TRUE) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`distinct` takes true");
+    }
+    q->distinct = true;
+    return ERR_OK;
+}
+
+static enum err parse_optional(struct context *c, const struct json *j, struct expr **out)
+{
+    return j == NULL ? ERR_OK : parse_expr(c, j, out);
+}
+
+static enum err parse_tail(struct context *c, const struct json *j, struct query *q)
+{
+    const struct json *group = json_get(j, "group_by"), *order = json_get(j, "order_by");
+    const struct json *limit = json_get(j, "limit"), *offset = json_get(j, "offset");
+    enum err e = parse_optional(c, json_get(j, "where"), &q->where);
+    if (e == ERR_OK && group != NULL) {
+        e = parse_group_by(c, group, q);
+    }
+    if (e == ERR_OK) {
+        e = parse_optional(c, json_get(j, "having"), &q->having);
+    }
+    if (e == ERR_OK && order != NULL) {
+        e = parse_order_by(c, order, q);
+    }
+    if (e == ERR_OK && limit != NULL) {
+        e = parse_bound(c, limit, "limit", &q->limit);
+    }
+    if (e == ERR_OK && offset != NULL) {
+        e = parse_bound(c, offset, "offset", &q->offset);
+    }
+    return e;
+}
+
+enum err parse_select(struct context *c, const struct json *j, struct query **out)
+{
+    enum err e = check_keys(c, j, KEYS(select_keys), "a select");
+    struct query *q = ARENA_NEW(c->a, struct query);
+    if (e != ERR_OK || q == NULL) {
+        return e != ERR_OK ? e : ctx_full(c);
+    }
+    q->src = j;
+    *out = q;
+    e = parse_items(c, json_get(j, "select"), q);
+    const struct json *distinct = json_get(j, "distinct"), *from = json_get(j, "from");
+    const struct json *joins = json_get(j, "join");
+    if (e == ERR_OK && distinct != NULL) {
+        e = parse_distinct(c, distinct, q);
+    }
+    if (e == ERR_OK && from == NULL && joins != NULL) {
+        e = ctx_fail(c, joins, ERR_BAD_QUERY, "`join` needs `from`");
+    }
+    if (e == ERR_OK && from != NULL) {
+        e = parse_from(c, from, joins, q);
+    }
+    return e != ERR_OK ? e : parse_tail(c, j, q);
+}
+
+/* ---- statement ---- */
+
+static enum err unknown_statement(struct context *c, const struct json *j)
+{
+    static const char *const planned[] = {
+        "union", "union_all", "intersect",     "except",     "values",
+        "text",  "find",      "intersect_all", "except_all", "with"};
+    for (size_t i = 0; j->kind == JSON_OBJECT && i < sizeof planned / sizeof planned[0]; i++) {
+        if (json_get(j, planned[i]) != NULL) {
+            char what[64];
+            snprintf(what, sizeof what, "a statement with `%s`", planned[i]);
+            return not_built(c, json_get(j, planned[i]), what);
+        }
+    }
+    enum err e = ctx_fail(c, j, ERR_BAD_QUERY, "this is no statement");
+    fail_hint(c->f, "a statement is an object with `select`, `insert`, `update` or `delete`");
+    return e;
+}
+
+enum err parse_statement(struct context *c, struct parsed *out)
+{
+    const struct json *j = c->in->query;
+    *out = (struct parsed){NULL, NULL};
+    if (j->kind == JSON_OBJECT && json_get(j, "select") != NULL) {
+        return parse_select(c, j, &out->query);
+    }
+    if (j->kind == JSON_OBJECT && json_get(j, "insert") != NULL) {
+        return parse_write(c, PLAN_INSERT, &out->write);
+    }
+    if (j->kind == JSON_OBJECT && json_get(j, "update") != NULL) {
+        return parse_write(c, PLAN_UPDATE, &out->write);
+    }
+    if (j->kind == JSON_OBJECT && json_get(j, "delete") != NULL) {
+        return parse_write(c, PLAN_DELETE, &out->write);
+    }
+    return unknown_statement(c, j);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/plan.c: copies what was emitted into a plan that owns it.
+ */
+#include "compiler/build.h"
+#include "compiler/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct plan *plan_ref(struct plan *p)
+{
+    p->refs++;
+    return p;
+}
+
+void plan_unref(struct plan *p)
+{
+    if (p == NULL || --p->refs > 0) {
+        return;
+    }
+    catalog_unref(p->catalog);
+    arena_fini(&p->arena);
+    free(p);
+}
+
+static enum err no_memory(struct context *c)
+{
+    return ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
+}
+
+/* ---- copies ---- */
+
+static bool copy_str(struct arena *a, struct str *s)
+{
+    if (s->len == 0) {
+        *s = (struct str){"", 0};
+        return true;
+    }
+    *s = arena_str(a, *s);
+    return s->ptr != NULL;
+}
+
+static bool copy_binds(struct plan *p, const struct emitter *em, struct plan_step *step)
+{
+    struct plan_bind *binds = ARENA_ARRAY(&p->arena, em->bind_count, struct plan_bind);
+    struct type *types = ARENA_ARRAY(&p->arena, em->bind_count, struct type);
+    if (binds == NULL || types == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < em->bind_count; i++) {
+        binds[i] = em->binds[i];
+        if (!copy_str(&p->arena, &binds[i].name) || !copy_str(&p->arena, &binds[i].type.name)) {
+            return false;
+        }
+        types[i] = binds[i].type;
+    }
+    step->binds = binds;
+    step->stmt.param_types = types;
+    step->stmt.param_count = em->bind_count;
+    return true;
+}
+
+static bool copy_column(struct plan *p, const struct output *o, struct column_info *out)
+{
+    *out = (struct column_info){.name = o->name, .type = o->expr->type};
+    if (out->type.kind == TYPE_UNKNOWN) { /* a bare null */
+        out->type = type_of(TYPE_TEXT);
+    }
+    const struct source *s = o->expr->kind == EXPR_NAME ? o->expr->name.source : NULL;
+    if (s != NULL && s->table != NULL) {
+        out->table = s->table->name;
+        out->column = s->table->columns[o->expr->name.column].name;
+    }
+    return copy_str(&p->arena, &out->name) && copy_str(&p->arena, &out->type.name) &&
+           copy_str(&p->arena, &out->table) && copy_str(&p->arena, &out->column);
+}
+
+static bool copy_columns(struct plan *p, const struct query *q)
+{
+    struct column_info *columns = ARENA_ARRAY(&p->arena, q->output_count, struct column_info);
+    if (columns == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < q->output_count; i++) {
+        if (!copy_column(p, &q->outputs[i], &columns[i])) {
+            return false;
+        }
+    }
+    p->columns = columns;
+    p->column_count = q->output_count;
+    return true;
+}
+
+static bool one_column(struct plan *p, const char *name, enum type_kind kind)
+{
+    struct column_info *column = ARENA_NEW(&p->arena, struct column_info);
+    if (column == NULL) {
+        return false;
+    }
+    column->name = str_of(name);
+    column->type = type_of(kind);
+    p->columns = column;
+    p->column_count = 1;
+    return true;
+}
+
+/* ---- building ---- */
+
+struct plan *build_start(struct context *c, enum plan_kind kind, uint32_t steps)
+{
+    struct plan *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        return NULL;
+    }
+    arena_init(&p->arena, 0);
+    p->refs = 1;
+    p->kind = kind;
+    p->dialect = c->d;
+    p->catalog = catalog_ref(c->in->catalog);
+    p->volatility = c->volatility;
+    struct plan_step *list = ARENA_ARRAY(&p->arena, steps, struct plan_step);
+    struct plan_table *tables = ARENA_ARRAY(&p->arena, c->table_count, struct plan_table);
+    if (list == NULL || tables == NULL) {
+        plan_unref(p);
+        return NULL;
+    }
+    if (c->table_count > 0) {
+        memcpy(tables, c->tables, c->table_count * sizeof *tables);
+    }
+    p->tables = tables;
+    p->table_count = c->table_count;
+    p->steps = list;
+    return p;
+}
+
+enum err build_columns(struct context *c, struct plan *p, const struct query *q)
+{
+    bool ok = false;
+    enum query_expect expect = p->kind == PLAN_READ ? c->in->expect : QUERY_ALL;
+    p->sorted = q->order_count > 0;
+    p->single_row = p->kind == PLAN_READ && (query_single_row(q) || expect == QUERY_FIRST);
+    switch (expect) {
+    case QUERY_ALL:
+    case QUERY_FIRST:
+    case QUERY_ONE:
+        ok = copy_columns(p, q);
+        break;
+    case QUERY_COUNT:
+        ok = one_column(p, "count", TYPE_BIGINT);
+        p->single_row = true;
+        break;
+    case QUERY_EXISTS:
+        ok = one_column(p, "exists", TYPE_BOOLEAN);
+        p->single_row = true;
+        break;
+    }
+    return ok ? ERR_OK : no_memory(c);
+}
+
+enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
+                    struct str many)
+{
+    struct plan_step step = {.role = p->column_count > 0 ? STEP_ROWS : STEP_COUNT};
+    if (em->sql.failed) {
+        return no_memory(c);
+    }
+    if (c->in->max_sql_bytes > 0 && em->sql.len > c->in->max_sql_bytes) {
+        return ctx_fail(c, NULL, ERR_QUERY_TOO_LARGE, "the SQL text is longer than %u bytes",
+                        c->in->max_sql_bytes);
+    }
+    step.stmt.sql = arena_str(&p->arena, buf_str(&em->sql));
+    step.stmt.sql_many = many;
+    if (step.stmt.sql.ptr == NULL || !copy_str(&p->arena, &step.stmt.sql_many) ||
+        !copy_binds(p, em, &step)) {
+        return no_memory(c);
+    }
+    step.stmt.columns = p->columns;
+    step.stmt.column_count = p->column_count;
+    step.stmt.read_only = p->kind == PLAN_READ && p->volatility != VOLATILITY_VOLATILE;
+    /* the array was made by build_start with room for all steps */
+    struct plan_step *list;
+    memcpy(&list, &p->steps, sizeof list);
+    list[p->step_count++] = step;
+    return ERR_OK;
+}
+
+void build_finish(struct plan *p, enum step_role role, _Atomic uint64_t *next_statement)
+{
+    struct plan_step *list;
+    memcpy(&list, &p->steps, sizeof list);
+    for (uint32_t i = 0; i < p->step_count; i++) {
+        list[i].role = role;
+        list[i].stmt.id = next_statement == NULL ? 0 : atomic_fetch_add(next_statement, 1) + 1;
+    }
+    p->bytes = sizeof *p + p->arena.used_bytes;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/resolve.h: gives names their columns and expressions their types,
+ * and refuses what the databases would understand differently.
+ */
+#ifndef COMPILER_RESOLVE_H
+#define COMPILER_RESOLVE_H
+
+#include "compiler/ast.h"
+#include "compiler/context.h"
+
+/* resolve_select.c */
+enum err resolve_query(struct context *c, struct query *q) MUST_CHECK;
+/* Expands stars and names the outputs of a select or a returning. */
+enum err resolve_items(struct context *c, struct query *q) MUST_CHECK;
+/* A condition: resolved, and boolean. `what` is the clause's name. */
+enum err resolve_condition(struct context *c, struct query *q, struct expr *e,
+                           const char *what) MUST_CHECK;
+
+/* resolve_write.c */
+enum err resolve_write(struct context *c, struct write *w) MUST_CHECK;
+
+/* resolve_expr.c */
+enum err resolve_expr(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+
+/* rules.c */
+enum err apply_rule(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+/* A condition for the operator `what`: boolean, or untyped and made so. */
+enum err need_boolean(struct context *c, struct expr *e, const char *what) MUST_CHECK;
+
+/* names in sight: resolve_names.c */
+enum err resolve_name(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+/* Makes e the column at `index` of s. */
+void name_column(struct expr *e, const struct source *s, uint32_t index);
+uint32_t source_columns(const struct source *s);
+struct str source_column_name(const struct source *s, uint32_t i);
+/* Finds the table of a source (its name is in sql_name) and names it in SQL. */
+enum err resolve_table(struct context *c, struct query *q, struct source *s) MUST_CHECK;
+/* Gives a source a name in SQL that no other of the statement has. */
+enum err name_source(struct context *c, struct query *q, struct source *s) MUST_CHECK;
+
+/* joins.c */
+enum err resolve_from(struct context *c, struct query *q) MUST_CHECK;
+/* ERR_CARTESIAN_PRODUCT unless conditions connect all sources. After `where`. */
+enum err check_connected(struct context *c, struct query *q) MUST_CHECK;
+
+/* walk.c */
+bool expr_equal(const struct expr *a, const struct expr *b);
+/* Bits of q's own sources in e, with its subqueries; OUTER_BIT for sources of
+ * queries around q. */
+#define OUTER_BIT ((uint64_t)1 << 63)
+uint64_t expr_sources(const struct query *q, const struct expr *e);
+/* Whether q gives at most one row whatever the data are. */
+bool query_single_row(const struct query *q);
+
+/* group.c */
+/* In a query with aggregates every column must be grouped or aggregated. */
+enum err check_grouped(struct context *c, const struct query *q) MUST_CHECK;
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/resolve_expr.c: the way down an expression: names, aggregates, cases,
+ * subqueries. compiler/rules.c has the types of calls.
+ */
+#include "compiler/names.h"
+#include "compiler/operators.h"
+#include "compiler/resolve.h"
+#include "compiler/types.h"
+
+static enum err start_aggregate(struct context *c, struct query *q, const struct expr *e)
+{
+    if (q->in_aggregate) {
+        return ctx_fail(c, e->src, ERR_BAD_QUERY, "`%s` inside another aggregate",
+                        e->call.op->name);
+    }
+    if (q->no_aggregates) {
+        enum err err =
+            ctx_fail(c, e->src, ERR_BAD_QUERY, "`%s` cannot stand here", e->call.op->name);
+        fail_hint(c->f, "a condition on an aggregate belongs in `having`");
+        return err;
+    }
+    q->aggregated = true;
+    q->in_aggregate = true;
+    return ERR_OK;
+}
+
+static enum err end_aggregate(struct context *c, struct query *q, const struct expr *e)
+{
+    q->in_aggregate = false;
+    uint64_t bits = expr_sources(q, e);
+    if (bits == OUTER_BIT) {
+        return not_built(c, e->src, "an aggregate over columns of an outer query");
+    }
+    return ERR_OK;
+}
+
+static enum err resolve_list_items(struct context *c, struct query *q, struct expr *list)
+{
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; list->list.items != NULL && i < list->list.count && err == ERR_OK;
+         i++) {
+        err = resolve_expr(c, q, list->list.items[i]);
+    }
+    return err;
+}
+
+static enum err resolve_subquery(struct context *c, struct query *q, struct expr *e)
+{
+    e->query->outer = q;
+    return resolve_query(c, e->query);
+}
+
+static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
+{
+    bool aggregate = (e->call.op->flags & OP_AGGREGATE) != 0;
+    enum err err = aggregate ? start_aggregate(c, q, e) : ERR_OK;
+    for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
+        bool exists = e->call.op->rule == RULE_EXISTS;
+        err = exists ? resolve_subquery(c, q, e->call.args[i])
+                     : resolve_expr(c, q, e->call.args[i]);
+    }
+    if (err == ERR_OK && aggregate) {
+        err = end_aggregate(c, q, e);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (e->call.op->volatility > c->volatility) {
+        c->volatility = e->call.op->volatility;
+    }
+    return apply_rule(c, q, e);
+}
+
+static enum err case_conditions(struct context *c, struct query *q, struct expr *e)
+{
+    enum err err = e->cas.of == NULL ? ERR_OK : resolve_expr(c, q, e->cas.of);
+    for (uint32_t i = 0; i < e->cas.count && err == ERR_OK; i++) {
+        struct expr *cond = e->cas.whens[i].cond;
+        struct type common;
+        err = resolve_expr(c, q, cond);
+        if (err == ERR_OK && e->cas.of == NULL) {
+            err = need_boolean(c, cond, "case");
+        } else if (err == ERR_OK) {
+            struct expr *pair[] = {e->cas.of, cond};
+            err = unify(c, pair, 2, "case", &common);
+        }
+    }
+    return err;
+}
+
+static enum err resolve_case(struct context *c, struct query *q, struct expr *e)
+{
+    enum err err = case_conditions(c, q, e);
+    struct expr **results = ARENA_ARRAY(c->a, e->cas.count + 1, struct expr *);
+    if (err != ERR_OK || results == NULL) {
+        return err != ERR_OK ? err : ctx_full(c);
+    }
+    uint32_t n = 0;
+    for (; n < e->cas.count && err == ERR_OK; n++) {
+        results[n] = e->cas.whens[n].then;
+        err = resolve_expr(c, q, results[n]);
+    }
+    if (err == ERR_OK && e->cas.otherwise != NULL) {
+        results[n++] = e->cas.otherwise;
+        err = resolve_expr(c, q, e->cas.otherwise);
+    }
+    return err != ERR_OK ? err : unify(c, results, n, "case", &e->type);
+}
+
+/* A subquery as a value has one column; for exists and in the rules look. */
+static enum err scalar_subquery(struct context *c, struct expr *e)
+{
+    if (e->query->output_count != 1) {
+        return ctx_fail(c, e->src, ERR_BAD_QUERY,
+                        "a subquery in an expression must have one column, not %u",
+                        e->query->output_count);
+    }
+    e->type = e->query->outputs[0].expr->type;
+    return ERR_OK;
+}
+
+enum err resolve_expr(struct context *c, struct query *q, struct expr *e)
+{
+    enum err err = ERR_OK;
+    if (e->resolved) {
+        return ERR_OK;
+    }
+    e->resolved = true;
+    switch (e->kind) {
+    case EXPR_NULL:
+    case EXPR_BOOL:
+    case EXPR_LITERAL:
+    case EXPR_PARAM:
+    case EXPR_PARAM_LIST:
+    case EXPR_STAR:
+    case EXPR_DRESSED:
+        return ERR_OK;
+    case EXPR_NAME:
+        return resolve_name(c, q, e);
+    case EXPR_CALL:
+        return resolve_call(c, q, e);
+    case EXPR_CASE:
+        return resolve_case(c, q, e);
+    case EXPR_LIST:
+        return resolve_list_items(c, q, e);
+    case EXPR_QUERY:
+        err = resolve_subquery(c, q, e);
+        return err != ERR_OK ? err : scalar_subquery(c, e);
+    }
+    return ERR_OK;
+}

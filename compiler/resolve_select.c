@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/resolve_select.c: a select, clause by clause, in the order in which
+ * names come into sight.
+ */
+#include "compiler/names.h"
+#include "compiler/operators.h"
+#include "compiler/resolve.h"
+#include "compiler/types.h"
+
+/* ---- items ---- */
+
+static enum err add_output(struct context *c, struct query *q, struct output o, uint32_t *cap)
+{
+    if (q->output_count >= 1600) { /* what PostgreSQL can return */
+        return ctx_fail(c, q->src, ERR_QUERY_TOO_LARGE, "more than 1600 columns");
+    }
+    if (!ctx_grow(c, &q->outputs, q->output_count, cap, sizeof *q->outputs)) {
+        return ctx_full(c);
+    }
+    q->outputs[q->output_count++] = o;
+    return ERR_OK;
+}
+
+static enum err add_columns(struct context *c, struct query *q, const struct item *item,
+                            const struct source *s, uint32_t *cap)
+{
+    enum err err = ERR_OK;
+    uint32_t n = source_columns(s);
+    for (uint32_t i = 0; i < n && err == ERR_OK; i++) {
+        struct expr *e = ARENA_NEW(c->a, struct expr);
+        if (e == NULL) {
+            return ctx_full(c);
+        }
+        e->src = item->src;
+        name_column(e, s, i);
+        err =
+            add_output(c, q, (struct output){.name = source_column_name(s, i), .expr = e}, cap);
+    }
+    return err;
+}
+
+static enum err unknown_star(struct context *c, const struct query *q, const struct item *item)
+{
+    struct nearest n;
+    nearest_init(&n, item->alias);
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        nearest_try(&n, q->sources[i]->name);
+    }
+    enum err err = ctx_fail(c, item->src, ERR_UNKNOWN_TABLE,
+                            "there is no table or alias `%.*s` in sight", STR_ARG(item->alias));
+    nearest_hint(&n, c->f);
+    return err;
+}
+
+/* "*" and "t.*" */
+static enum err add_star(struct context *c, struct query *q, const struct item *item,
+                         uint32_t *cap)
+{
+    enum err err = ERR_OK;
+    bool found = false;
+    for (uint32_t i = 0; i < q->source_count && err == ERR_OK; i++) {
+        if (item->kind == ITEM_ALL || str_eq(q->sources[i]->name, item->alias)) {
+            found = true;
+            err = add_columns(c, q, item, q->sources[i], cap);
+        }
+    }
+    if (found || err != ERR_OK) {
+        return err;
+    }
+    return item->kind == ITEM_ALL_OF
+               ? unknown_star(c, q, item)
+               : ctx_fail(c, item->src, ERR_BAD_QUERY, "`*` needs a `from`");
+}
+
+static struct str default_name(const struct expr *e)
+{
+    switch (e->kind) {
+    case EXPR_NAME:
+        return source_column_name(e->name.source, e->name.column);
+    case EXPR_CALL:
+        return str_of(e->call.op->name);
+    case EXPR_CASE:
+        return STR("case");
+    case EXPR_PARAM:
+        return e->param.name;
+    case EXPR_NULL:
+    case EXPR_BOOL:
+    case EXPR_LITERAL:
+    case EXPR_STAR:
+    case EXPR_LIST:
+    case EXPR_PARAM_LIST:
+    case EXPR_QUERY:
+    case EXPR_DRESSED:
+        break;
+    }
+    return STR("value");
+}
+
+static enum err add_item(struct context *c, struct query *q, const struct item *item,
+                         uint32_t *cap)
+{
+    if (item->kind != ITEM_EXPR) {
+        return add_star(c, q, item, cap);
+    }
+    enum err err = resolve_expr(c, q, item->expr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    bool aliased = item->alias.ptr != NULL;
+    struct output o = {.expr = item->expr, .aliased = aliased};
+    o.name = aliased ? item->alias : default_name(item->expr);
+    return add_output(c, q, o, cap);
+}
+
+enum err resolve_items(struct context *c, struct query *q)
+{
+    uint32_t cap = 0;
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; i < q->item_count && err == ERR_OK; i++) {
+        err = add_item(c, q, &q->items[i], &cap);
+    }
+    return err;
+}
+
+/* ---- clauses ---- */
+
+enum err resolve_condition(struct context *c, struct query *q, struct expr *e, const char *what)
+{
+    struct type boolean = type_of(TYPE_BOOLEAN);
+    enum err err = resolve_expr(c, q, e);
+    if (err == ERR_OK && e->type.kind != TYPE_UNKNOWN && e->type.kind != TYPE_BOOLEAN) {
+        err = type_mismatch(c, e, what, "a condition");
+    }
+    return err != ERR_OK ? err : settle(c, e, &boolean, SETTLE_COMPARE);
+}
+
+static bool is_constant(const struct expr *e)
+{
+    return e->kind == EXPR_NULL || e->kind == EXPR_BOOL || e->kind == EXPR_LITERAL ||
+           e->kind == EXPR_PARAM;
+}
+
+static enum err refuse_constant(struct context *c, const struct expr *e, const char *clause)
+{
+    enum err err = ctx_fail(c, e->src, ERR_BAD_QUERY, "a constant in `%s`", clause);
+    fail_hint(c->f, "databases would take it for a position; name a column");
+    return err;
+}
+
+static enum err refuse_json(struct context *c, const struct expr *e, const char *clause)
+{
+    if (type_family(e->type.kind) != FAMILY_JSON) {
+        return ERR_OK;
+    }
+    return ctx_fail(c, e->src, ERR_TYPE_MISMATCH, "`%s` does not compare json", clause);
+}
+
+static enum err resolve_group(struct context *c, struct query *q)
+{
+    enum err err = ERR_OK;
+    q->no_aggregates = true;
+    for (uint32_t i = 0; i < q->group_count && err == ERR_OK; i++) {
+        if (is_constant(q->group[i])) {
+            return refuse_constant(c, q->group[i], "group_by");
+        }
+        err = resolve_expr(c, q, q->group[i]);
+        err = err != ERR_OK ? err : settle(c, q->group[i], NULL, SETTLE_COMPARE);
+        err = err != ERR_OK ? err : refuse_json(c, q->group[i], "group_by");
+    }
+    q->no_aggregates = false;
+    q->aggregated = q->aggregated || q->group_count > 0 || q->having != NULL;
+    return err;
+}
+
+static enum err resolve_order(struct context *c, struct query *q)
+{
+    enum err err = ERR_OK;
+    q->aliases_seen = true;
+    for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
+        struct expr *e = q->order[i].expr;
+        if (is_constant(e)) {
+            return refuse_constant(c, e, "order_by");
+        }
+        err = resolve_expr(c, q, e);
+        err = err != ERR_OK ? err : settle(c, e, NULL, SETTLE_COMPARE);
+        err = err != ERR_OK ? err : refuse_json(c, e, "order_by");
+    }
+    q->aliases_seen = false;
+    return err;
+}
+
+/* Rows that are made one by DISTINCT have no value of their own to sort by. */
+static enum err check_distinct(struct context *c, struct query *q)
+{
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; i < q->output_count && err == ERR_OK; i++) {
+        err = refuse_json(c, q->outputs[i].expr, "distinct");
+    }
+    for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < q->output_count; k++) {
+            found = found || expr_equal(q->order[i].expr, q->outputs[k].expr);
+        }
+        if (!found) {
+            err = ctx_fail(c, q->order[i].src, ERR_BAD_QUERY,
+                           "with `distinct`, `order_by` takes only what is selected");
+        }
+    }
+    return err;
+}
+
+static enum err settle_outputs(struct context *c, struct query *q)
+{
+    enum err err = ERR_OK;
+    bool inner = q->outer != NULL; /* its surroundings give the type */
+    for (uint32_t i = 0; i < q->output_count && err == ERR_OK && !inner; i++) {
+        err = settle(c, q->outputs[i].expr, NULL, SETTLE_COMPARE);
+    }
+    return err;
+}
+
+static enum err resolve_where(struct context *c, struct query *q)
+{
+    if (q->where == NULL) {
+        return ERR_OK;
+    }
+    q->no_aggregates = true;
+    enum err err = resolve_condition(c, q, q->where, "where");
+    q->no_aggregates = false;
+    return err;
+}
+
+enum err resolve_query(struct context *c, struct query *q)
+{
+    enum err err = resolve_from(c, q);
+    err = err != ERR_OK ? err : resolve_where(c, q);
+    err = err != ERR_OK ? err : check_connected(c, q);
+    err = err != ERR_OK ? err : resolve_group(c, q);
+    err = err != ERR_OK ? err : resolve_items(c, q);
+    err = err != ERR_OK ? err : settle_outputs(c, q);
+    if (err == ERR_OK && q->having != NULL) {
+        err = resolve_condition(c, q, q->having, "having");
+    }
+    err = err != ERR_OK ? err : resolve_order(c, q);
+    if (err == ERR_OK && q->distinct) {
+        err = check_distinct(c, q);
+    }
+    return err == ERR_OK && q->aggregated ? check_grouped(c, q) : err;
+}
