@@ -8,10 +8,10 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
-#include <stddef.h>
-
 #include "base/err.h"
 #include "base/str.h"
+
+#include <stddef.h>
 
 struct arena_block;
 

@@ -8,11 +8,11 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 struct buf {
     char *ptr;

@@ -9,11 +9,11 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include "base/str.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "base/str.h"
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
@@ -163,8 +163,8 @@ bool err_retry(enum err e);
  * character boundary when they do not fit. All empty strings mean "not known". */
 struct fail {
     enum err code;
-    int32_t native;    /* the database's own error number, 0 if none */
-    int64_t offset;    /* byte in the line (bad JSON) or -1 */
+    int32_t native; /* the database's own error number, 0 if none */
+    int64_t offset; /* byte in the line (bad JSON) or -1 */
     char sqlstate[6];
     char path[320];    /* JSON Pointer (RFC 6901) into the request */
     char message[512]; /* one line of prose, no values of the client's data */

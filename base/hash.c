@@ -4,11 +4,11 @@
  */
 #include "base/hash.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <sys/random.h>
 #include <xxhash.h>
-
-#include "base/clock.h"
 
 struct map_slot {
     struct str key;

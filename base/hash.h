@@ -10,10 +10,10 @@
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/str.h"
+
+#include <stdint.h>
 
 /* 64 bits over s; equal inputs and seeds give equal results in one process. */
 uint64_t hash_bytes(struct str s, uint64_t seed);

@@ -58,6 +58,8 @@ struct str json_key(const struct json *j);
 const struct json *json_get(const struct json *object, const char *key);
 /* Whether j is a string with just this text. j may be NULL. */
 bool json_is(const struct json *j, const char *text);
+/* Whether text is a number as JSON writes them, and nothing else. */
+bool json_is_number(struct str text);
 /* Reads an integer that fits 64 bits. */
 bool json_i64(const struct json *j, int64_t *out);
 /* A word for error texts: "an object", "a string". */

@@ -55,6 +55,13 @@ void json_write(struct buf *b, const struct json *j)
 
 /* ---- a text ---- */
 
+bool json_is_number(struct str text)
+{
+    bool whole, ok;
+    const char *end = text.ptr + text.len;
+    return text.len > 0 && json_number_end(text.ptr, end, &whole, &ok) == end && ok;
+}
+
 struct compact {
     struct buf *out;
     const char *at;

@@ -4,13 +4,13 @@
  */
 #include "base/log.h"
 
+#include "base/buf.h"
+#include "base/clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/buf.h"
-#include "base/clock.h"
 
 #define LINE_MAX_BYTES 8192
 
@@ -88,7 +88,8 @@ static void add_line(struct buf *b, bool json, const char *when, enum log_level 
                      enum log_category c, struct str message, const struct log_field *fields)
 {
     if (json) {
-        buf_printf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"category\":\"%s\",\"message\":", when,
+        buf_printf(b,
+                   "{\"time\":\"%s\",\"level\":\"%s\",\"category\":\"%s\",\"message\":", when,
                    level_names[level], category_names[c]);
         buf_json_str(b, message);
         add_fields(b, fields, true);

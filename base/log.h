@@ -10,11 +10,11 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <stdatomic.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/str.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 enum log_category {
@@ -54,7 +54,10 @@ struct log_field {
 #define LOG_I(k, v)                                                                            \
     (struct log_field)                                                                         \
     {                                                                                          \
-        (k), LOG_FIELD_INT, (int64_t)(v), {0}                                                  \
+        (k), LOG_FIELD_INT, (int64_t)(v),                                                      \
+        {                                                                                      \
+            0                                                                                  \
+        }                                                                                      \
     }
 #define LOG_S(k, s)                                                                            \
     (struct log_field)                                                                         \

@@ -6,12 +6,12 @@
 #ifndef DAEMON_COUNTS_H
 #define DAEMON_COUNTS_H
 
-#include <stdatomic.h>
-#include <stdint.h>
-
 #include "base/err.h"
 #include "protocol/message.h"
 #include "stats/stats.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
 
 /* Where the time of a request goes, in order. */
 enum stage {
@@ -36,7 +36,7 @@ struct worker_counts {
     _Atomic uint64_t errors[CLASS_COUNT];
     _Atomic uint64_t malformed; /* lines that were no request */
     _Atomic uint64_t bytes_in, bytes_out, rows_out;
-    _Atomic uint64_t paused;   /* replies that had to wait for their reader */
+    _Atomic uint64_t paused;     /* replies that had to wait for their reader */
     _Atomic uint64_t slow_ended; /* … and were ended for it */
     _Atomic uint64_t plan_hits, plan_misses, plan_evicted, plans, plan_bytes;
     _Atomic uint64_t loop_turns, loop_lag_max_ns;

@@ -43,7 +43,7 @@ const struct report_field report_pool_totals[] = {
     {NULL, NULL, NULL, 0},
 };
 
-uint64_t report_at(const void *counts, size_t offset)
+uint64_t report_value(const void *counts, size_t offset)
 {
     return count_get((const _Atomic uint64_t *)(const void *)((const char *)counts + offset));
 }
@@ -52,7 +52,7 @@ uint64_t report_sum(const struct report_in *in, size_t offset)
 {
     uint64_t n = 0;
     for (uint32_t i = 0; i < in->worker_count; i++) {
-        n += report_at(in->workers[i], offset);
+        n += report_value(in->workers[i], offset);
     }
     return n;
 }
@@ -316,7 +316,7 @@ static void add_pool(struct buf *b, const struct pool_share *s)
     num(b, "waiting", gauge(&n->waiting));
     num(b, "starving", (uint64_t)atomic_load(&s->starving));
     for (const struct report_field *f = report_pool_totals; f->json != NULL; f++) {
-        num(b, f->json, report_at(n, f->offset));
+        num(b, f->json, report_value(n, f->offset));
     }
     num(b, "wait_max_us", count_get(&n->wait_max_ns) / 1000);
     end(b);

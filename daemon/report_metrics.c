@@ -221,7 +221,7 @@ static void add_pool_totals(struct buf *b, struct buf *set, const struct report_
         metric_head(b, f->metric, METRIC_COUNTER, f->help);
         for (uint32_t i = 0; i < in->db_count; i++) {
             metric_u64(b, f->metric, db_label(b, set, &in->dbs[i]),
-                       report_at(&in->dbs[i].share->counts, f->offset));
+                       report_value(&in->dbs[i].share->counts, f->offset));
         }
     }
 }

@@ -9,17 +9,17 @@
 #ifndef PROTOCOL_FRAME_H
 #define PROTOCOL_FRAME_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/buf.h"
 #include "base/str.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 struct frame {
-    struct buf rest;     /* a line that has not ended yet; no memory while empty */
-    size_t scanned;      /* bytes of rest that hold no LF */
-    size_t max_bytes;    /* limits.frame; may be changed between calls */
-    bool started;        /* a byte was seen */
+    struct buf rest;  /* a line that has not ended yet; no memory while empty */
+    size_t scanned;   /* bytes of rest that hold no LF */
+    size_t max_bytes; /* limits.frame; may be changed between calls */
+    bool started;     /* a byte was seen */
 };
 
 enum frame_result {

@@ -31,7 +31,7 @@ typedef enum err read_fn(struct read *r);
 
 static enum err at_key(struct read *r, enum err e, const char *sub, const char *why)
 {
-    char path[64] = "/";
+    char path[128] = "/";
     strncat(path, r->key, sizeof path - 2);
     strncat(path, sub, sizeof path - strlen(path) - 1);
     return fail_at(r->fail, e, str_of(path), "%s", why);
@@ -223,7 +223,9 @@ static enum err read_stream(struct read *r)
                 return at_key(r, ERR_BAD_REQUEST, "/credit", "credit is 1 to 1000000 chunks");
             }
         } else {
-            enum err e = at_key(r, ERR_UNKNOWN_KEY, "", "a stream has no such key");
+            char sub[64];
+            json_path_write(&(struct json_path){.key = json_key(j)}, sub, sizeof sub);
+            enum err e = at_key(r, ERR_UNKNOWN_KEY, sub, "a stream has no such key");
             fail_hint(r->fail, "its keys are chunk and credit");
             return e;
         }

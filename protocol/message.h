@@ -8,13 +8,13 @@
 #ifndef PROTOCOL_MESSAGE_H
 #define PROTOCOL_MESSAGE_H
 
-#include <stdint.h>
-
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "value/rows.h"
+
+#include <stdint.h>
 
 /* X(enum, wire name) */
 #define OP_MAP(X)                                                                              \
@@ -58,23 +58,23 @@ enum expect_mode {
 struct message {
     struct request_id id;
     enum op op;
-    struct str db;               /* empty: the connection's */
-    const struct json *query;    /* query, prepare, compile */
-    struct str run;              /* name of a prepared statement, or empty */
-    const struct json *params;   /* object or NULL */
-    struct str name;             /* prepare, deallocate */
-    enum rows_form as;           /* ROWS_ARRAYS, ROWS_OBJECTS, ROWS_COLUMNS */
+    struct str db;             /* empty: the connection's */
+    const struct json *query;  /* query, prepare, compile */
+    struct str run;            /* name of a prepared statement, or empty */
+    const struct json *params; /* object or NULL */
+    struct str name;           /* prepare, deallocate */
+    enum rows_form as;         /* ROWS_ARRAYS, ROWS_OBJECTS, ROWS_COLUMNS */
     enum expect_mode expect;
     bool stream;
-    uint32_t chunk_rows;         /* stream.chunk, 500 */
-    uint32_t credit;             /* stream.credit or more.credit; UINT32_MAX: none given */
-    struct request_id of;        /* more, cancel */
-    uint64_t timeout_ms;         /* 0: none given */
+    uint32_t chunk_rows;  /* stream.chunk, 500 */
+    uint32_t credit;      /* stream.credit or more.credit; UINT32_MAX: none given */
+    struct request_id of; /* more, cancel */
+    uint64_t timeout_ms;  /* 0: none given */
     enum { WANT_DEFAULT, WANT_NO, WANT_YES } keys;
-    int64_t version;             /* hello; 0: none given */
-    enum int64_form int64;       /* hello */
+    int64_t version;       /* hello; 0: none given */
+    enum int64_form int64; /* hello */
     bool has_int64;
-    struct str dialects[3];      /* compile: names asked for */
+    struct str dialects[3]; /* compile: names asked for */
     uint32_t dialect_count;
 };
 
