@@ -50,11 +50,11 @@ void arena_reset(struct arena *a)
         free(keep);
         keep = older;
     }
+    a->blocks = keep;
     if (keep->size > FIRST_BLOCK) {
         arena_fini(a);
         return;
     }
-    a->blocks = keep;
     a->used_bytes = keep->size;
     a->next = keep->data;
     a->end = (char *)keep + keep->size;
