@@ -28,10 +28,10 @@ static bool same_listen(const struct conf_listen *a, const struct conf_listen *b
 static void check_exposed(struct reading *r, struct place at, struct str host)
 {
     if (!r->conf->listen_unprotected && !scalar_is_loopback(host)) {
-        report_at(r->report, at,
-                  "%.*s is beyond loopback, and nobody has to log in yet; to listen there all "
-                  "the same, write `listen_unprotected: true`",
-                  STR_ARG(host));
+        fault_at(r->report, at,
+                 "%.*s is beyond loopback, and nobody has to log in yet; to listen there all "
+                 "the same, write `listen_unprotected: true`",
+                 STR_ARG(host));
     }
 }
 
@@ -47,7 +47,7 @@ static void check_listen(struct reading *r, const struct yaml *root)
         }
         for (uint32_t j = 0; j < i; j++) {
             if (same_listen(l, &r->conf->listen[j])) {
-                report_at(r->report, at, "the same address is given twice in `listen`");
+                fault_at(r->report, at, "the same address is given twice in `listen`");
             }
         }
         y = y == NULL ? NULL : y->next;
@@ -85,9 +85,9 @@ static void choose_default(struct reading *r, const struct yaml *root)
     } else if (database_of(c, STR("main")) != NULL) {
         c->default_database = STR("main");
     } else {
-        report_at(r->report, place_of(r, root, "databases", NULL),
-                  "there are several databases and none is called `main`: say which one is "
-                  "meant without a name, with `default_database`");
+        fault_at(r->report, place_of(r, root, "databases", NULL),
+                 "there are several databases and none is called `main`: say which one is "
+                 "meant without a name, with `default_database`");
     }
 }
 
@@ -95,17 +95,16 @@ static void check_default(struct reading *r, const struct yaml *root)
 {
     struct conf *c = r->conf;
     if (c->database_count == 0) {
-        report_at(r->report, place_of(r, root, "databases", NULL),
-                  "`databases` must hold at least one database");
+        fault_at(r->report, place_of(r, root, "databases", NULL),
+                 "`databases` must hold at least one database");
     } else if (c->default_database.len == 0) {
         choose_default(r, root);
     } else if (database_of(c, c->default_database) == NULL) {
         const struct conf_database *near = nearest_database(c, c->default_database);
-        report_at(r->report, place_of(r, root, "default_database", NULL),
-                  "`default_database` names no database%s%.*s%s",
-                  near != NULL ? "; did you mean `" : "",
-                  near != NULL ? (int)near->name.len : 0, near != NULL ? near->name.ptr : "",
-                  near != NULL ? "`?" : "");
+        fault_at(r->report, place_of(r, root, "default_database", NULL),
+                 "`default_database` names no database%s%.*s%s",
+                 near != NULL ? "; did you mean `" : "", near != NULL ? (int)near->name.len : 0,
+                 near != NULL ? near->name.ptr : "", near != NULL ? "`?" : "");
     }
 }
 
@@ -188,12 +187,12 @@ static void check_database(struct reading *r, const struct yaml *root, struct co
     const struct conf_pool *p = &d->pool;
     bool limited = p->size > 0 && p->max_overflow >= 0;
     if (limited && p->min_idle > p->size + p->max_overflow) {
-        report_at(r->report, place_of(r, yaml_get(root, "databases"), d->name.ptr, "pool"),
-                  "`databases.%.*s.pool.min_idle` is more than size and max_overflow allow",
-                  STR_ARG(d->name));
+        fault_at(r->report, place_of(r, yaml_get(root, "databases"), d->name.ptr, "pool"),
+                 "`databases.%.*s.pool.min_idle` is more than size and max_overflow allow",
+                 STR_ARG(d->name));
     }
     if (!set_digest(r->conf, d)) {
-        report_memory(r->report);
+        fault_memory(r->report);
     }
 }
 
@@ -203,8 +202,8 @@ void check_conf(struct reading *r, const struct yaml *root)
     check_listen(r, root);
     check_default(r, root);
     if (c->limits.login_frame_bytes > c->limits.frame_bytes) {
-        report_at(r->report, place_of(r, root, "limits", "login_frame"),
-                  "`limits.login_frame` is more than `limits.frame`");
+        fault_at(r->report, place_of(r, root, "limits", "login_frame"),
+                 "`limits.login_frame` is more than `limits.frame`");
     }
     /* Nobody else has seen the conf yet: still ours to complete. */
     struct conf_database *databases = (struct conf_database *)(uintptr_t)c->databases;

@@ -15,13 +15,13 @@ static struct conf *conf_create(const char *path, struct report *r)
 {
     struct conf *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        report_memory(r);
+        fault_memory(r);
         return NULL;
     }
     arena_init(&c->arena, CONF_BYTES_MAX);
     c->path = arena_str(&c->arena, str_of(path));
     if (c->path.ptr == NULL) {
-        report_memory(r);
+        fault_memory(r);
         conf_free(c);
         return NULL;
     }
@@ -82,7 +82,7 @@ static void try_database(struct reading *r, const char *url)
     struct conf *c = r->conf;
     struct conf_database *d = ARENA_NEW(&c->arena, struct conf_database);
     if (d == NULL) {
-        report_memory(r->report);
+        fault_memory(r->report);
         return;
     }
     d->name = STR("main");
@@ -92,7 +92,7 @@ static void try_database(struct reading *r, const char *url)
     struct fail f;
     fail_init(&f);
     if (conf_url_parse(str_of(url), &c->arena, &d->url, &f) != ERR_OK) {
-        report_at(r->report, (struct place){c->path.ptr, 0, 0}, "%s", f.message);
+        fault_at(r->report, (struct place){c->path.ptr, 0, 0}, "%s", f.message);
     }
 }
 

@@ -47,7 +47,7 @@ bool include_slurp(const char *path, struct place asked_at, struct buf *b, struc
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     bool ok = fd >= 0 && slurp(fd, b);
     if (!ok) {
-        report_at(r, asked_at, "cannot read %s: %s", path, strerror(errno));
+        fault_at(r, asked_at, "cannot read %s: %s", path, strerror(errno));
     }
     if (fd >= 0) {
         close(fd);
@@ -57,8 +57,8 @@ bool include_slurp(const char *path, struct place asked_at, struct buf *b, struc
 
 static void report_twice(struct including *in, const struct yaml *m, const struct yaml *twin)
 {
-    report_at(in->report, m->key_at, "`%.*s` is given twice, first at %s:%u", STR_ARG(m->key),
-              twin->key_at.file, twin->key_at.line);
+    fault_at(in->report, m->key_at, "`%.*s` is given twice, first at %s:%u", STR_ARG(m->key),
+             twin->key_at.file, twin->key_at.line);
 }
 
 /* Adds m to the map unless the map has its key. */
@@ -105,15 +105,15 @@ static void include_pattern(struct including *in, const struct yaml *y)
         absolute ? y->text
                  : arena_printf(in->arena, "%.*s/%.*s", STR_ARG(folder), STR_ARG(y->text));
     if (y->kind != YAML_TEXT || y->text.len == 0 || path.ptr == NULL) {
-        report_at(in->report, y->at, "`include` must be a file pattern or a list of them");
+        fault_at(in->report, y->at, "`include` must be a file pattern or a list of them");
         return;
     }
     glob_t found = {0};
     int result = glob(path.ptr, 0, NULL, &found);
     if (result == GLOB_NOMATCH && !has_wildcard(path.ptr)) {
-        report_at(in->report, y->at, "there is no file %s", path.ptr);
+        fault_at(in->report, y->at, "there is no file %s", path.ptr);
     } else if (result != 0 && result != GLOB_NOMATCH) {
-        report_at(in->report, y->at, "cannot look for %s", path.ptr);
+        fault_at(in->report, y->at, "cannot look for %s", path.ptr);
     }
     for (size_t i = 0; i < found.gl_pathc; i++) {
         include_file(in, found.gl_pathv[i], y->at);
@@ -137,8 +137,8 @@ static struct yaml *read_tree(struct including *in, const char *file, struct str
 {
     struct yaml *tree = yaml_read(in->arena, file, text, in->report);
     if (tree != NULL && tree->kind != YAML_MAP) {
-        report_at(in->report, tree->at, "a conf file is a map of keys, not %s",
-                  yaml_kind_name(tree->kind));
+        fault_at(in->report, tree->at, "a conf file is a map of keys, not %s",
+                 yaml_kind_name(tree->kind));
         return NULL;
     }
     return tree;
@@ -147,7 +147,7 @@ static struct yaml *read_tree(struct including *in, const char *file, struct str
 static void include_file(struct including *in, const char *path, struct place asked_at)
 {
     if (in->depth >= DEPTH_MAX || in->files >= FILES_MAX) {
-        report_at(in->report, asked_at, "files include each other too often (at %s)", path);
+        fault_at(in->report, asked_at, "files include each other too often (at %s)", path);
         return;
     }
     struct buf b;
@@ -156,7 +156,7 @@ static void include_file(struct including *in, const char *path, struct place as
     in->depth++;
     in->files++;
     if (name.ptr == NULL) {
-        report_memory(in->report);
+        fault_memory(in->report);
     } else if (include_slurp(path, asked_at, &b, in->report)) {
         struct yaml *tree = read_tree(in, name.ptr, buf_str(&b));
         if (tree != NULL) {

@@ -221,9 +221,9 @@ static void report_word(struct reading *r, const struct level *l, const struct s
         snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", *w);
     }
     const char *near = s->replaced ? NULL : word_nearest(s->key->words, s->text);
-    report_at(r->report, at, "`%.*s%s` must be one of %s%s%s%s", STR_ARG(l->where),
-              s->key->path, list, near != NULL ? "; did you mean `" : "", or_none(near),
-              near != NULL ? "`?" : "");
+    fault_at(r->report, at, "`%.*s%s` must be one of %s%s%s%s", STR_ARG(l->where), s->key->path,
+             list, near != NULL ? "; did you mean `" : "", or_none(near),
+             near != NULL ? "`?" : "");
 }
 
 static void report_range(struct reading *r, const struct level *l, const struct key *k,
@@ -232,18 +232,18 @@ static void report_range(struct reading *r, const struct level *l, const struct 
     const char *unit = k->type == KEY_SIZE                                      ? " bytes"
                        : k->type == KEY_DURATION || k->type == KEY_DURATION_OFF ? " ms"
                                                                                 : "";
-    report_at(r->report, at, "`%.*s%s` must be from %lld to %lld%s", STR_ARG(l->where), k->path,
-              (long long)k->min, (long long)k->max, unit);
+    fault_at(r->report, at, "`%.*s%s` must be from %lld to %lld%s", STR_ARG(l->where), k->path,
+             (long long)k->min, (long long)k->max, unit);
 }
 
 static void report_form(struct reading *r, const struct level *l, const struct key *k,
                         const struct yaml *y)
 {
     bool shown = y->kind != YAML_TEXT || k->type == KEY_TEXT || k->type == KEY_COUNT;
-    report_at(r->report, y->at, "`%.*s%s` must be %s%s%s%s", STR_ARG(l->where), k->path,
-              key_type_form(k->type), shown ? ", not " : "",
-              shown ? yaml_kind_name(y->kind) : "",
-              k->type == KEY_TEXT && y->kind < YAML_TEXT ? "; put it in quotes" : "");
+    fault_at(r->report, y->at, "`%.*s%s` must be %s%s%s%s", STR_ARG(l->where), k->path,
+             key_type_form(k->type), shown ? ", not " : "",
+             shown ? yaml_kind_name(y->kind) : "",
+             k->type == KEY_TEXT && y->kind < YAML_TEXT ? "; put it in quotes" : "");
 }
 
 /* The text of a scalar with its placeholders replaced; false with a report. */
@@ -255,7 +255,7 @@ static bool expand(struct reading *r, const struct yaml *y, struct str *out, boo
     if (secrets_expand(&s, y->text, out, replaced, &f) == ERR_OK) {
         return true;
     }
-    report_at(r->report, y->at, "%s", f.message);
+    fault_at(r->report, y->at, "%s", f.message);
     return false;
 }
 
@@ -306,7 +306,7 @@ static void read_texts(struct reading *r, const struct level *l, const struct ke
     struct str *texts = ARENA_ARRAY(&r->conf->arena, length(y) + 1, struct str);
     uint32_t count = 0;
     if (texts == NULL) {
-        report_memory(r->report);
+        fault_memory(r->report);
         return;
     }
     for (const struct yaml *m = y->first; m != NULL; m = m->next) {
@@ -334,7 +334,7 @@ static void read_url(struct reading *r, const struct level *l, const struct key 
     fail_init(&f);
     struct conf_url *out = (struct conf_url *)(void *)((char *)l->base + k->offset);
     if (url_parse(&s, y->text, out, &f) != ERR_OK) {
-        report_at(r->report, y->at, "`%.*s%s`: %s", STR_ARG(l->where), k->path, f.message);
+        fault_at(r->report, y->at, "`%.*s%s`: %s", STR_ARG(l->where), k->path, f.message);
     }
 }
 
@@ -369,8 +369,8 @@ static void read_listen_item(struct reading *r, const struct yaml *y, struct con
     struct level l = {SCOPE_LISTEN, NO_PREFIX, STR("listen."), out};
     set_defaults(r, &l);
     if (y->kind != YAML_MAP) {
-        report_at(r->report, y->at,
-                  "an item of `listen` is a map: {tcp: \"127.0.0.1:7432\"} or {unix: PATH}");
+        fault_at(r->report, y->at,
+                 "an item of `listen` is a map: {tcp: \"127.0.0.1:7432\"} or {unix: PATH}");
         return;
     }
     out->unix_path = (struct str){"", 0};
@@ -378,11 +378,11 @@ static void read_listen_item(struct reading *r, const struct yaml *y, struct con
     const struct yaml *tcp = yaml_get(y, "tcp"), *path = yaml_get(y, "unix");
     const struct yaml *mode = yaml_get(y, "mode");
     if ((tcp == NULL) == (path == NULL)) {
-        report_at(r->report, y->at, "an item of `listen` has either `tcp` or `unix`");
+        fault_at(r->report, y->at, "an item of `listen` has either `tcp` or `unix`");
     } else if (mode != NULL && path == NULL) {
-        report_at(r->report, mode->key_at, "`mode` belongs to a `unix` socket");
+        fault_at(r->report, mode->key_at, "`mode` belongs to a `unix` socket");
     } else if (path != NULL && (out->unix_path.len == 0 || out->unix_path.len > 107)) {
-        report_at(r->report, path->at, "a socket's path has from 1 to 107 bytes");
+        fault_at(r->report, path->at, "a socket's path has from 1 to 107 bytes");
     }
 }
 
@@ -395,7 +395,7 @@ static void read_listen(struct reading *r, const struct level *l, const struct k
     }
     struct conf_listen *items = ARENA_ARRAY(&r->conf->arena, length(y), struct conf_listen);
     if (items == NULL) {
-        report_memory(r->report);
+        fault_memory(r->report);
         return;
     }
     r->conf->listen = items;
@@ -430,24 +430,24 @@ static void read_database(struct reading *r, const struct yaml *y, struct conf_d
     out->name = y->key;
     read_database_defaults(r, out);
     if (!is_database_name(y->key)) {
-        report_at(r->report, y->key_at,
-                  "the name of a database has letters, digits, _ and -, and at most 63");
+        fault_at(r->report, y->key_at,
+                 "the name of a database has letters, digits, _ and -, and at most 63");
         return;
     }
     if (y->kind != YAML_MAP) {
-        report_at(r->report, y->at, "`databases.%.*s` must be a map with a `url`",
-                  STR_ARG(y->key));
+        fault_at(r->report, y->at, "`databases.%.*s` must be a map with a `url`",
+                 STR_ARG(y->key));
         return;
     }
     struct str where = arena_printf(&r->conf->arena, "databases.%.*s.", STR_ARG(y->key));
     struct level l = {SCOPE_DATABASE, NO_PREFIX, where, out};
     if (where.ptr == NULL) {
-        report_memory(r->report);
+        fault_memory(r->report);
         return;
     }
     read_map(r, &l, y);
     if (yaml_get(y, "url") == NULL && yaml_get(y, "shards") == NULL) {
-        report_at(r->report, y->key_at, "`%.*surl` is missing", STR_ARG(where));
+        fault_at(r->report, y->key_at, "`%.*surl` is missing", STR_ARG(where));
     }
 }
 
@@ -461,7 +461,7 @@ static void read_databases(struct reading *r, const struct level *l, const struc
     struct conf_database *items =
         ARENA_ARRAY(&r->conf->arena, length(y) + 1, struct conf_database);
     if (items == NULL) {
-        report_memory(r->report);
+        fault_memory(r->report);
         return;
     }
     r->conf->databases = items;
@@ -506,8 +506,8 @@ static void read_value(struct reading *r, const struct level *l, const struct ke
     case KEY_INCLUDE:
         return;
     case KEY_LATER:
-        report_at(r->report, y->key_at, "`%.*s%s` is not part of this version yet",
-                  STR_ARG(l->where), k->path);
+        fault_at(r->report, y->key_at, "`%.*s%s` is not part of this version yet",
+                 STR_ARG(l->where), k->path);
         return;
     case KEY_COUNT:
     case KEY_AUTO_COUNT:
@@ -531,10 +531,10 @@ static void read_value(struct reading *r, const struct level *l, const struct ke
 static void report_unknown(struct reading *r, const struct level *l, const struct yaml *m)
 {
     const struct key *near = key_nearest(l->scope, l->prefix, m->key);
-    report_at(r->report, m->key_at, "unknown key `%.*s%.*s%.*s`%s%.*s%s%s", STR_ARG(l->where),
-              STR_ARG(l->prefix), STR_ARG(m->key), near != NULL ? "; did you mean `" : "",
-              near != NULL ? (int)l->where.len : 0, l->where.ptr,
-              near != NULL ? near->path : "", near != NULL ? "`?" : "");
+    fault_at(r->report, m->key_at, "unknown key `%.*s%.*s%.*s`%s%.*s%s%s", STR_ARG(l->where),
+             STR_ARG(l->prefix), STR_ARG(m->key), near != NULL ? "; did you mean `" : "",
+             near != NULL ? (int)l->where.len : 0, l->where.ptr, near != NULL ? near->path : "",
+             near != NULL ? "`?" : "");
 }
 
 /* In the order of the file, but a level for all categories before those of single

@@ -9,7 +9,7 @@
 
 #define REPORT_LINES_MAX 100
 
-void report_at(struct report *r, struct place at, const char *fmt, ...)
+void fault_at(struct report *r, struct place at, const char *fmt, ...)
 {
     r->count++;
     if (r->count > REPORT_LINES_MAX) {
@@ -34,7 +34,7 @@ void report_at(struct report *r, struct place at, const char *fmt, ...)
     buf_char(r->out, '\n');
 }
 
-void report_memory(struct report *r)
+void fault_memory(struct report *r)
 {
     r->count++;
     BUF_LIT(r->out, "out of memory\n");

@@ -25,8 +25,8 @@ struct report {
 };
 
 /* Adds one line. Never give it a value that may hold a secret. */
-void report_at(struct report *r, struct place at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void fault_at(struct report *r, struct place at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Adds the line for an allocation that failed. */
-void report_memory(struct report *r);
+void fault_memory(struct report *r);
 
 #endif

@@ -197,7 +197,7 @@ static enum err expand(const struct secrets *s, struct str text, struct buf *b, 
         }
         add_plain(b, text, at, found ? span.from : text.len);
         if (found) {
-            struct str value;
+            struct str value = {"", 0};
             e = secrets_value(s, text, span, &value, f);
             if (e != ERR_OK) {
                 return e;

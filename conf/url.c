@@ -412,7 +412,7 @@ static enum err parse_all(struct parse *p)
     const struct scheme *scheme = NULL;
     struct part rest = {0};
     enum err e = in_part(p, parse_scheme(p, &scheme, &rest), "scheme");
-    if (e != ERR_OK) {
+    if (e != ERR_OK || scheme == NULL) {
         return e;
     }
     size_t question = find(p, rest, '?');

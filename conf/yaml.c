@@ -66,7 +66,7 @@ static struct place place_of(const struct reader *r, yaml_mark_t mark)
 static void stop(struct reader *r, struct place at, const char *message)
 {
     if (!r->stopped) {
-        report_at(r->report, at, "%s", message);
+        fault_at(r->report, at, "%s", message);
     }
     r->stopped = true;
 }
@@ -179,12 +179,12 @@ static void refuse_marks(struct reader *r, const yaml_event_t *e, const void *an
                          const void *tag)
 {
     if (anchor != NULL) {
-        report_at(r->report, place_of(r, e->start_mark),
-                  "anchors (&name) are not supported in conf files");
+        fault_at(r->report, place_of(r, e->start_mark),
+                 "anchors (&name) are not supported in conf files");
     }
     if (tag != NULL) {
-        report_at(r->report, place_of(r, e->start_mark),
-                  "tags (!name) are not supported in conf files");
+        fault_at(r->report, place_of(r, e->start_mark),
+                 "tags (!name) are not supported in conf files");
     }
 }
 
@@ -203,7 +203,7 @@ static struct yaml *read_scalar(struct reader *r, const yaml_event_t *e)
         return NULL;
     }
     if (str_find(raw, '\0', 0) >= 0) {
-        report_at(r->report, y->at, "a text must not hold a NUL character");
+        fault_at(r->report, y->at, "a text must not hold a NUL character");
     }
     return y;
 }
@@ -233,8 +233,8 @@ static void add_member(struct reader *r, struct yaml *map, struct yaml *key, str
 {
     const struct yaml *twin = yaml_get(map, key->text.ptr);
     if (twin != NULL) {
-        report_at(r->report, key->at, "`%.*s` is given twice, first in line %u",
-                  STR_ARG(key->text), twin->key_at.line);
+        fault_at(r->report, key->at, "`%.*s` is given twice, first in line %u",
+                 STR_ARG(key->text), twin->key_at.line);
         return;
     }
     value->key = key->text;
@@ -270,7 +270,7 @@ static struct yaml *read_map(struct reader *r, const yaml_event_t *start)
             return NULL;
         }
         if (key->kind == YAML_LIST || key->kind == YAML_MAP) {
-            report_at(r->report, key->at, "a key must be a plain text");
+            fault_at(r->report, key->at, "a key must be a plain text");
         } else {
             add_member(r, map, key, value);
         }
@@ -329,15 +329,15 @@ struct yaml *yaml_read(struct arena *a, const char *file, struct str text, struc
     struct reader r = {.arena = a, .report = rep, .file = file};
     size_t bad = 0;
     if (text.len > BYTES_MAX) {
-        report_at(rep, (struct place){file, 0, 0}, "the file is larger than 4 MiB");
+        fault_at(rep, (struct place){file, 0, 0}, "the file is larger than 4 MiB");
         return NULL;
     }
     if (!utf8_valid(text, &bad)) {
-        report_at(rep, (struct place){file, 0, 0}, "byte %zu is not UTF-8", bad);
+        fault_at(rep, (struct place){file, 0, 0}, "byte %zu is not UTF-8", bad);
         return NULL;
     }
     if (!yaml_parser_initialize(&r.parser)) {
-        report_memory(rep);
+        fault_memory(rep);
         return NULL;
     }
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
