@@ -86,6 +86,8 @@ static enum err constraint_error(int rc, const char *message, struct fail *f)
         return ERR_CHECK_VIOLATION;
     case SQLITE_CONSTRAINT_DATATYPE:
         return ERR_BAD_VALUE;
+    case SQLITE_CONSTRAINT_TRIGGER: /* a trigger's own RAISE */
+        return ERR_DATABASE_ERROR;
     default:
         return ERR_INTEGRITY_VIOLATION;
     }
@@ -123,9 +125,10 @@ static enum err error_by_words(const char *message)
         {"bad value", ERR_BAD_VALUE},
         {"malformed JSON", ERR_BAD_VALUE},
         {"more than one row", ERR_MULTIPLE_RESULTS},
-        {"no such table", ERR_CATALOG_CHANGED},
-        {"no such column", ERR_CATALOG_CHANGED},
-        {"has no column named", ERR_CATALOG_CHANGED},
+        {"no such table", ERR_UNKNOWN_TABLE},
+        {"no such column", ERR_UNKNOWN_COLUMN},
+        {"has no column named", ERR_UNKNOWN_COLUMN},
+        {"no such function", ERR_UNKNOWN_OPERATOR},
         {"values were supplied", ERR_CATALOG_CHANGED},
         {"too many SQL variables", ERR_TOO_MANY_PARAMS},
     };
@@ -171,7 +174,6 @@ static enum err error_of(const struct sqlite_session *s, int rc, const char *mes
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
     case SQLITE_PERM:
-    case SQLITE_AUTH:
         return ERR_CONNECTION_FAILED;
     case SQLITE_ERROR:
         return error_by_words(message);
@@ -227,7 +229,7 @@ enum err sqlite_error(const struct sqlite_session *s, int rc, struct fail *f)
     } else {
         fail_set(f, e, "%s", message);
     }
-    if ((rc & 0xff) == SQLITE_CONSTRAINT && e != ERR_BAD_VALUE) {
+    if (err_class(e) == CLASS_INTEGRITY) {
         (void)snprintf(f->sqlstate, sizeof f->sqlstate, "%s", constraint_sqlstate(e));
     }
     f->native = rc;

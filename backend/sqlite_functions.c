@@ -223,6 +223,20 @@ static void tb_ilike(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
 }
 
+/* tb_one(count, value): the value of a scalar subquery. */
+static void tb_one(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    if (sqlite3_value_int64(argv[0]) > 1) {
+        sqlite3_result_error(ctx, "a subquery gives more than one row", -1);
+        return;
+    }
+    sqlite3_result_value(ctx, argv[1]);
+}
+
 /* -- the table ---------------------------------------------------------------- */
 
 static const struct {
@@ -230,10 +244,8 @@ static const struct {
     int arg_count;
     void (*fn)(sqlite3_context *, int, sqlite3_value **);
 } functions[] = {
-    {"tb_lower", 1, tb_lower},
-    {"tb_upper", 1, tb_upper},
-    {"tb_ilike", 2, tb_ilike},
-    {"tb_ilike", 3, tb_ilike},
+    {"tb_lower", 1, tb_lower}, {"tb_upper", 1, tb_upper}, {"tb_ilike", 2, tb_ilike},
+    {"tb_ilike", 3, tb_ilike}, {"tb_one", 2, tb_one},
 };
 
 int sqlite_functions_register(sqlite3 *db, locale_t locale)

@@ -110,7 +110,7 @@ enum err sqlite_options_read(const struct db_target *t, struct sqlite_options *o
         case OPTION_OK:
             break;
         case OPTION_UNKNOWN:
-            return fail_set(f, ERR_BAD_VALUE,
+            return fail_set(f, ERR_UNKNOWN_KEY,
                             "SQLite has no option \"%.*s\" (there are timeout, mode, "
                             "journal_mode, synchronous, foreign_keys)",
                             STR_ARG(o->name));

@@ -229,7 +229,7 @@ START_TEST(an_unknown_column_in_quotes_is_no_text)
     must("create table t (a)");
     must("insert into t values ('secret')");
     ck_assert_int_eq(rig_do(&rig, conn, "select a from t where \"secret\" = 'secret'"),
-                     ERR_CATALOG_CHANGED);
+                     ERR_UNKNOWN_COLUMN);
     ck_assert_int_ne(rig_do(&rig, conn, "create index i on t (\"nothing\")"), ERR_OK);
 }
 END_TEST
@@ -262,7 +262,7 @@ START_TEST(options_are_read_and_unknown_ones_refused)
         {"journal_mode", "off", ERR_BAD_VALUE},
         {"foreign_keys", "off", ERR_OK},
         {"synchronous", "normal", ERR_OK},
-        {"sslmode", "require", ERR_BAD_VALUE},
+        {"sslmode", "require", ERR_UNKNOWN_KEY},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct db_option o = {str_of(cases[i].name), str_of(cases[i].value)};
@@ -387,7 +387,7 @@ START_TEST(connections_in_memory_share_their_database)
     rig_must(&rig, a, "create table t (x)");
     rig_must(&rig, a, "insert into t values (7)");
     rows_are(b, "select x from t", 1, "7\n");
-    ck_assert_int_eq(rig_do(&rig, c, "select x from t"), ERR_CATALOG_CHANGED);
+    ck_assert_int_eq(rig_do(&rig, c, "select x from t"), ERR_UNKNOWN_TABLE);
     rig_close(&rig, a);
     rig_must(&rig, b, "insert into t values (8)");
     rows_are(b, "select count(*) from t", 1, "2\n");
@@ -415,7 +415,7 @@ START_TEST(a_keeper_keeps_what_is_in_memory)
     rig_close(&rig, c);
     sqlite_keeper_close(second);
     c = open_conn(&memory_target);
-    ck_assert_int_eq(rig_do(&rig, c, "select x from t"), ERR_CATALOG_CHANGED);
+    ck_assert_int_eq(rig_do(&rig, c, "select x from t"), ERR_UNKNOWN_TABLE);
     rig_close(&rig, c);
     sqlite_keeper_close(NULL);
 }
@@ -512,13 +512,13 @@ static const struct {
     {"select sum(a) from (select 9223372036854775807 as a union all select 1)",
      ERR_OUT_OF_RANGE, "", "", "", ""},
     {"select json_extract('{', '$')", ERR_BAD_VALUE, "", "", "", ""},
-    {"select absent from t", ERR_CATALOG_CHANGED, "", "", "", ""},
-    {"select 1 from absent", ERR_CATALOG_CHANGED, "", "", "", ""},
-    {"insert into t (zz) values (1)", ERR_CATALOG_CHANGED, "", "", "", ""},
+    {"select absent from t", ERR_UNKNOWN_COLUMN, "", "", "", ""},
+    {"select 1 from absent", ERR_UNKNOWN_TABLE, "", "", "", ""},
+    {"insert into t (zz) values (1)", ERR_UNKNOWN_COLUMN, "", "", "", ""},
     {"insert into t values (1)", ERR_CATALOG_CHANGED, "", "", "", ""},
-    {"delete from r", ERR_INTEGRITY_VIOLATION, "", "", "", "23000"},
+    {"delete from r", ERR_DATABASE_ERROR, "", "", "", ""},
     {"selec 1", ERR_DATABASE_ERROR, "", "", "", ""},
-    {"select nofunction(1)", ERR_DATABASE_ERROR, "", "", "", ""},
+    {"select nofunction(1)", ERR_UNKNOWN_OPERATOR, "", "", "", ""},
 };
 
 static void make_constraints(void)
@@ -574,7 +574,7 @@ START_TEST(a_prepared_statement_notices_only_a_change_that_concerns_it)
     must("alter table t add column b");
     ck_assert_int_eq(select_all_prepared(), ERR_CATALOG_CHANGED);
     must("drop table t");
-    ck_assert_int_eq(select_all_prepared(), ERR_CATALOG_CHANGED);
+    ck_assert_int_eq(select_all_prepared(), ERR_UNKNOWN_TABLE);
     must("create table t (a)");
     ck_assert_int_eq(select_all_prepared(), ERR_OK);
 }
@@ -894,7 +894,7 @@ START_TEST(a_reset_leaves_nothing_behind)
     ck_assert(db_conn_clean(conn));
     rows_are(conn, "pragma foreign_keys", 1, "1\n");
     rows_are(conn, "select count(*) from t", 1, "0\n");
-    ck_assert_int_eq(rig_do(&rig, conn, "select * from tt"), ERR_CATALOG_CHANGED);
+    ck_assert_int_eq(rig_do(&rig, conn, "select * from tt"), ERR_UNKNOWN_TABLE);
 }
 END_TEST
 
@@ -973,6 +973,8 @@ static const struct {
     {"tb_mul(4611686018427387904, 2), 1, 1", NULL, ERR_OUT_OF_RANGE},
     {"tb_mul(1e200, 1e200), 1, 1", NULL, ERR_OUT_OF_RANGE},
     {"tb_idiv(1e19, 1), 1, 1", NULL, ERR_OUT_OF_RANGE},
+    {"tb_one(1, 'x'), tb_one(0, null), tb_one(null, 1)", "'x'|null|null\n", ERR_OK},
+    {"tb_one(2, 'x'), 1, 1", NULL, ERR_MULTIPLE_RESULTS},
     {"tb_div(1, 0), 1, 1", NULL, ERR_DIVISION_BY_ZERO},
     {"tb_idiv(1, 0), 1, 1", NULL, ERR_DIVISION_BY_ZERO},
     {"tb_mod(1.5, 0), 1, 1", NULL, ERR_DIVISION_BY_ZERO},
