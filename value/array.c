@@ -7,6 +7,8 @@
  */
 #include "value/array.h"
 
+#include "value/coded.h"
+
 #include <string.h>
 
 #define ARRAY_DEPTH 6 /* PostgreSQL's MAXDIM */
@@ -55,6 +57,19 @@ static void read_bare(struct scan *c)
     }
 }
 
+/* `\x` and pairs of digits, decoded in place. */
+static bool take_hex(struct buf *item, struct value *v)
+{
+    struct str text = buf_str(item);
+    size_t n;
+    if (!str_starts(text, STR("\\x")) ||
+        !hex_decode((struct str){text.ptr + 2, text.len - 2}, item->ptr, &n)) {
+        return false;
+    }
+    *v = (struct value){.kind = VALUE_BYTES, .text = {item->ptr, n}};
+    return true;
+}
+
 static enum err element_to_json(struct scan *c)
 {
     buf_clear(&c->item);
@@ -73,6 +88,8 @@ static enum err element_to_json(struct scan *c)
     struct value v = {.kind = VALUE_TEXT, .text = text};
     if (!quoted && str_ieq(text, STR("NULL"))) {
         v.kind = VALUE_NULL;
+    } else if (c->element->kind == TYPE_BYTES && !take_hex(&c->item, &v)) {
+        return broken(c);
     }
     return value_to_json(c->out, c->element, &v, c->int64, c->fail);
 }

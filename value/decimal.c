@@ -125,28 +125,72 @@ void decimal_write_int(struct buf *b, int64_t v, int32_t scale)
     }
 }
 
+/* Adds one in the last place of the digits and the point that b holds from `from` on. */
+static void round_up(struct buf *b, size_t from)
+{
+    for (size_t i = b->len; i > from;) {
+        char *c = &b->ptr[--i];
+        if (*c == '.') {
+            continue;
+        }
+        if (*c != '9') {
+            ++*c;
+            return;
+        }
+        *c = '0';
+    }
+    buf_char(b, '0'); /* 99.9 became 00.0: room for the 1 in front */
+    if (!b->failed) {
+        memmove(b->ptr + from + 1, b->ptr + from, b->len - from - 1);
+        b->ptr[from] = '1';
+    }
+}
+
+static bool is_zero(struct str digits)
+{
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.ptr[i] >= '1' && digits.ptr[i] <= '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+void decimal_write(struct buf *b, const struct decimal *d, int32_t scale)
+{
+    size_t places = scale < 0 ? d->written : (size_t)scale;
+    size_t shown = d->fraction.len < places ? d->fraction.len : places;
+    if (d->negative) {
+        buf_char(b, '-');
+    }
+    size_t from = b->len;
+    buf_str_add(b, d->whole.len > 0 ? d->whole : STR("0"));
+    if (places > 0) {
+        buf_char(b, '.');
+        buf_add(b, d->fraction.ptr, shown);
+        add_zeros(b, (int32_t)(places - shown));
+    }
+    if (b->failed) {
+        return;
+    }
+    if (shown < d->fraction.len && d->fraction.ptr[shown] >= '5') {
+        round_up(b, from);
+    }
+    if (d->negative && is_zero((struct str){b->ptr + from, b->len - from})) {
+        memmove(b->ptr + from - 1, b->ptr + from, b->len - from); /* there is no -0 */
+        b->len--;
+    }
+}
+
 void decimal_write_double(struct buf *b, double v, int32_t scale)
 {
     char text[400];
     int whole = v == 0 ? 1 : (int)floor(log10(fabs(v))) + 1;
     int sure = 15 - whole; /* digits behind the point that a double holds */
     sure = sure < 0 ? 0 : sure > 30 ? 30 : sure;
-    if (scale >= 0) {
-        int shown = scale < sure ? scale : sure;
-        int n = snprintf(text, sizeof text, "%.*f", shown, v);
-        buf_add(b, text, (size_t)n);
-        if (scale > shown) {
-            buf_str_add(b, shown == 0 ? STR(".") : STR(""));
-            add_zeros(b, scale - shown);
-        }
-        return;
-    }
     int n = snprintf(text, sizeof text, "%.*f", sure, v);
-    if (memchr(text, '.', (size_t)n) != NULL) {
-        while (text[n - 1] == '0') {
-            n--;
-        }
-        n -= text[n - 1] == '.';
+    struct decimal d;
+    if (n > 0 && decimal_read((struct str){text, (size_t)n}, &d)) {
+        decimal_write(b, &d, scale < 0 ? (int32_t)d.fraction.len : scale);
     }
-    buf_add(b, text, (size_t)n);
 }

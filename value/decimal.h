@@ -27,8 +27,11 @@ bool decimal_read(struct str s, struct decimal *out);
  * when out of memory. */
 struct str decimal_plain(struct str s, const struct decimal *d, struct arena *a);
 
-/* Writes v with `scale` digits behind the point (-1: as many as it has), from at
- * most 15 significant digits, which is what a double holds for certain. v is finite. */
+/* Writes d, which has no exponent, with `scale` digits behind the point, rounded half
+ * away from zero (-1: as many as were written). */
+void decimal_write(struct buf *b, const struct decimal *d, int32_t scale);
+/* Writes v likewise, from at most 15 significant digits, which is what a double holds
+ * for certain (-1: as many as are not zero). v is finite and below 1e300. */
 void decimal_write_double(struct buf *b, double v, int32_t scale);
 /* Writes v and, for a scale > 0, a point and zeros. */
 void decimal_write_int(struct buf *b, int64_t v, int32_t scale);

@@ -3,16 +3,15 @@
  * value/encode.c: values of a database as JSON, checked against their type.
  */
 #include "value/array.h"
+#include "value/coded.h"
 #include "value/decimal.h"
 #include "value/moment.h"
 #include "value/value.h"
 
+#include <float.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define GUARD_MAX ((INT64_C(1) << 53) - 1)
-#define JSON_DEPTH 256
 
 static enum err misfit(const struct type *type, struct fail *f)
 {
@@ -43,21 +42,56 @@ static enum err write_bool(struct buf *b, const struct type *type, const struct 
     return ERR_OK;
 }
 
+/* SQLite says by the precision 19 that its INTEGER holds 64 bits. */
+static bool is_wide(const struct type *type)
+{
+    return type->kind == TYPE_BIGINT || (type->kind == TYPE_INTEGER && type->precision == 19);
+}
+
+static bool integer_fits(const struct type *type, int64_t n)
+{
+    if (is_wide(type)) {
+        return true;
+    }
+    int64_t max = type->kind == TYPE_SMALLINT ? INT16_MAX : INT32_MAX;
+    return n <= max && n >= -max - 1;
+}
+
 static enum err write_number(struct buf *b, const struct type *type, int64_t n,
                              enum int64_form form, struct fail *f)
 {
-    if (type->kind != TYPE_BIGINT || form == INT64_NUMBER) {
-        buf_i64(b, n);
-    } else if (form == INT64_STRING) {
+    if (!integer_fits(type, n)) {
+        return misfit(type, f);
+    }
+    if (form == INT64_GUARD && (n > GUARD_MAX || n < -GUARD_MAX)) {
+        return fail_set(f, ERR_OUT_OF_RANGE, "a whole number is beyond 2^53-1");
+    }
+    bool quoted = form == INT64_STRING && type->kind == TYPE_BIGINT;
+    if (quoted) {
         buf_char(b, '"');
-        buf_i64(b, n);
+    }
+    buf_i64(b, n);
+    if (quoted) {
         buf_char(b, '"');
-    } else if (n > GUARD_MAX || n < -GUARD_MAX) {
-        return fail_set(f, ERR_OUT_OF_RANGE, "a bigint is beyond 2^53-1");
-    } else {
-        buf_i64(b, n);
     }
     return ERR_OK;
+}
+
+/* Whether s can be copied as it is: so few digits that they fit the type, without
+ * zeros in front, which JSON does not have. */
+static bool is_short_integer(struct str s, const struct type *type)
+{
+    size_t max = type->kind == TYPE_SMALLINT ? 4 : is_wide(type) ? 15 : 9;
+    size_t from = s.len > 0 && s.ptr[0] == '-';
+    if (s.len <= from || s.len - from > max || s.ptr[from] == '0') {
+        return false;
+    }
+    for (size_t i = from; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9') {
+            return false;
+        }
+    }
+    return true;
 }
 
 static enum err write_integer(struct buf *b, const struct type *type, const struct value *v,
@@ -68,21 +102,13 @@ static enum err write_integer(struct buf *b, const struct type *type, const stru
     case VALUE_INT:
         return write_number(b, type, v->num, form, f);
     case VALUE_TEXT:
-        if (v->text.len < 18 && form == INT64_NUMBER && v->text.len > 0) {
-            size_t i = v->text.ptr[0] == '-';
-            size_t digits = i;
-            while (digits < v->text.len && v->text.ptr[digits] >= '0' &&
-                   v->text.ptr[digits] <= '9') {
-                digits++;
-            }
-            if (digits == v->text.len && digits > i) {
-                buf_str_add(b, v->text); /* what a database prints has no leading zeros */
-                return ERR_OK;
-            }
+        if (form != INT64_STRING && is_short_integer(v->text, type)) {
+            buf_str_add(b, v->text);
+            return ERR_OK;
         }
         return str_to_i64(v->text, &n) ? write_number(b, type, n, form, f) : misfit(type, f);
     case VALUE_DOUBLE:
-        if (v->real == floor(v->real) && fabs(v->real) < 9.2e18) {
+        if (fabs(v->real) < 9.2e18 && v->real == floor(v->real)) {
             return write_number(b, type, (int64_t)v->real, form, f);
         }
         return misfit(type, f);
@@ -93,11 +119,6 @@ static enum err write_integer(struct buf *b, const struct type *type, const stru
         break;
     }
     return misfit(type, f);
-}
-
-static bool is_not_a_number(struct str s)
-{
-    return str_is(s, "NaN") || str_is(s, "Infinity") || str_is(s, "-Infinity");
 }
 
 static enum err write_numeric(struct buf *b, const struct type *type, const struct value *v,
@@ -119,11 +140,11 @@ static enum err write_numeric(struct buf *b, const struct type *type, const stru
         buf_char(b, '"');
         return ERR_OK;
     case VALUE_TEXT:
-        if (!is_not_a_number(v->text) && (!decimal_read(v->text, &d) || d.exponent != 0)) {
+        if (!decimal_read(v->text, &d) || d.exponent != 0) {
             return misfit(type, f);
         }
         buf_char(b, '"');
-        buf_str_add(b, v->text);
+        decimal_write(b, &d, type->scale);
         buf_char(b, '"');
         return ERR_OK;
     case VALUE_NULL:
@@ -135,33 +156,59 @@ static enum err write_numeric(struct buf *b, const struct type *type, const stru
     return misfit(type, f);
 }
 
+static bool is_not_finite(struct str s)
+{
+    return str_is(s, "NaN") || str_is(s, "Infinity") || str_is(s, "-Infinity");
+}
+
+/* PostgreSQL prints the shortest text that reads back the same: it is copied. */
+static enum err write_double_text(struct buf *b, const struct type *type, struct str s,
+                                  struct fail *f)
+{
+    if (json_is_number(s)) {
+        buf_str_add(b, s);
+        return ERR_OK;
+    }
+    if (!is_not_finite(s)) {
+        return misfit(type, f);
+    }
+    buf_json_str(b, s);
+    return ERR_OK;
+}
+
 static enum err write_double(struct buf *b, const struct type *type, const struct value *v,
                              struct fail *f)
 {
-    double d;
-    if (v->kind == VALUE_DOUBLE) {
-        d = v->real;
-    } else if (v->kind == VALUE_INT) {
-        d = (double)v->num;
-    } else {
-        char text[64];
-        if (v->kind != VALUE_TEXT || v->text.len == 0 || v->text.len >= sizeof text) {
-            return misfit(type, f);
+    switch (v->kind) {
+    case VALUE_DOUBLE:
+        if (type->kind == TYPE_REAL && fabs(v->real) <= (double)FLT_MAX) {
+            buf_json_float(b, (float)v->real);
+        } else {
+            buf_json_double(b, v->real);
         }
-        memcpy(text, v->text.ptr, v->text.len);
-        text[v->text.len] = '\0';
-        char *end;
-        d = strtod(text, &end);
-        if (*end != '\0') {
-            return misfit(type, f);
-        }
+        return ERR_OK;
+    case VALUE_INT:
+        buf_i64(b, v->num);
+        return ERR_OK;
+    case VALUE_TEXT:
+        return write_double_text(b, type, v->text, f);
+    case VALUE_NULL:
+    case VALUE_BOOL:
+    case VALUE_BYTES:
+    case VALUE_LIST:
+        break;
     }
-    if (type->kind == TYPE_REAL) {
-        buf_json_float(b, (float)d);
-    } else {
-        buf_json_double(b, d);
+    return misfit(type, f);
+}
+
+/* Blanks at the end of a char(n) mean nothing: PostgreSQL fills up with them, MariaDB
+ * takes them off. */
+static struct str without_blanks(struct str s)
+{
+    while (s.len > 0 && s.ptr[s.len - 1] == ' ') {
+        s.len--;
     }
-    return ERR_OK;
+    return s;
 }
 
 static enum err write_text(struct buf *b, const struct type *type, const struct value *v,
@@ -172,7 +219,7 @@ static enum err write_text(struct buf *b, const struct type *type, const struct 
         if (!utf8_valid(v->text, NULL)) {
             return fail_set(f, ERR_BAD_STORED_VALUE, "a stored text is not UTF-8");
         }
-        buf_json_str(b, v->text);
+        buf_json_str(b, type->kind == TYPE_CHAR ? without_blanks(v->text) : v->text);
         return ERR_OK;
     case VALUE_INT: /* SQLite keeps what it was given */
         buf_char(b, '"');
@@ -180,10 +227,13 @@ static enum err write_text(struct buf *b, const struct type *type, const struct 
         buf_char(b, '"');
         return ERR_OK;
     case VALUE_DOUBLE:
+        if (!isfinite(v->real)) {
+            return misfit(type, f);
+        }
         buf_char(b, '"');
-        decimal_write_double(b, isfinite(v->real) ? v->real : 0, -1);
+        buf_json_double(b, v->real);
         buf_char(b, '"');
-        return isfinite(v->real) ? ERR_OK : misfit(type, f);
+        return ERR_OK;
     case VALUE_NULL:
     case VALUE_BOOL:
     case VALUE_BYTES:
@@ -191,6 +241,22 @@ static enum err write_text(struct buf *b, const struct type *type, const struct 
         break;
     }
     return misfit(type, f);
+}
+
+/* Other programs keep UUIDs in SQLite and MariaDB without dashes, or as 16 bytes. */
+static enum err write_uuid(struct buf *b, const struct type *type, const struct value *v,
+                           struct fail *f)
+{
+    char text[UUID_TEXT_BYTES];
+    if (v->kind == VALUE_BYTES && v->text.len == 16) {
+        uuid_of_bytes(v->text.ptr, text);
+    } else if (v->kind != VALUE_TEXT || !uuid_read(v->text, text)) {
+        return misfit(type, f);
+    }
+    buf_char(b, '"');
+    buf_add(b, text, sizeof text);
+    buf_char(b, '"');
+    return ERR_OK;
 }
 
 static enum err write_bytes(struct buf *b, const struct type *type, const struct value *v,
@@ -253,38 +319,16 @@ static enum err write_interval(struct buf *b, const struct type *type, const str
     return ERR_OK;
 }
 
-/* Well-formed JSON goes out as it is; only line ends between tokens are dropped, for
- * a reply is one line. */
-static void add_json(struct buf *b, struct str text)
-{
-    size_t from = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\n' || text.ptr[i] == '\r') {
-            buf_add(b, text.ptr + from, i - from);
-            from = i + 1;
-        }
-    }
-    buf_add(b, text.ptr + from, text.len - from);
-}
-
 static enum err write_json(struct buf *b, const struct type *type, const struct value *v,
                            struct fail *f)
 {
-    if (v->kind == VALUE_INT || v->kind == VALUE_DOUBLE) { /* SQLite: a number is JSON */
-        return write_double(b, &(struct type){.kind = TYPE_DOUBLE}, v, f);
+    /* A column that SQLite gives NUMERIC affinity turns the text of a number into one. */
+    if (v->kind == VALUE_INT || (v->kind == VALUE_DOUBLE && isfinite(v->real))) {
+        return write_double(b, type, v, f);
     }
-    if (v->kind != VALUE_TEXT) {
+    if (v->kind != VALUE_TEXT || !json_compact(b, v->text)) {
         return misfit(type, f);
     }
-    struct arena a;
-    struct json *tree;
-    arena_init(&a, 0);
-    enum err e = json_parse(&a, v->text, JSON_DEPTH, &tree, NULL);
-    arena_fini(&a);
-    if (e != ERR_OK) {
-        return misfit(type, f);
-    }
-    add_json(b, v->text);
     return ERR_OK;
 }
 
@@ -344,8 +388,9 @@ enum err value_to_json(struct buf *b, const struct type *type, const struct valu
     case TYPE_VARCHAR:
     case TYPE_CHAR:
     case TYPE_ENUM:
-    case TYPE_UUID:
         return write_text(b, type, v, f);
+    case TYPE_UUID:
+        return write_uuid(b, type, v, f);
     case TYPE_BYTES:
         return write_bytes(b, type, v, f);
     case TYPE_DATE:

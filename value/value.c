@@ -6,10 +6,11 @@
 #include "value/value.h"
 
 #include "value/array.h"
+#include "value/coded.h"
 #include "value/decimal.h"
 #include "value/moment.h"
 
-#include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,13 +75,28 @@ static enum err read_bool(const struct ask *q, struct value *out)
     return ERR_OK;
 }
 
+/* [ "-" ] 1*DIGIT */
+static bool is_whole(struct str s)
+{
+    size_t from = s.len > 0 && s.ptr[0] == '-', i = from;
+    while (i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9') {
+        i++;
+    }
+    return i == s.len && i > from;
+}
+
 static enum err read_integer(const struct ask *q, struct value *out)
 {
     if (q->j->kind == JSON_DECIMAL) {
         return wrong(q, ERR_TYPE_MISMATCH, "a whole number is wanted");
     }
-    if (q->j->kind != JSON_INTEGER) {
+    /* Who asked for `"int64":"string"` sends back what it was given. */
+    bool text = q->j->kind == JSON_STRING && q->type->kind == TYPE_BIGINT;
+    if (q->j->kind != JSON_INTEGER && !text) {
         return wrong_kind(q);
+    }
+    if (text && !is_whole(json_text(q->j))) {
+        return wrong(q, ERR_BAD_VALUE, "not a whole number");
     }
     int64_t n, max = q->type->kind == TYPE_SMALLINT  ? INT16_MAX
                      : q->type->kind == TYPE_INTEGER ? INT32_MAX
@@ -135,12 +151,40 @@ static enum err read_numeric(const struct ask *q, struct value *out)
     return e == ERR_OK ? give_text(q, out, plain) : e;
 }
 
+/* A number whose text has a digit that is not 0: what becomes 0 was too small. */
+static bool is_zero(struct str number)
+{
+    for (size_t i = 0; i < number.len && (number.ptr[i] | 0x20) != 'e'; i++) {
+        if (number.ptr[i] >= '1' && number.ptr[i] <= '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err read_number(const struct ask *q, struct value *out)
+{
+    struct str s = arena_str(q->arena, json_text(q->j)); /* strtod wants a NUL */
+    if (s.ptr == NULL) {
+        return no_memory(q);
+    }
+    double limit = q->type->kind == TYPE_REAL ? (double)FLT_MAX : DBL_MAX;
+    out->real = strtod(s.ptr, NULL);
+    if (fabs(out->real) > limit) {
+        return wrong(q, ERR_OUT_OF_RANGE, "the number is too large for its type");
+    }
+    if (out->real == 0 && !is_zero(s)) {
+        return wrong(q, ERR_OUT_OF_RANGE, "the number is too close to zero for its type");
+    }
+    return ERR_OK;
+}
+
 static enum err read_double(const struct ask *q, struct value *out)
 {
     static const struct {
         const char *name;
         double v;
-    } special[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+    } special[] = {{"NaN", (double)NAN}, {"Infinity", HUGE_VAL}, {"-Infinity", -HUGE_VAL}};
     *out = (struct value){.kind = VALUE_DOUBLE};
     if (q->j->kind == JSON_STRING) {
         for (size_t i = 0; i < 3; i++) {
@@ -153,14 +197,7 @@ static enum err read_double(const struct ask *q, struct value *out)
     if (q->j->kind != JSON_INTEGER && q->j->kind != JSON_DECIMAL) {
         return wrong_kind(q);
     }
-    struct str s = arena_str(q->arena, json_text(q->j));
-    if (s.ptr == NULL) {
-        return no_memory(q);
-    }
-    out->real = strtod(s.ptr, NULL);
-    bool fits =
-        isfinite(out->real) && (q->type->kind != TYPE_REAL || isfinite((float)out->real));
-    return fits ? ERR_OK : wrong(q, ERR_OUT_OF_RANGE, "the number is too large for its type");
+    return read_number(q, out);
 }
 
 /* ---- texts ---- */
@@ -180,85 +217,19 @@ static enum err read_text(const struct ask *q, struct value *out)
     return give_text(q, out, s);
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/* UUID = 8HEX "-" 4HEX "-" 4HEX "-" 4HEX "-" 12HEX   (RFC 9562 §4); dashes may be
- * left out altogether */
 static enum err read_uuid(const struct ask *q, struct value *out)
 {
     if (q->j->kind != JSON_STRING) {
         return wrong_kind(q);
     }
-    struct str s = json_text(q->j);
-    bool dashes = s.len == 36;
-    char *text = arena_alloc(q->arena, 36);
+    char *text = arena_alloc(q->arena, UUID_TEXT_BYTES);
     if (text == NULL) {
         return no_memory(q);
     }
-    size_t at = 0;
-    for (size_t i = 0; i < 36; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash && !dashes) {
-            text[i] = '-';
-            continue;
-        }
-        if (at >= s.len || (dash ? s.ptr[at] != '-' : !is_hex(s.ptr[at]))) {
-            return wrong(q, ERR_BAD_VALUE, "not a UUID");
-        }
-        char c = s.ptr[at++];
-        text[i] = c >= 'A' && c <= 'F' ? (char)(c + 32) : c;
-    }
-    if (at != s.len) {
+    if (!uuid_read(json_text(q->j), text)) {
         return wrong(q, ERR_BAD_VALUE, "not a UUID");
     }
-    return give_text(q, out, (struct str){text, 36});
-}
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648 §4, with padding; false if it is not that, or has stray bits. */
-static bool base64_decode(struct str s, char *out, size_t *n)
-{
-    size_t pad = 0;
-    while (pad < 2 && pad < s.len && s.ptr[s.len - 1 - pad] == '=') {
-        pad++;
-    }
-    *n = 0;
-    if (s.len % 4 != 0) {
-        return false;
-    }
-    uint32_t bits = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        bool padding = i >= s.len - pad;
-        int d = padding ? 0 : base64_digit(s.ptr[i]);
-        if (d < 0) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)d;
-        if (i % 4 == 3) {
-            out[(*n)++] = (char)(bits >> 16);
-            out[(*n)++] = (char)(bits >> 8);
-            out[(*n)++] = (char)bits;
-        }
-    }
-    uint32_t stray = pad == 1 ? bits & 0xff : pad == 2 ? bits & 0xffff : 0;
-    *n -= pad;
-    return stray == 0;
+    return give_text(q, out, (struct str){text, UUID_TEXT_BYTES});
 }
 
 static enum err read_bytes(const struct ask *q, struct value *out)
@@ -343,49 +314,11 @@ static enum err read_interval(const struct ask *q, struct value *out)
 
 /* ---- the others ---- */
 
-/* Compact JSON text; the reader bounded the depth. */
-static void write_tree(struct buf *b, const struct json *j)
-{
-    switch ((enum json_kind)j->kind) {
-    case JSON_NULL:
-        BUF_LIT(b, "null");
-        return;
-    case JSON_FALSE:
-        BUF_LIT(b, "false");
-        return;
-    case JSON_TRUE:
-        BUF_LIT(b, "true");
-        return;
-    case JSON_INTEGER:
-    case JSON_DECIMAL:
-        buf_str_add(b, json_text(j));
-        return;
-    case JSON_STRING:
-        buf_json_str(b, json_text(j));
-        return;
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        break;
-    }
-    buf_char(b, j->kind == JSON_ARRAY ? '[' : '{');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        if (j->kind == JSON_OBJECT) {
-            buf_json_str(b, json_key(m));
-            buf_char(b, ':');
-        }
-        write_tree(b, m);
-        if (m->next != NULL) {
-            buf_char(b, ',');
-        }
-    }
-    buf_char(b, j->kind == JSON_ARRAY ? ']' : '}');
-}
-
 static enum err read_json(const struct ask *q, struct value *out)
 {
     struct buf b;
     buf_init(&b);
-    write_tree(&b, q->j);
+    json_write(&b, q->j);
     return give_buf(q, out, &b);
 }
 
