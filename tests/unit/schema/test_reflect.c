@@ -3,6 +3,7 @@
  * test_reflect.c: a schema of odd things in SQLite; rows no database should send;
  * and the want of memory at every point.
  */
+#include "../fail_alloc.h"
 #include "base/clock.h"
 #include "feed.h"
 #include "schema/reflect_impl.h"
@@ -376,14 +377,18 @@ END_TEST
 
 /* ---- memory ---- */
 
-/* Runs the whole reading with bounded arenas; ERR_OK when they sufficed. */
+/* Runs the whole reading with bounded arenas; ERR_OK when they sufficed, ERR_INTERNAL
+ * when it went wrong. No ck_assert in here: Check takes memory for it. */
 static enum err read_within(sqlite3 *db, size_t catalog_bytes, size_t scratch_bytes)
 {
     struct reflect *r = reflect_create(REFLECT_SQLITE, 1);
+    if (r == NULL) {
+        return ERR_OUT_OF_MEMORY;
+    }
     r->arena->limit_bytes = catalog_bytes;
     r->scratch.limit_bytes = scratch_bytes;
     const struct statement *s;
-    bool failed = false;
+    bool failed = false, right = true;
     while (!failed && (s = reflect_next(r)) != NULL) {
         sqlite3_stmt *st = NULL;
         sqlite3_prepare_v2(db, s->sql.ptr, -1, &st, NULL);
@@ -397,17 +402,17 @@ static enum err read_within(sqlite3 *db, size_t catalog_bytes, size_t scratch_by
             struct fail f;
             fail_init(&f);
             failed = reflect_sink(r)->row(reflect_sink(r), cells, &f) == SINK_FAILED;
-            ck_assert(!failed || f.code == ERR_OUT_OF_MEMORY);
+            right = right && (!failed || f.code == ERR_OUT_OF_MEMORY);
         }
         sqlite3_finalize(st);
     }
-    ck_assert(!failed || !reflect_failed(r));
+    right = right && (!failed || !reflect_failed(r));
     struct catalog *c = NULL;
     enum err e = reflect_finish(r, &c, NULL);
-    ck_assert((e == ERR_OK) == (c != NULL));
+    right = right && (e == ERR_OK) == (c != NULL);
     catalog_unref(c);
     reflect_destroy(r);
-    return e;
+    return right ? e : ERR_INTERNAL;
 }
 
 START_TEST(want_of_memory_is_told_wherever_it_strikes)
@@ -424,6 +429,24 @@ START_TEST(want_of_memory_is_told_wherever_it_strikes)
     }
     ck_assert_int_gt(refused, 15);
     ck_assert_int_eq(read_within(db, 0, 0), ERR_OK);
+    sqlite3_close(db);
+}
+END_TEST
+
+/* Every allocation of ours fails once: arenas, maps, lists, the builder. */
+START_TEST(each_allocation_may_fail)
+{
+    sqlite3 *db = open_db();
+    long n = 0;
+    bool reached = true;
+    while (reached) {
+        fail_alloc_at(++n);
+        enum err e = read_within(db, 0, 0);
+        reached = fail_alloc_reached();
+        fail_alloc_at(0);
+        ck_assert_int_eq(e, reached ? ERR_OUT_OF_MEMORY : ERR_OK);
+    }
+    ck_assert_int_gt(n, 20);
     sqlite3_close(db);
 }
 END_TEST
@@ -451,6 +474,7 @@ int main(void)
     tcase_add_test(rows, a_statement_that_matters_may_not_fail);
     tcase_add_test(rows, a_catalog_is_taken_once);
     tcase_add_test(rows, want_of_memory_is_told_wherever_it_strikes);
+    tcase_add_test(rows, each_allocation_may_fail);
     suite_add_tcase(s, rows);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
