@@ -148,6 +148,19 @@ def test_check_globals_finds(tree, tmp_path, code, symbol):
     assert found == 1 and symbol in text
 
 
+def test_check_globals_finds_a_name_in_two_folders(tree, tmp_path):
+    _, run = tree
+    for folder in ("base", "daemon"):
+        (tmp_path / "build" / folder).mkdir(parents=True)
+        subprocess.run(["cc", "-x", "c", "-c", "-", "-o", str(tmp_path / f"build/{folder}/a.o")],
+                       input="int shared_name(void) { return 1; }\nstatic int own(void);\n"
+                       "static int own(void) { return 2; }\nint (*" + folder +
+                       "_fn(void))(void) { return own; }\n", text=True, check=True)
+    code, text = run("check-globals", "build")
+    assert code == 1 and "shared_name() is in build/base/a.o as well" in text
+    assert "own()" not in text
+
+
 @pytest.mark.parametrize("text,fault", [
     (HEAD + "int  f(void);\n", "make format"),
     ("int f(void);\n", "licence line"),
