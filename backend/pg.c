@@ -19,6 +19,8 @@
  * keeps makes no socket readable. */
 enum { TLS_READS = 3 };
 
+#define CANCEL_WAIT_NS 20000000u
+
 static struct pg_conn *conn_of(struct db_conn *c)
 {
     return (struct pg_conn *)(void *)c;
@@ -187,6 +189,7 @@ static void finish(struct pg_conn *c)
 void pg_settle(struct pg_conn *c)
 {
     c->state = PG_SETTLED;
+    loop_timer_stop(c->base.loop, &c->cancel_again);
     if (c->cancelling != PG_CANCEL_SENT) {
         pg_wait(c);
         finish(c);
@@ -218,17 +221,37 @@ static void on_cancel_done(struct connector_job *j)
         close_step(c);
     } else if (c->state == PG_SETTLED) {
         pg_settle(c);
+    } else {
+        /* Out of memory: then it was asked once. */
+        (void)!loop_timer_start(c->base.loop, &c->cancel_again,
+                                clock_now_ns() + c->cancel_wait_ns);
+        c->cancel_wait_ns *= 2;
     }
 }
 
-/* The server's part of a cancel; the answer is read to its end all the same. */
+static void submit_cancel(struct pg_conn *c)
+{
+    c->cancelling = PG_CANCEL_SENT;
+    c->cancel_job = (struct connector_job){
+        .work = on_cancel_work, .done = on_cancel_done, .loop = c->base.loop};
+    connector_submit(c->base.connector, &c->cancel_job);
+}
+
+static void on_cancel_again(struct timer *t)
+{
+    struct pg_conn *c =
+        (struct pg_conn *)(void *)((char *)t - offsetof(struct pg_conn, cancel_again));
+    if (c->link == PG_LINK_UP) {
+        submit_cancel(c);
+    }
+}
+
 void pg_send_cancel(struct pg_conn *c)
 {
     if (c->cancelling == PG_CANCEL_NONE && c->link == PG_LINK_UP) {
-        c->cancelling = PG_CANCEL_SENT;
-        c->cancel_job = (struct connector_job){
-            .work = on_cancel_work, .done = on_cancel_done, .loop = c->base.loop};
-        connector_submit(c->base.connector, &c->cancel_job);
+        c->cancel_wait_ns = CANCEL_WAIT_NS;
+        c->cancel_again.fire = on_cancel_again;
+        submit_cancel(c);
     }
 }
 
@@ -301,6 +324,7 @@ static void pg_close(struct db_conn *conn, db_conn_cb *cb, void *arg)
     c->close_cb = cb;
     c->close_arg = arg;
     set_poll(c, 0);
+    loop_timer_stop(c->base.loop, &c->cancel_again);
     c->close_task.run = on_close_task;
     loop_defer(c->base.loop, &c->close_task);
 }

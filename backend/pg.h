@@ -15,24 +15,21 @@
 #define BACKEND_PG_H
 
 #include "backend/driver.h"
+#include "backend/prepared.h"
 #include "base/buf.h"
 
 #include <libpq-fe.h>
 
 /* -- pg_prepare.c: which statements the session has prepared ---------------- */
 
-struct pg_prepared;
-
 /* Least recently used first out. Names are numbers that are never used twice in
  * a session, so a name to be dropped is not one that was made again. */
 struct pg_cache {
-    struct pg_prepared *slots;
-    uint32_t *buckets; /* first slot + 1 of each chain */
-    uint32_t cap, count, bucket_mask;
-    uint32_t newest, oldest; /* slot + 1 */
-    uint64_t last_name;
-    uint64_t *dropped; /* names to be deallocated on the server */
+    struct prepared table; /* names in the place of handles */
+    uint32_t cap;
     uint32_t dropped_count, dropped_cap;
+    uint64_t *dropped; /* names to be deallocated on the server */
+    uint64_t last_name;
 };
 
 /* cap 0: nothing is ever prepared. */
@@ -150,6 +147,8 @@ struct pg_conn {
     PGcancel *canceler;
     struct connector_job cancel_job;
     enum pg_cancelling cancelling;
+    struct timer cancel_again;
+    uint64_t cancel_wait_ns; /* before the next request */
     enum pg_state state;
     enum pg_link link;
 
@@ -192,7 +191,8 @@ struct pg_conn {
 void pg_settle(struct pg_conn *c);
 /* Sends what libpq holds and waits for what comes next. */
 void pg_wait(struct pg_conn *c);
-/* Sends a cancel request, once for a run. */
+/* Sends a cancel request, and again until the run ends: one that comes before the
+ * server has begun with the statement does nothing. */
 void pg_send_cancel(struct pg_conn *c);
 /* Takes note that the session is over. */
 void pg_lost(struct pg_conn *c);

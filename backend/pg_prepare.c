@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * backend/pg_prepare.c: the least-recently-used table of a session's prepared
- * statements.
+ * backend/pg_prepare.c: which statements a PostgreSQL session has prepared, and
+ * which of them it no longer needs.
  *
- * Owns its arrays, which are made once; only the list of dropped names grows
- * (while a transaction is open nothing is deallocated). Loop thread.
+ * Owns its arrays. What is kept are names, not pointers: numbers in the place of
+ * prepared.h's handles. Loop thread.
  */
 #include "backend/pg.h"
 
@@ -12,108 +12,33 @@
 
 enum { CACHE_CAP_MAX = 65536 };
 
-struct pg_prepared {
-    uint64_t key;
-    uint64_t name;
-    uint32_t newer, older; /* slot + 1 */
-    uint32_t chain;        /* slot + 1 of the next in the bucket */
-};
+static void *handle_of(uint64_t name)
+{
+    return (void *)(uintptr_t)name;
+}
+
+static uint64_t name_of(const void *handle)
+{
+    return (uint64_t)(uintptr_t)handle;
+}
 
 enum err pg_cache_init(struct pg_cache *k, uint32_t cap)
 {
-    *k = (struct pg_cache){0};
-    if (cap == 0) {
-        return ERR_OK;
-    }
-    k->cap = cap > CACHE_CAP_MAX ? CACHE_CAP_MAX : cap;
-    uint32_t buckets = 16;
-    while (buckets < k->cap) {
-        buckets *= 2;
-    }
-    k->bucket_mask = buckets - 1;
-    k->slots = calloc(k->cap, sizeof *k->slots);
-    k->buckets = calloc(buckets, sizeof *k->buckets);
-    if (k->slots == NULL || k->buckets == NULL) {
-        pg_cache_fini(k);
-        return ERR_OUT_OF_MEMORY;
-    }
-    return ERR_OK;
+    *k = (struct pg_cache){.cap = cap > CACHE_CAP_MAX ? CACHE_CAP_MAX : cap};
+    return prepared_init(&k->table, k->cap);
 }
 
 void pg_cache_fini(struct pg_cache *k)
 {
-    free(k->slots);
-    free(k->buckets);
+    pg_cache_clear(k);
+    prepared_fini(&k->table);
     free(k->dropped);
     *k = (struct pg_cache){0};
 }
 
-static uint32_t *bucket_of(struct pg_cache *k, uint64_t key)
-{
-    /* Keys are our own counters: a multiplication spreads them well enough. */
-    return &k->buckets[(uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32) & k->bucket_mask];
-}
-
-static void lru_unlink(struct pg_cache *k, struct pg_prepared *p)
-{
-    if (p->newer != 0) {
-        k->slots[p->newer - 1].older = p->older;
-    } else {
-        k->newest = p->older;
-    }
-    if (p->older != 0) {
-        k->slots[p->older - 1].newer = p->newer;
-    } else {
-        k->oldest = p->newer;
-    }
-}
-
-static void lru_push(struct pg_cache *k, struct pg_prepared *p)
-{
-    uint32_t at = (uint32_t)(p - k->slots) + 1;
-    p->newer = 0;
-    p->older = k->newest;
-    if (k->newest != 0) {
-        k->slots[k->newest - 1].newer = at;
-    } else {
-        k->oldest = at;
-    }
-    k->newest = at;
-}
-
-static struct pg_prepared *look_up(struct pg_cache *k, uint64_t key)
-{
-    if (k->count == 0) {
-        return NULL;
-    }
-    for (uint32_t at = *bucket_of(k, key); at != 0; at = k->slots[at - 1].chain) {
-        if (k->slots[at - 1].key == key) {
-            return &k->slots[at - 1];
-        }
-    }
-    return NULL;
-}
-
 uint64_t pg_cache_find(struct pg_cache *k, uint64_t key)
 {
-    struct pg_prepared *p = look_up(k, key);
-    if (p == NULL) {
-        return 0;
-    }
-    if (p->newer != 0) {
-        lru_unlink(k, p);
-        lru_push(k, p);
-    }
-    return p->name;
-}
-
-static void chain_remove(struct pg_cache *k, const struct pg_prepared *p)
-{
-    uint32_t *at = bucket_of(k, p->key);
-    while (&k->slots[*at - 1] != p) {
-        at = &k->slots[*at - 1].chain;
-    }
-    *at = p->chain;
+    return name_of(prepared_get(&k->table, key));
 }
 
 /* Without memory for the list the server keeps the statement until the session
@@ -134,54 +59,25 @@ static void drop_name(struct pg_cache *k, uint64_t name)
 
 void pg_cache_add(struct pg_cache *k, uint64_t key, uint64_t name)
 {
-    struct pg_prepared *p;
-    if (k->count < k->cap) {
-        p = &k->slots[k->count++];
-    } else {
-        p = &k->slots[k->oldest - 1];
-        drop_name(k, p->name);
-        lru_unlink(k, p);
-        chain_remove(k, p);
+    const void *old = prepared_put(&k->table, key, handle_of(name));
+    if (old != NULL) {
+        drop_name(k, name_of(old));
     }
-    uint32_t *bucket = bucket_of(k, key);
-    *p = (struct pg_prepared){.key = key, .name = name, .chain = *bucket};
-    *bucket = (uint32_t)(p - k->slots) + 1;
-    lru_push(k, p);
 }
 
-/* The slot stays, as the oldest, under a key that is nobody's: slots are not
- * moved, and the next statement takes it. */
 void pg_cache_forget(struct pg_cache *k, uint64_t key)
 {
-    struct pg_prepared *p = look_up(k, key);
-    if (p == NULL) {
-        return;
+    const void *old = prepared_take(&k->table, key);
+    if (old != NULL) {
+        drop_name(k, name_of(old));
     }
-    chain_remove(k, p);
-    p->key = 0;
-    uint32_t *bucket = bucket_of(k, 0);
-    p->chain = *bucket;
-    uint32_t at = (uint32_t)(p - k->slots) + 1;
-    *bucket = at;
-    lru_unlink(k, p);
-    p->older = 0;
-    p->newer = k->oldest;
-    if (k->oldest != 0) {
-        k->slots[k->oldest - 1].older = at;
-    } else {
-        k->newest = at;
-    }
-    k->oldest = at;
 }
 
 void pg_cache_clear(struct pg_cache *k)
 {
-    if (k->cap > 0) {
-        for (uint32_t i = 0; i <= k->bucket_mask; i++) {
-            k->buckets[i] = 0;
-        }
+    while (prepared_pop(&k->table) != NULL) {
     }
-    k->count = k->newest = k->oldest = k->dropped_count = 0;
+    k->dropped_count = 0;
 }
 
 uint64_t pg_cache_take_dropped(struct pg_cache *k)
