@@ -13,6 +13,7 @@ all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) tribikosd
 
 $(BUILD)/build.ninja:
+	@command -v meson >/dev/null || { echo "meson is missing; tools/install-deps build gets what a build needs"; exit 1; }
 	meson setup $(BUILD) --prefix $(PREFIX)
 
 help:
