@@ -391,7 +391,7 @@ static bool drops_out(const struct expr *call)
 enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place place)
 {
     const struct operator* op = x->call.op;
-    const struct expr **args;
+    const struct expr **args = NULL;
     if (op->rule == RULE_IN) {
         return emit_in(em, x);
     }
