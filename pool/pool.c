@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "pool/pool_impl.h"
+#include "pool/pool_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>

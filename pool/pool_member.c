@@ -7,7 +7,7 @@
  * then, because until then the database still has the session.
  */
 #include "base/clock.h"
-#include "pool/pool_impl.h"
+#include "pool/pool_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -110,9 +110,7 @@ void member_ready(struct member *m, uint64_t now_ns)
 {
     struct pool *p = m->pool;
     p->good_ns = now_ns;
-    if (p->state != POOL_RUNS) {
-        member_close(m, CLOSE_SURPLUS);
-    } else if (p->waits > 0) {
+    if (p->waits > 0) { /* not while it ends */
         wait_grant(p, m);
     } else if (now_ns >= m->retire_ns) {
         member_close(m, CLOSE_AGE);

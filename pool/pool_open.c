@@ -8,7 +8,7 @@
  * often; nobody else connects.
  */
 #include "base/clock.h"
-#include "pool/pool_impl.h"
+#include "pool/pool_parts.h"
 
 #include <assert.h>
 #include <stdlib.h>

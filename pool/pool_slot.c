@@ -10,7 +10,7 @@
  * Any thread.
  */
 #include "base/clock.h"
-#include "pool/pool_impl.h"
+#include "pool/pool_parts.h"
 
 #include <assert.h>
 

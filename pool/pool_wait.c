@@ -9,7 +9,7 @@
  * a call into the pool.
  */
 #include "base/clock.h"
-#include "pool/pool_impl.h"
+#include "pool/pool_parts.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pool/pool_parts.h: what the files of the pool do for each other.
+ *
+ * Loop thread, but for what pool_slot.c says of itself. None of these calls back
+ * into a borrower.
+ */
+#ifndef POOL_POOL_PARTS_H
+#define POOL_POOL_PARTS_H
+
+#include "pool/pool_impl.h"
+
+/* -- pool.c ---------------------------------------------------------------- */
+/* Does what is due: buries the dead, serves waiters, asks for slots and gives them. */
+void pool_look(struct pool *p);
+/* Makes it look at due_ns at the latest. */
+void pool_tick(struct pool *p, uint64_t due_ns);
+/* Frees a closed pool once nothing of it is left. */
+void pool_try_end(struct pool *p);
+
+/* -- pool_wait.c ----------------------------------------------------------- */
+/* Answers with an error, later; w is on no list. */
+void wait_refuse(struct pool *p, struct pool_wait *w, enum err e);
+/* Answers every waiter with e; f's words if not NULL. */
+void wait_refuse_all(struct pool *p, enum err e, const struct fail *f);
+/* Takes the head off the queue. */
+struct pool_wait *wait_pop(struct pool *p);
+/* Hands m to the first waiter. */
+void wait_grant(struct pool *p, struct member *m);
+/* Lends, pings and opens for the waiters as far as it goes. */
+void wait_serve(struct pool *p);
+
+/* -- pool_member.c --------------------------------------------------------- */
+static inline struct member *member_of(const struct db_conn *c)
+{
+    return c->pool_arg;
+}
+/* m is loose, whole and clean: lent on, kept idle, or closed if there is no room. */
+void member_ready(struct member *m, uint64_t now_ns);
+/* Takes the newest idle one that may still be lent, or NULL. */
+struct member *member_take_idle(struct pool *p, uint64_t now_ns);
+/* Whether it has to be replaced before a loan. */
+bool member_aged(const struct member *m, uint64_t now_ns);
+/* Starts a check of a loose one; then it is ready or closed. */
+void member_ping(struct member *m);
+/* Starts the full reset of a loose one; then it is ready or closed. */
+void member_reset(struct member *m);
+/* m is idle, testing, lent or loose. */
+void member_close(struct member *m, enum close_why why);
+/* Closes idle ones that are dead or too old. */
+void member_purge(struct pool *p, uint64_t now_ns);
+
+/* -- pool_open.c ----------------------------------------------------------- */
+/* Starts to connect; the slot is taken already. ERR_OUT_OF_MEMORY gives it back. */
+enum err open_start(struct pool *p, enum open_why why) MUST_CHECK;
+/* Keeps min_idle. */
+void open_warm(struct pool *p);
+/* While down: whether a connection of p worked so lately that it is worth waiting
+ * for one. */
+bool down_alive(const struct pool *p, uint64_t now_ns);
+/* While down: answers waiters, probes when due. The next due time, or NEVER_NS. */
+uint64_t down_look(struct pool *p, uint64_t now_ns);
+/* Copies the words of the failed connect. */
+void down_words(struct pool_share *s, struct fail *f);
+
+/* -- pool_slot.c ----------------------------------------------------------- */
+/* Takes a gift or a free slot. */
+bool slot_take(struct pool *p);
+/* Gives a slot to the first of the want list, else to the share. */
+void slot_give(struct pool_share *s, enum close_why why);
+/* Gives unused gifts on. */
+void slot_return_gifts(struct pool *p);
+/* Puts p on the want list (or moves it); true if there was a free slot, which is
+ * p's now. */
+bool slot_want(struct pool *p);
+/* Takes p off the want list, if it is on it. */
+void slot_unwant(struct pool *p);
+/* Whether p should close a connection for another worker now; then the slot is
+ * promised and it must be closed as CLOSE_MOVED. idle_ns: how long that one has
+ * been idle, 0: it is being returned. */
+bool slot_asked(struct pool *p, uint64_t idle_ns, uint64_t now_ns);
+/* When it may say something else for a connection that stays idle. */
+static inline uint64_t slot_ask_again(const struct pool *p, uint64_t now_ns)
+{
+    uint64_t kept_ns = p->got_ns + PATIENCE_MS * NS_PER_MS;
+    return kept_ns > now_ns ? kept_ns : now_ns + PATIENCE_MS * NS_PER_MS;
+}
+/* Joins and leaves the share. */
+void slot_join(struct pool *p);
+void slot_leave(struct pool *p);
+/* Makes the pools of other workers look. */
+void slot_wake_others(struct pool *p);
+/* Makes p look in the next turn; any thread, p's share locked or p on this thread. */
+void slot_wake(struct pool *p);
+
+#endif
