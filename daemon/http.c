@@ -262,14 +262,17 @@ static int open_socket(const struct addrinfo *a)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage a = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a;
+    memset(&a, 0, sizeof a);
     socklen_t len = sizeof a;
-    if (getsockname(fd, (struct sockaddr *)(void *)&a, &len) != 0) {
+    if (getsockname(fd, &a.any, &len) != 0) {
         return 0;
     }
-    return ntohs(a.ss_family == AF_INET
-                     ? ((const struct sockaddr_in *)(const void *)&a)->sin_port
-                     : ((const struct sockaddr_in6 *)(const void *)&a)->sin6_port);
+    return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
 }
 
 static enum err listen_on(struct http *h, struct fail *f)

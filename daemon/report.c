@@ -11,7 +11,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -76,11 +75,9 @@ static uint64_t rss_bytes(void)
     }
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
-    unsigned long long pages = 0;
     text[n > 0 ? n : 0] = '\0';
-    if (sscanf(text, "%*u %llu", &pages) != 1) {
-        return 0;
-    }
+    const char *second = strchr(text, ' '); /* total, resident, … in pages */
+    uint64_t pages = second == NULL ? 0 : strtoull(second, NULL, 10);
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
