@@ -255,7 +255,7 @@ static enum err find_alias(struct context *c, const struct query *q, struct expr
 
 enum err resolve_name(struct context *c, struct query *q, struct expr *e)
 {
-    bool alias, qualifier_seen = e->name.part[1].len == 0;
+    bool alias = false, qualifier_seen = e->name.part[1].len == 0;
     enum err err = find_alias(c, q, e, &alias);
     if (err != ERR_OK || alias) {
         return err;

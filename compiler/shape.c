@@ -555,7 +555,7 @@ static enum err add_row(struct walk *w, const struct json *row)
         last->rows++;
         return ERR_OK;
     }
-    uint32_t set;
+    uint32_t set = 0;
     enum err e = find_set(w, row, &set);
     if (e != ERR_OK) {
         return e;
