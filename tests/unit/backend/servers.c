@@ -182,6 +182,38 @@ static void write_file(const struct server *s, const char *name, const char *tex
     }
 }
 
+/* A key and a certificate for localhost, in tls.key and tls.crt. */
+static void make_certificate(const struct server *s)
+{
+    char key[96], crt[96];
+    snprintf(key, sizeof key, "%s/tls.key", s->dir);
+    snprintf(crt, sizeof crt, "%s/tls.crt", s->dir);
+    const char *args[] = {"openssl",
+                          "req",
+                          "-new",
+                          "-x509",
+                          "-days",
+                          "2",
+                          "-nodes",
+                          "-newkey",
+                          "ec",
+                          "-pkeyopt",
+                          "ec_paramgen_curve:prime256v1",
+                          "-subj",
+                          "/CN=localhost",
+                          "-addext",
+                          "subjectAltName=DNS:localhost",
+                          "-keyout",
+                          key,
+                          "-out",
+                          crt,
+                          NULL};
+    run_to_end(s, args);
+    if (chmod(crt, 0644) != 0) {
+        die(s, "chmod: %s", strerror(errno));
+    }
+}
+
 static void pg_make(struct server *s)
 {
     char initdb[128], pwfile[96], data[96];
@@ -203,11 +235,14 @@ static void pg_make(struct server *s)
                           "--auth-host=scram-sha-256",
                           NULL};
     run_to_end(s, args);
+    make_certificate(s);
 }
 
 static void pg_spawn(struct server *s)
 {
-    char postgres[128], data[96], socket_dir[128], port[32];
+    char postgres[128], data[96], socket_dir[128], port[32], crt[96], key[96];
+    snprintf(crt, sizeof crt, "ssl_cert_file=%s/tls.crt", s->dir);
+    snprintf(key, sizeof key, "ssl_key_file=%s/tls.key", s->dir);
     pg_program(s, "postgres", postgres, sizeof postgres);
     snprintf(data, sizeof data, "%s/data", s->dir);
     snprintf(socket_dir, sizeof socket_dir, "unix_socket_directories=%s", s->socket);
@@ -229,6 +264,12 @@ static void pg_spawn(struct server *s)
                           "max_connections=60",
                           "-c",
                           "max_prepared_transactions=8",
+                          "-c",
+                          "ssl=on",
+                          "-c",
+                          crt,
+                          "-c",
+                          key,
                           NULL};
     s->pid = spawn(s, args);
 }
