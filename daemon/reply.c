@@ -82,7 +82,7 @@ static enum rows_expect expect_of(enum expect_mode mode)
 
 static void as_stream(struct req *r, struct rows_opts *o)
 {
-    o->form = ROWS_ARRAYS;
+    o->form = r->msg.as;
     o->expect = EXPECT_ALL;
     o->max_rows = 0;
     o->max_bytes = 0;

@@ -470,9 +470,9 @@ static enum err check_stream(const struct message *m, struct fail *f)
     if (!m->stream) {
         return ERR_OK;
     }
-    if (m->expect != MODE_ALL || m->as != ROWS_ARRAYS) {
+    if (m->expect != MODE_ALL || m->as == ROWS_COLUMNS) {
         return fail_at(f, ERR_BAD_REQUEST, STR("/stream"),
-                       "a stream sends all rows as arrays: leave expect and as out");
+                       "a stream sends all rows, as arrays or objects");
     }
     return need(m->id.present || m->credit == UINT32_MAX, "/stream/credit",
                 "credit is added by the id of a request, and this one has none", f);

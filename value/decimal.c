@@ -4,7 +4,6 @@
  */
 #include "value/decimal.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,15 +181,42 @@ void decimal_write(struct buf *b, const struct decimal *d, int32_t scale)
     }
 }
 
+/* How many digits behind the point of v are certain: 15 significant ones in all.
+ * Printed, not computed: a logarithm is wrong near powers of ten. */
+static int32_t sure_digits(double v)
+{
+    char text[32];
+    int32_t exponent = 0;
+    snprintf(text, sizeof text, "%.14e", v);
+    const char *e = strchr(text, 'e');
+    bool negative = e[1] == '-';
+    for (e += 2; *e != '\0'; e++) {
+        exponent = exponent * 10 + (*e - '0');
+    }
+    int32_t sure = 14 - (negative ? -exponent : exponent);
+    return sure < 0 ? 0 : sure > 30 ? 30 : sure;
+}
+
 void decimal_write_double(struct buf *b, double v, int32_t scale)
 {
     char text[400];
-    int whole = v == 0 ? 1 : (int)floor(log10(fabs(v))) + 1;
-    int sure = 15 - whole; /* digits behind the point that a double holds */
-    sure = sure < 0 ? 0 : sure > 30 ? 30 : sure;
-    int n = snprintf(text, sizeof text, "%.*f", sure, v);
-    struct decimal d;
-    if (n > 0 && decimal_read((struct str){text, (size_t)n}, &d)) {
-        decimal_write(b, &d, scale < 0 ? (int32_t)d.fraction.len : scale);
+    int32_t sure = sure_digits(v);
+    if (scale >= 0) {
+        int32_t shown = scale < sure ? scale : sure;
+        int n = snprintf(text, sizeof text, "%.*f", (int)shown, v);
+        buf_add(b, text, (size_t)n);
+        if (scale > shown) {
+            buf_str_add(b, shown == 0 ? STR(".") : STR(""));
+            add_zeros(b, scale - shown);
+        }
+        return;
     }
+    int n = snprintf(text, sizeof text, "%.*f", (int)sure, v);
+    if (memchr(text, '.', (size_t)n) != NULL) {
+        while (text[n - 1] == '0') {
+            n--;
+        }
+        n -= text[n - 1] == '.';
+    }
+    buf_add(b, text, (size_t)n);
 }
