@@ -27,7 +27,7 @@ CREATE TABLE packages (
     FOREIGN KEY (maintainer_id) REFERENCES maintainers (id)
 ) ENGINE=InnoDB;
 CREATE INDEX packages_name ON packages (name);
--- InnoDB makes the indexes of its foreign keys itself.
+-- InnoDB makes what indexes its foreign keys lack itself.
 -- One row for each entry of Depends, Pre-Depends, Recommends and Suggests:
 -- "a | b" is one row for a, with b in alternatives.
 CREATE TABLE dependencies (
@@ -38,6 +38,7 @@ CREATE TABLE dependencies (
     kind VARCHAR(20) NOT NULL,
     version VARCHAR(200),
     alternatives TEXT,
+    INDEX dependencies_package (package_id, target_id),
     FOREIGN KEY (package_id) REFERENCES packages (id),
     FOREIGN KEY (target_id) REFERENCES packages (id)
 ) ENGINE=InnoDB;

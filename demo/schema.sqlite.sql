@@ -36,5 +36,5 @@ CREATE TABLE dependencies (
     version VARCHAR(200),
     alternatives TEXT
 );
-CREATE INDEX dependencies_package ON dependencies (package_id);
+CREATE INDEX dependencies_package ON dependencies (package_id, target_id);
 CREATE INDEX dependencies_target ON dependencies (target_id);

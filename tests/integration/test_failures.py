@@ -6,16 +6,10 @@ import time
 
 import pytest
 from daemon import Daemon
-from heavy import make_numbers
+from heavy import make_numbers, sanitized
 from hostile import Hostile, local_infile, pg_without_password, scram_forever
 
 NAMES = {"select": ["id"], "from": "users"}
-
-
-def sanitized(db):
-    """Memory figures mean nothing under a sanitizer."""
-    with open(f"/proc/{db.daemon.proc.pid}/maps", encoding="utf-8", errors="replace") as f:
-        return "asan" in f.read()
 
 
 # ---- one request is one statement ----
@@ -134,7 +128,7 @@ def test_idle_and_half_sent_clients_cost_little(make_db):
                 c.send_raw(b'{"op":"hello","db":"' + b"x" * 1000)
         db.ask({"op": "ping"})
         grown = db.daemon.rss() - before
-        if not sanitized(db):
+        if not sanitized():
             assert grown < 8 << 20, f"{grown / 800:.0f} bytes a client"
     finally:
         for c in crowd:
@@ -152,7 +146,7 @@ def test_memory_of_big_lines_is_given_back(make_db):
             assert c.recv(60)["error"]["code"] == "unknown_key"
             assert c.ask({"op": "ping"}) == {"ok": True}
     time.sleep(0.3)
-    if not sanitized(db):
+    if not sanitized():
         assert db.daemon.rss() - before < 24 << 20
 
 

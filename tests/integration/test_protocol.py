@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The envelope: ids, order, keys, operations, forms of the answer."""
 import json
+import socket
+import struct
 import subprocess
 
 import pytest
@@ -373,12 +375,15 @@ def test_nc_is_a_client(db):
     assert lines[1] == {"ok": True}  # a last line without LF is a line
 
 
-def test_a_client_that_goes_away_leaves_a_clean_connection(make_db):
+def test_a_client_that_breaks_off_leaves_a_clean_connection(make_db):
+    """A reset says that nobody waits any more: what runs for it is cancelled. (A plain
+    close is no more than a half close until somebody writes.)"""
     db = make_db(settings={"pool": {"size": 1, "max_overflow": 0, "timeout": "20s"}})
     make_numbers(db)
     for _ in range(3):
         with db.client() as gone:
             gone.send({"id": 1, "query": endless()}, {"id": 2, "op": "ping"})
             assert gone.recv()["id"] == 2
+            gone.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with db.client() as c:
             assert c.query(TWO)["rowcount"] == 2

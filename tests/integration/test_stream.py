@@ -24,6 +24,7 @@ def stream_of(client, request, seconds=60):
     """Head, chunks and final line of one stream that is alone on its connection."""
     client.send(request)
     head, chunks = client.recv(seconds), []
+    assert "columns" in head, head
     while True:
         line = client.recv(seconds)
         if "rows" not in line:
@@ -72,14 +73,14 @@ def test_an_error_in_the_midst(fresh_db):
     if fresh_db.kind != "sqlite":
         fresh_db.sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY, d INTEGER)")
         fresh_db.sql("INSERT INTO numbers VALUES " + ",".join(
-            f"({i}, {i - 3000})" for i in range(1, 4001)))
+            f"({i}, {i - 15000})" for i in range(1, 20_001)))
         query = {"select": ["n", {"q": ["//", 1, "d"]}], "from": "numbers", "order_by": ["n"]}
         codes = {"division_by_zero"}
     else:
         fresh_db.sql("CREATE TABLE numbers (n INTEGER PRIMARY KEY, d INTEGER);"
                      + "INSERT INTO numbers VALUES " + ",".join(
-                         f"({i}, {'1' if i != 3000 else chr(39) + 'x' + chr(39)})"
-                         for i in range(1, 4001)))
+                         f"({i}, {'1' if i != 15000 else chr(39) + 'x' + chr(39)})"
+                         for i in range(1, 20_001)))
         query = {"select": ["n", "d"], "from": "numbers", "order_by": ["n"]}
         codes = {"bad_stored_value"}
     with fresh_db.client() as c:

@@ -242,16 +242,23 @@ def test_an_insert_is_all_or_nothing(c):
 
 
 def test_division_by_zero_and_overflow_are_errors(c):
-    for value, code in ((["/", 1, 0], "division_by_zero"), (["//", "balance", 0],
-                                                            "division_by_zero"),
-                        (["*", "balance", 2 ** 62], "out_of_range")):
+    for value, code in ((["//", "balance", 0], "division_by_zero"),
+                        (["%", "balance", 0], "division_by_zero"),
+                        (["*", "balance", 2 ** 62], "out_of_range"),
+                        (["+", "balance", 2 ** 31 - 1], "out_of_range")):
         assert c.fails({"query": {"update": "accounts", "set": {"balance": value},
                                   "where": True}}, code)
         assert scalars(c, "balance", "accounts") == [500, 500]
+    query = {"select": [["/", "balance", ["-", "balance", 500]]], "from": "accounts"}
+    assert c.fails({"query": query}, "division_by_zero")
 
 
 def test_a_value_too_long_is_not_cut(c):
     assert c.fails({"query": {"insert": "tags", "rows": [{"name": "x" * 51}]}}, "too_long")
+    assert scalars(c, "name", "tags") == ["misc", "python", "sql"]
+
+
+def test_an_expression_too_long_is_not_cut(c):
     assert c.fails({"query": {"update": "tags", "set": {"name": ["||", "name", ":x"]},
                               "where": True}, "params": {"x": "y" * 60}})
     assert scalars(c, "name", "tags") == ["misc", "python", "sql"]
