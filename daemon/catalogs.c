@@ -135,7 +135,10 @@ static void step(struct reflection *r);
 static void on_run(struct run *run)
 {
     struct reflection *r = of_run(run);
-    if (run->err != ERR_OK) {
+    bool lost = run->err == ERR_CONNECTION_LOST || run->err == ERR_CANCELLED;
+    if (run->err != ERR_OK && !lost && reflect_failed(r->reflect)) {
+        fail_init(&r->fail); /* the rest is of use without its rows */
+    } else if (run->err != ERR_OK) {
         fail_set(&r->fail, run->err, "the database refused a catalog query");
         end(r, run->err == ERR_CONNECTION_LOST ? POOL_BROKEN : POOL_CLEAN);
         return;

@@ -42,15 +42,9 @@ static enum err write_bool(struct buf *b, const struct type *type, const struct 
     return ERR_OK;
 }
 
-/* SQLite says by the precision 19 that its INTEGER holds 64 bits. */
-static bool is_wide(const struct type *type)
-{
-    return type->kind == TYPE_BIGINT || (type->kind == TYPE_INTEGER && type->precision == 19);
-}
-
 static bool integer_fits(const struct type *type, int64_t n)
 {
-    if (is_wide(type)) {
+    if (type_holds_64_bits(type)) {
         return true;
     }
     int64_t max = type->kind == TYPE_SMALLINT ? INT16_MAX : INT32_MAX;
@@ -81,7 +75,7 @@ static enum err write_number(struct buf *b, const struct type *type, int64_t n,
  * zeros in front, which JSON does not have. */
 static bool is_short_integer(struct str s, const struct type *type)
 {
-    size_t max = type->kind == TYPE_SMALLINT ? 4 : is_wide(type) ? 15 : 9;
+    size_t max = type->kind == TYPE_SMALLINT ? 4 : type_holds_64_bits(type) ? 15 : 9;
     size_t from = s.len > 0 && s.ptr[0] == '-';
     if (s.len <= from || s.len - from > max || s.ptr[from] == '0') {
         return false;

@@ -52,6 +52,11 @@ bool type_is_integer(enum type_kind k)
     return k == TYPE_SMALLINT || k == TYPE_INTEGER || k == TYPE_BIGINT;
 }
 
+bool type_holds_64_bits(const struct type *t)
+{
+    return t->kind == TYPE_BIGINT || (t->kind == TYPE_INTEGER && t->precision == 19);
+}
+
 static struct str trim(struct str s)
 {
     while (s.len > 0 && s.ptr[0] == ' ') {

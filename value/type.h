@@ -71,6 +71,9 @@ enum type_family type_family(enum type_kind k);
 /* A type of this kind without bounds. */
 struct type type_of(enum type_kind k);
 bool type_is_integer(enum type_kind k);
+/* Whether an integer type holds 64 bits: bigint, and SQLite's INTEGER, which its
+ * catalog tells by a precision of 19. */
+bool type_holds_64_bits(const struct type *t);
 /* Reads a type of the language: "integer", "numeric(12,2)", "varchar(50)"; case
  * is ignored. false if there is none of that name or the bounds are wrong. */
 bool type_parse(struct str text, struct type *out);

@@ -98,9 +98,9 @@ static enum err read_integer(const struct ask *q, struct value *out)
     if (text && !is_whole(json_text(q->j))) {
         return wrong(q, ERR_BAD_VALUE, "not a whole number");
     }
-    int64_t n, max = q->type->kind == TYPE_SMALLINT  ? INT16_MAX
+    int64_t n, max = type_holds_64_bits(q->type)     ? INT64_MAX
                      : q->type->kind == TYPE_INTEGER ? INT32_MAX
-                                                     : INT64_MAX;
+                                                     : INT16_MAX;
     if (!str_to_i64(json_text(q->j), &n) || n > max || n < -max - 1) {
         char path[320];
         return fail_at(q->fail, ERR_OUT_OF_RANGE, where(q, path),
