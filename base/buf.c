@@ -4,6 +4,9 @@
  */
 #include "base/buf.h"
 
+#include "base/json_scan.h"
+
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,6 +163,23 @@ static char json_escape(unsigned char c)
     }
 }
 
+/* The first byte at or after `at` that must be escaped, or end. */
+static const char *plain_end(const char *at, const char *end)
+{
+    while (end - at >= (ptrdiff_t)sizeof(uint64_t)) {
+        uint64_t w;
+        memcpy(&w, at, sizeof w);
+        if (json_special_bytes(w) != 0) {
+            break;
+        }
+        at += sizeof w;
+    }
+    while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\') {
+        at++;
+    }
+    return at;
+}
+
 void buf_json_str(struct buf *b, struct str s)
 {
     /* six bytes for the worst character, two quotes */
@@ -168,23 +188,22 @@ void buf_json_str(struct buf *b, struct str s)
         return;
     }
     buf_char(b, '"');
-    size_t from = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            continue;
+    const char *at = s.len == 0 ? "" : s.ptr, *end = at + s.len;
+    while (at < end) {
+        const char *to = plain_end(at, end);
+        buf_add(b, at, (size_t)(to - at));
+        if (to == end) {
+            break;
         }
-        buf_add(b, s.ptr + from, i - from);
-        from = i + 1;
-        char e = json_escape(c);
+        char e = json_escape((unsigned char)*to);
         if (e == 'u') {
-            buf_printf(b, "\\u%04x", c);
+            buf_printf(b, "\\u%04x", (unsigned)(unsigned char)*to);
         } else {
             buf_char(b, '\\');
             buf_char(b, e);
         }
+        at = to + 1;
     }
-    buf_add(b, s.ptr + from, s.len - from);
     buf_char(b, '"');
 }
 
@@ -207,12 +226,13 @@ void buf_json_double(struct buf *b, double v)
     if (not_finite(b, v)) {
         return;
     }
-    if (v == (double)(int64_t)v && v > -1e15 && v < 1e15 && !(v == 0 && signbit(v))) {
+    if (v > -1e15 && v < 1e15 && v == (double)(int64_t)v && !(v == 0 && signbit(v))) {
         buf_i64(b, (int64_t)v);
         return;
     }
     char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits are safe, but more than a subnormal number has */
+    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v) {
             break;
@@ -227,7 +247,7 @@ void buf_json_float(struct buf *b, float v)
         return;
     }
     char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
+    for (int digits = fabsf(v) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)v);
         if (strtof(text, NULL) == v) {
             break;

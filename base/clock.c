@@ -28,5 +28,5 @@ void clock_format(int64_t wall_us, char out[25])
     gmtime_r(&seconds, &tm);
     char date[20];
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out, 25, "%.19s.%03uZ", date, (unsigned)(wall_us / 1000) % 1000u);
+    snprintf(out, 25, "%.19s.%03uZ", date, (unsigned)(wall_us / 1000 % 1000));
 }

@@ -58,8 +58,11 @@ void json_write(struct buf *b, const struct json *j)
 bool json_is_number(struct str text)
 {
     bool whole, ok;
+    if (text.len == 0) {
+        return false;
+    }
     const char *end = text.ptr + text.len;
-    return text.len > 0 && json_number_end(text.ptr, end, &whole, &ok) == end && ok;
+    return json_number_end(text.ptr, end, &whole, &ok) == end && ok;
 }
 
 struct compact {
@@ -218,9 +221,12 @@ static bool copy_between(struct compact *c, bool *more)
 
 bool json_compact(struct buf *b, struct str text)
 {
+    if (text.len == 0) {
+        return false;
+    }
     size_t before = b->len;
     struct compact c = {.out = b, .at = text.ptr, .end = text.ptr + text.len};
-    bool more = text.len > 0, ok = more;
+    bool more = true, ok = true;
     while (ok && more) {
         bool open;
         ok = copy_value(&c, &open);
