@@ -10,7 +10,6 @@
 #include "base/clock.h"
 
 #include <assert.h>
-#include <poll.h>
 #include <stdlib.h>
 
 /* Tasks deferred by tasks run in the same turn so many times, then I/O is asked
@@ -76,7 +75,7 @@ static bool heap_room(struct loop *l)
     return true;
 }
 
-/* The uv timer only ends the wait; due timers fire in after_io. */
+/* The uv timer only ends the wait; due timers fire after it. */
 static void on_tick(uv_timer_t *h)
 {
     struct loop *l = h->data;
@@ -88,11 +87,11 @@ static void on_not_idle(uv_idle_t *h)
     (void)h;
 }
 
-/* Makes the next wait end no later than the earliest timer. An earlier wait is
- * left alone: it finds nothing due and arms again. */
+/* Makes the coming wait end no later than the earliest timer. An earlier end is
+ * left alone: it finds nothing due. */
 static void arm_tick(struct loop *l)
 {
-    if (l->heap_count == 0 || l->state == LOOP_CLOSED) {
+    if (l->heap_count == 0) {
         return;
     }
     uint64_t due_ns = l->heap[0]->due_ns;
@@ -116,11 +115,7 @@ enum err loop_timer_start(struct loop *l, struct timer *t, uint64_t due_ns)
     uint32_t i = l->heap_count++;
     heap_put(l, i, t);
     heap_up(l, i);
-    if (due_ns <= l->now_ns && l->state != LOOP_CLOSED) {
-        (void)uv_idle_start(&l->not_idle, on_not_idle);
-    }
-    arm_tick(l);
-    return ERR_OK;
+    return ERR_OK; /* armed before the next wait */
 }
 
 void loop_timer_stop(struct loop *l, struct timer *t)
@@ -226,38 +221,9 @@ static void on_wake(uv_async_t *h)
     take_posted(h->data);
 }
 
-static void on_after_io(uv_check_t *h)
-{
-    struct loop *l = h->data;
-    fire_due(l);
-    run_deferred(l);
-    bool busy =
-        l->deferred != NULL || (l->heap_count > 0 && l->heap[0]->due_ns <= l->now_ns + 1);
-    if (busy) {
-        (void)uv_idle_start(&l->not_idle, on_not_idle);
-    } else {
-        (void)uv_idle_stop(&l->not_idle);
-    }
-    arm_tick(l);
-}
-
-/* libuv gives no call between its wait and the first callback, and a stale time
- * there would end requests early after a quiet while. So the wait is ours, and
- * libuv's own finds what is ready at once. */
-static void wait_for_io(struct loop *l)
-{
-    uv_update_time(&l->uv);
-    int timeout_ms = uv_backend_timeout(&l->uv);
-    if (timeout_ms != 0) {
-        struct pollfd p = {.fd = uv_backend_fd(&l->uv), .events = POLLIN};
-        (void)poll(&p, 1, timeout_ms);
-    }
-    l->now_ns = clock_now_ns();
-}
-
 static void count_turn(struct loop *l)
 {
-    uint64_t turn_ns = clock_now_ns() - l->now_ns;
+    uint64_t turn_ns = l->now_ns > l->turn_began_ns ? l->now_ns - l->turn_began_ns : 0;
     uint64_t max_ns = atomic_load_explicit(&l->lag_max_ns, memory_order_relaxed);
     while (turn_ns > max_ns &&
            !atomic_compare_exchange_weak(&l->lag_max_ns, &max_ns, turn_ns)) {
@@ -265,35 +231,58 @@ static void count_turn(struct loop *l)
     atomic_fetch_add_explicit(&l->turns, 1, memory_order_relaxed);
 }
 
+static void on_before_io(uv_prepare_t *h)
+{
+    struct loop *l = h->data;
+    l->now_ns = clock_now_ns();
+    count_turn(l);
+    arm_tick(l);
+}
+
+/* libuv calls nothing between its wait and the first descriptor, but sets its own
+ * time there: to the millisecond, the start of the turn. */
+static void on_after_io(uv_check_t *h)
+{
+    struct loop *l = h->data;
+    l->turn_began_ns = uv_now(&l->uv) * NS_PER_MS;
+    l->now_ns = clock_now_ns();
+    fire_due(l);
+    run_deferred(l);
+    if (l->deferred == NULL) {
+        (void)uv_idle_stop(&l->not_idle);
+    }
+}
+
 static void close_own(struct loop *l)
 {
     l->state = LOOP_CLOSED;
     uv_close((uv_handle_t *)&l->wake, NULL);
+    uv_close((uv_handle_t *)&l->before_io, NULL);
     uv_close((uv_handle_t *)&l->after_io, NULL);
     uv_close((uv_handle_t *)&l->not_idle, NULL);
     uv_close((uv_handle_t *)&l->tick, NULL);
     (void)uv_run(&l->uv, UV_RUN_DEFAULT);
 }
 
+/* A post may have come after the last look of a loop that has nothing else left. */
+static bool is_more(struct loop *l)
+{
+    take_posted(l);
+    return l->deferred != NULL && uv_idle_start(&l->not_idle, on_not_idle) == 0;
+}
+
 bool loop_turn(struct loop *l)
 {
-    wait_for_io(l);
-    bool alive = uv_run(&l->uv, UV_RUN_NOWAIT) != 0;
-    if (!alive) {
-        /* A post may have come after the last look. */
-        take_posted(l);
-        if (l->deferred != NULL) {
-            alive = uv_idle_start(&l->not_idle, on_not_idle) == 0;
-        }
-    }
-    count_turn(l);
-    return alive;
+    return uv_run(&l->uv, UV_RUN_ONCE) != 0 || is_more(l);
 }
 
 void loop_run(struct loop *l)
 {
-    while (loop_turn(l)) {
-    }
+    do {
+        (void)uv_run(&l->uv, UV_RUN_DEFAULT);
+    } while (is_more(l));
+    l->now_ns = clock_now_ns();
+    count_turn(l); /* the last one, which no wait followed */
     close_own(l);
 }
 
@@ -308,7 +297,7 @@ void loop_stop(struct loop *l)
 enum err loop_init(struct loop *l)
 {
     *l = (struct loop){0};
-    l->now_ns = clock_now_ns();
+    l->now_ns = l->turn_began_ns = clock_now_ns();
     if (uv_mutex_init(&l->lock) != 0) {
         return ERR_OUT_OF_MEMORY;
     }
@@ -319,11 +308,15 @@ enum err loop_init(struct loop *l)
         goto no_async;
     }
     /* None of these can fail: they only fill the struct. */
+    (void)uv_prepare_init(&l->uv, &l->before_io);
     (void)uv_check_init(&l->uv, &l->after_io);
     (void)uv_idle_init(&l->uv, &l->not_idle);
     (void)uv_timer_init(&l->uv, &l->tick);
-    l->wake.data = l->after_io.data = l->not_idle.data = l->tick.data = l;
+    l->wake.data = l->before_io.data = l->after_io.data = l;
+    l->not_idle.data = l->tick.data = l;
+    (void)uv_prepare_start(&l->before_io, on_before_io);
     (void)uv_check_start(&l->after_io, on_after_io);
+    uv_unref((uv_handle_t *)&l->before_io);
     uv_unref((uv_handle_t *)&l->after_io);
     uv_unref((uv_handle_t *)&l->tick);
     return ERR_OK;

@@ -7,8 +7,8 @@
  * are a heap over one uv_timer_t, because they are started and stopped for every
  * request; tasks and timers are caller-owned and need no closing.
  *
- * A turn: wait for I/O, take the time, call what is ready (descriptors, then due
- * timers, then deferred and posted tasks).
+ * A turn: wait, then call what is ready: descriptors, due timers, deferred and
+ * posted tasks.
  */
 #ifndef BACKEND_LOOP_H
 #define BACKEND_LOOP_H
@@ -43,6 +43,7 @@ struct timer {
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;
+    uv_prepare_t before_io;
     uv_check_t after_io;
     uv_idle_t not_idle;
     uv_timer_t tick;
@@ -52,7 +53,11 @@ struct loop {
     struct timer **heap; /* binary heap by due_ns */
     uint32_t heap_count, heap_cap;
     uint64_t armed_ns; /* what tick waits for; 0: nothing */
-    uint64_t now_ns;   /* clock_now_ns at the start of this turn */
+    /* clock_now_ns when this turn's timers and tasks began. In the callback of a
+     * descriptor it is that of the turn before, which may be long ago: ask the
+     * clock there. */
+    uint64_t now_ns;
+    uint64_t turn_began_ns; /* to the millisecond */
     enum { LOOP_OPEN, LOOP_STOPPING, LOOP_CLOSED } state;
     _Atomic uint64_t turns;
     _Atomic uint64_t lag_max_ns; /* longest turn since the stats took it */
