@@ -111,6 +111,11 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
 static enum err read_value(struct binder *b, const struct json *at, const struct plan_bind *pb,
                            struct value *out)
 {
+    if (at->kind == JSON_NULL && pb->type.kind == TYPE_JSON && pb->source == BIND_LITERAL) {
+        /* {"value":null,"type":"json"} is JSON's null, not SQL's */
+        *out = (struct value){.kind = VALUE_TEXT, .text = STR("null")};
+        return ERR_OK;
+    }
     enum err e = value_from_json(at, &pb->type, b->c.a, NULL, out, b->c.f);
     if (e != ERR_OK || pb->form == BIND_PLAIN) {
         return e == ERR_OK ? e : point(b, at, e);

@@ -95,12 +95,12 @@ void plan_cache_put(struct plan_cache *c, struct str key, struct plan *p)
     c->count++;
 }
 
-void plan_cache_keep(struct plan_cache *c, uint64_t catalog_version_kept)
+void plan_cache_forget(struct plan_cache *c, uint64_t version)
 {
     struct cache_entry *e = c->oldest;
     while (e != NULL) {
         struct cache_entry *newer = e->newer;
-        if (catalog_version(e->plan->catalog) != catalog_version_kept) {
+        if (catalog_version(e->plan->catalog) == version) {
             drop(c, e);
         }
         e = newer;

@@ -29,7 +29,7 @@ void plan_cache_fini(struct plan_cache *c);
 struct plan *plan_cache_get(struct plan_cache *c, struct str key);
 /* Keeps p if there is room for it at all; a failure to keep it is no error. */
 void plan_cache_put(struct plan_cache *c, struct str key, struct plan *p);
-/* Drops the plans of other versions of a catalog. */
-void plan_cache_keep(struct plan_cache *c, uint64_t catalog_version);
+/* Drops the plans made with this version of a catalog. */
+void plan_cache_forget(struct plan_cache *c, uint64_t version);
 
 #endif

@@ -57,7 +57,7 @@ struct compiler_counts compiler_counts(const struct compiler *c)
 
 void compiler_forget(struct compiler *c, uint64_t catalog_version)
 {
-    plan_cache_keep(&c->cache, catalog_version);
+    plan_cache_forget(&c->cache, catalog_version);
 }
 
 const struct dialect_words *dialect_words(const struct dialect *d)
@@ -168,13 +168,11 @@ static enum err check_request(const struct compile_request *in, struct fail *f)
     return ERR_OK;
 }
 
-static enum err plan_request(struct compiler *comp, const struct compile_request *in,
-                             struct arena *a, struct shape *s, struct bound *out,
-                             struct fail *f)
+static enum err plan_request(struct compiler *comp, struct context *c, struct bound *out)
 {
-    struct context c = {.in = in, .d = in->dialect, .a = a, .f = f, .shape = s};
-    enum err e = check_request(in, f);
-    e = e != ERR_OK ? e : shape_walk(in, a, &comp->key, s, f);
+    const struct compile_request *in = c->in;
+    enum err e = check_request(in, c->f);
+    e = e != ERR_OK ? e : shape_walk(in, c->a, &comp->key, c->shape, c->f);
     if (e != ERR_OK) {
         return e;
     }
@@ -185,15 +183,23 @@ static enum err plan_request(struct compiler *comp, const struct compile_request
         return ERR_OK;
     }
     comp->misses++;
-    c.params_used =
-        ARENA_ARRAY(a, (in->params == NULL ? 0 : in->params->len) / 64 + 1, uint64_t);
-    if (c.params_used == NULL) {
-        return ctx_full(&c);
+    uint32_t params = in->params == NULL ? 0 : in->params->len;
+    c->params_used = ARENA_ARRAY(c->a, params / 64 + 1, uint64_t);
+    if (c->params_used == NULL) {
+        return ctx_full(c);
     }
-    e = make_plan(comp, &c, &out->plan);
+    e = make_plan(comp, c, &out->plan);
     if (e == ERR_OK) {
         plan_cache_put(&comp->cache, buf_str(&comp->key), out->plan);
     }
+    return e;
+}
+
+static enum err start(struct compiler *comp, struct context *c, struct bound *out)
+{
+    *out = (struct bound){.plan = NULL};
+    enum err e = plan_request(comp, c, out);
+    buf_shrink(&comp->key, KEY_KEEP_BYTES);
     return e;
 }
 
@@ -207,9 +213,8 @@ enum err compiler_bind(struct compiler *c, const struct compile_request *in, str
     if (with.params == NULL) {
         with.params = &no_params;
     }
-    *out = (struct bound){.plan = NULL};
-    enum err e = plan_request(c, &with, a, &s, out, f);
-    buf_shrink(&c->key, KEY_KEEP_BYTES);
+    struct context ctx = {.in = &with, .d = in->dialect, .a = a, .f = f, .shape = &s};
+    enum err e = start(c, &ctx, out);
     e = e != ERR_OK ? e : bind_runs(&with, &s, a, out, f);
     if (e != ERR_OK) {
         plan_unref(out->plan);
@@ -221,10 +226,10 @@ enum err compiler_bind(struct compiler *c, const struct compile_request *in, str
 enum err compiler_plan(struct compiler *c, const struct compile_request *in, struct arena *a,
                        struct plan **out, bool *hit, struct fail *f)
 {
-    struct bound b = {.plan = NULL};
+    struct bound b;
     struct shape s;
-    enum err e = plan_request(c, in, a, &s, &b, f);
-    buf_shrink(&c->key, KEY_KEEP_BYTES);
+    struct context ctx = {.in = in, .d = in->dialect, .a = a, .f = f, .shape = &s};
+    enum err e = start(c, &ctx, &b);
     *out = b.plan;
     *hit = b.hit;
     return e;

@@ -42,8 +42,8 @@ struct compiler *compiler_create(const struct compiler_opts *opts);
 /* NULL is accepted. Plans in use live on. */
 void compiler_destroy(struct compiler *c);
 struct compiler_counts compiler_counts(const struct compiler *c);
-/* Drops the plans made with other versions of a catalog than those in use: call
- * after a reload. */
+/* Drops the plans made with this version of a catalog, which nobody uses any more:
+ * call after a reload. */
 void compiler_forget(struct compiler *c, uint64_t catalog_version);
 
 /* What `expect` changes in the SQL itself. */

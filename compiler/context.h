@@ -11,9 +11,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "compiler/ast.h"
 #include "compiler/compiler.h"
 #include "compiler/dialect.h"
+#include "compiler/query.h"
 #include "compiler/shape.h"
 
 /* More than the databases can join; also the width of a set of sources. */

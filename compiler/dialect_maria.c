@@ -74,7 +74,12 @@ static void numeric_avg(int scale, char *out, size_t out_bytes)
         .sql = { text, sizeof(text) - 1 }                                                      \
     }
 /* A column may be of another character set, and of one that folds accents. */
-#define FOLD(x) "lower(CONVERT(" x " USING utf8mb4)) COLLATE utf8mb4_bin"
+#define LOWER(x) "lower(CONVERT(" x " USING utf8mb4))"
+#define BINARY " COLLATE utf8mb4_bin"
+/* LIKE takes a backslash as its escape also with NO_BACKSLASH_ESCAPES, and refuses
+ * ESCAPE '' then, so each one in a pattern is doubled. Ranges of an index are still
+ * found. */
+#define PLAIN(x) "replace(" x ", _utf8mb4 x'5c', _utf8mb4 x'5c5c')"
 
 const struct dialect dialect_maria = {
     .words = {.name = "mariadb",
@@ -90,12 +95,12 @@ const struct dialect dialect_maria = {
     .cross_join = " CROSS JOIN ",
     .default_row = " () VALUES ()",
     .as_double = "CAST($1 AS DOUBLE)",
-    .like = {{"($1 LIKE $2)", "($1 NOT LIKE $2)"},
-             {"(" FOLD("$1") " LIKE " FOLD("$2") ")",
-              "(" FOLD("$1") " NOT LIKE " FOLD("$2") ")"}},
+    .like = {{"($1 LIKE " PLAIN("$2") ")", "($1 NOT LIKE " PLAIN("$2") ")"},
+             {"(" LOWER("$1") BINARY " LIKE " PLAIN(LOWER("$2")) BINARY ")",
+              "(" LOWER("$1") BINARY " NOT LIKE " PLAIN(LOWER("$2")) BINARY ")"}},
     .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
-                    {"(" FOLD("$1") " LIKE " FOLD("$2") " ESCAPE $3)",
-                     "(" FOLD("$1") " NOT LIKE " FOLD("$2") " ESCAPE $3)"}},
+                    {"(" LOWER("$1") BINARY " LIKE " LOWER("$2") BINARY " ESCAPE $3)",
+                     "(" LOWER("$1") BINARY " NOT LIKE " LOWER("$2") BINARY " ESCAPE $3)"}},
     .concat = "concat($*)",
     .cast = cast,
     .type_native = dialect_no_native,

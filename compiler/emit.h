@@ -10,8 +10,8 @@
 #define COMPILER_EMIT_H
 
 #include "base/buf.h"
-#include "compiler/ast.h"
 #include "compiler/context.h"
+#include "compiler/query.h"
 
 /* What PostgreSQL and MariaDB can take in one statement, less a margin. */
 #define MAX_BINDS 32766

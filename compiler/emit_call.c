@@ -239,6 +239,14 @@ static enum err emit_in(struct emitter *em, const struct expr *call)
                                            : emit_in_list(em, call);
 }
 
+static enum err emit_exists(struct emitter *em, const struct expr *call)
+{
+    emit_text(em, "EXISTS (");
+    enum err e = emit_query(em, call->call.args[0]->query, PLACE_EXISTS);
+    buf_char(&em->sql, ')');
+    return e;
+}
+
 static const char *like_template(const struct emitter *em, const struct expr *call)
 {
     unsigned folded = (call->call.op->flags & OP_FOLDED) != 0 ? 1 : 0;
@@ -393,7 +401,13 @@ enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place pla
     const struct operator* op = x->call.op;
     const struct expr **args = NULL;
     if (op->rule == RULE_IN) {
-        return emit_in(em, x);
+        emit_text(em, place == EMIT_INSIDE ? "(" : "");
+        enum err err = emit_in(em, x);
+        emit_text(em, place == EMIT_INSIDE ? ")" : "");
+        return err;
+    }
+    if (op->rule == RULE_EXISTS) {
+        return emit_exists(em, x);
     }
     if (op->rule == RULE_CAST) {
         return emit_cast(em, x);

@@ -91,7 +91,7 @@ static const struct operator operators[] = {
     PLANNED("distinct"),
     {"endswith", 2, 2, 0, RULE_AFFIX, IMM, NONE},
     PLANNED("every"),
-    {"exists", 1, 1, OP_KEEPS_NULL, RULE_EXISTS, IMM, ALL("EXISTS $1")},
+    {"exists", 1, 1, OP_KEEPS_NULL, RULE_EXISTS, IMM, NONE},
     PLANNED("exp"),
     PLANNED("extract"),
     PLANNED("first_value"),

@@ -6,8 +6,8 @@
 #ifndef COMPILER_PARSE_H
 #define COMPILER_PARSE_H
 
-#include "compiler/ast.h"
 #include "compiler/context.h"
+#include "compiler/query.h"
 
 /* The statement of a request: one of the two is set. */
 struct parsed {

@@ -6,8 +6,8 @@
 #ifndef COMPILER_RESOLVE_H
 #define COMPILER_RESOLVE_H
 
-#include "compiler/ast.h"
 #include "compiler/context.h"
+#include "compiler/query.h"
 
 /* resolve_select.c */
 enum err resolve_query(struct context *c, struct query *q) MUST_CHECK;

@@ -5,30 +5,22 @@
  */
 #include "compiler/shape.h"
 
-#include "base/hash.h"
 #include "compiler/compiler.h"
 #include "compiler/context.h"
+#include "compiler/shape_walk.h"
 
 #include <string.h>
 
 /* Equal literals are looked for among so many before: enough for what a person
  * writes, and linear for what a program does. */
 #define SHARE_WINDOW 48
-/* Each set of keys of an insert's rows costs a statement. */
-#define MAX_KEY_SETS 256
-
-struct walk {
-    struct context c; /* only a, in, f are used */
-    struct buf *key;
-    struct shape *s;
-};
 
 static enum err walk_expr(struct walk *w, const struct json *j);
 static enum err walk_statement(struct walk *w, const struct json *j);
 
 /* ---- key bytes ---- */
 
-static void put_count(struct walk *w, uint64_t n)
+void shape_put_count(struct walk *w, uint64_t n)
 {
     while (n >= 0x80) {
         buf_char(w->key, (char)(n | 0x80));
@@ -37,10 +29,10 @@ static void put_count(struct walk *w, uint64_t n)
     buf_char(w->key, (char)n);
 }
 
-static void put_text(struct walk *w, char tag, struct str s)
+void shape_put_text(struct walk *w, char tag, struct str s)
 {
     buf_char(w->key, tag);
-    put_count(w, s.len);
+    shape_put_count(w, s.len);
     buf_str_add(w->key, s);
 }
 
@@ -58,10 +50,10 @@ static void put_verbatim(struct walk *w, const struct json *j)
         return;
     case JSON_INTEGER:
     case JSON_DECIMAL:
-        put_text(w, '#', json_text(j));
+        shape_put_text(w, '#', json_text(j));
         return;
     case JSON_STRING:
-        put_text(w, 's', json_text(j));
+        shape_put_text(w, 's', json_text(j));
         return;
     case JSON_ARRAY:
     case JSON_OBJECT:
@@ -71,108 +63,11 @@ static void put_verbatim(struct walk *w, const struct json *j)
     buf_char(w->key, object ? '{' : '[');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
         if (object) {
-            put_text(w, 'k', json_key(m));
+            shape_put_text(w, 'k', json_key(m));
         }
         put_verbatim(w, m);
     }
     buf_char(w->key, object ? '}' : ']');
-}
-
-/* ---- forms ---- */
-
-static enum json_form integer_form(struct str digits)
-{
-    int64_t n;
-    if (!str_to_i64(digits, &n)) {
-        return FORM_HUGE;
-    }
-    return n >= INT32_MIN && n <= INT32_MAX ? FORM_INT : FORM_LONG;
-}
-
-enum json_form json_form_of(const struct json *j)
-{
-    switch ((enum json_kind)j->kind) {
-    case JSON_NULL:
-        return FORM_NULL;
-    case JSON_FALSE:
-    case JSON_TRUE:
-        return FORM_BOOL;
-    case JSON_INTEGER:
-        return integer_form(json_text(j));
-    case JSON_DECIMAL:
-        return FORM_DECIMAL;
-    case JSON_STRING:
-        return FORM_STRING;
-    case JSON_ARRAY:
-        return FORM_ARRAY;
-    case JSON_OBJECT:
-        return FORM_OBJECT;
-    }
-    return FORM_MIXED;
-}
-
-static unsigned number_rank(enum json_form f)
-{
-    return f == FORM_INT       ? 1
-           : f == FORM_LONG    ? 2
-           : f == FORM_HUGE    ? 3
-           : f == FORM_DECIMAL ? 4
-                               : 0;
-}
-
-static enum json_form join_forms(enum json_form a, enum json_form b)
-{
-    if (a == FORM_NULL || a == b) {
-        return b;
-    }
-    if (b == FORM_NULL) {
-        return a;
-    }
-    if (number_rank(a) > 0 && number_rank(b) > 0) {
-        return number_rank(a) > number_rank(b) ? a : b;
-    }
-    return FORM_MIXED;
-}
-
-enum json_form json_form_of_list(const struct json *array)
-{
-    enum json_form all = FORM_NULL;
-    for (const struct json *m = array->first; m != NULL; m = m->next) {
-        all = join_forms(all, json_form_of(m));
-    }
-    return all;
-}
-
-uint32_t shape_padded(uint32_t count)
-{
-    uint32_t n = count == 0 ? 0 : 1;
-    while (n < count) {
-        n *= 2;
-    }
-    return n;
-}
-
-/* Digits behind the point of a JSON number; -1 beyond reason. */
-int json_scale(const struct json *number)
-{
-    struct str s = json_text(number);
-    ptrdiff_t point = str_find(s, '.', 0);
-    int64_t exponent = 0;
-    size_t end = 0;
-    while (end < s.len && s.ptr[end] != 'e' && s.ptr[end] != 'E') {
-        end++;
-    }
-    if (end < s.len) {
-        size_t from = end + (end + 1 < s.len && s.ptr[end + 1] == '+' ? 2 : 1);
-        if (!str_to_i64((struct str){s.ptr + from, s.len - from}, &exponent)) {
-            return -1;
-        }
-    }
-    int64_t digits = point < 0 ? 0 : (int64_t)end - point - 1;
-    if (exponent < -1000 || exponent > 1000 || digits - exponent > 1000) {
-        return -1;
-    }
-    return digits > exponent ? (int)(digits - exponent) : 0;
 }
 
 static void put_form(struct walk *w, const struct json *data)
@@ -180,7 +75,7 @@ static void put_form(struct walk *w, const struct json *data)
     enum json_form form = json_form_of(data);
     buf_char(w->key, (char)form);
     if (form == FORM_DECIMAL) { /* the scale of products and quotients depends on it */
-        put_count(w, (uint64_t)(json_scale(data) + 1));
+        shape_put_count(w, (uint64_t)(json_scale(data) + 1));
     }
 }
 
@@ -258,7 +153,7 @@ static enum err walk_literal(struct walk *w, const struct json *node, const stru
     w->s->claimable++;
     buf_char(w->key, 'v');
     put_form(w, data);
-    put_count(w, w->s->shared[w->s->count - 1]);
+    shape_put_count(w, w->s->shared[w->s->count - 1]);
     if (node != data) {
         buf_char(w->key, 'V');
         const struct json *type = json_get(node, "type");
@@ -288,7 +183,7 @@ static bool pure_list(const struct json *j, enum json_form *form)
         if (data == NULL || data->kind == JSON_NULL || data->kind >= JSON_ARRAY) {
             return false;
         }
-        *form = join_forms(*form, json_form_of(data));
+        *form = json_form_join(*form, json_form_of(data));
     }
     return *form != FORM_MIXED && j->len > 0;
 }
@@ -314,7 +209,7 @@ static enum err walk_list(struct walk *w, const struct json *j, enum json_form f
     s->claimable++;
     buf_char(w->key, 'L');
     buf_char(w->key, (char)form);
-    put_count(w, padded);
+    shape_put_count(w, padded);
     return ERR_OK;
 }
 
@@ -342,7 +237,7 @@ static enum err walk_map(struct walk *w, const struct json *j)
 {
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
-        put_text(w, 'k', json_key(m));
+        shape_put_text(w, 'k', json_key(m));
         enum err e = walk_expr(w, m);
         if (e != ERR_OK) {
             return e;
@@ -404,7 +299,7 @@ static enum err walk_from(struct walk *w, const struct json *j)
     }
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
-        put_text(w, 'k', json_key(m));
+        shape_put_text(w, 'k', json_key(m));
         bool query = m->kind == JSON_OBJECT && json_get(m, "select") != NULL;
         if (!query) {
             put_verbatim(w, m);
@@ -436,7 +331,7 @@ static enum err walk_join(struct walk *w, const struct json *j)
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
         struct str key = json_key(m);
-        put_text(w, 'k', key);
+        shape_put_text(w, 'k', key);
         enum err e = ERR_OK;
         if (is_join_side(key)) {
             e = walk_from(w, m);
@@ -472,185 +367,6 @@ static enum err walk_joins(struct walk *w, const struct json *j)
     return ERR_OK;
 }
 
-/* ---- rows ---- */
-
-static uint64_t hash_keys(const struct json *row)
-{
-    uint64_t sum = 0; /* the order of keys does not matter */
-    for (const struct json *m = row->first; m != NULL; m = m->next) {
-        sum += hash_bytes(json_key(m), 0x9e3779b97f4a7c15u);
-    }
-    return sum;
-}
-
-static bool same_keys_in_order(const struct json *a, const struct json *b)
-{
-    if (a->len != b->len) {
-        return false;
-    }
-    const struct json *y = b->first;
-    for (const struct json *x = a->first; x != NULL; x = x->next, y = y->next) {
-        if (!str_eq(json_key(x), json_key(y))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool has_key(const struct json *row, struct str key)
-{
-    for (const struct json *m = row->first; m != NULL; m = m->next) {
-        if (str_eq(json_key(m), key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool same_keys(const struct json *a, const struct json *b)
-{
-    for (const struct json *m = a->first; m != NULL; m = m->next) {
-        if (!has_key(b, json_key(m))) {
-            return false;
-        }
-    }
-    return a->len == b->len;
-}
-
-static enum err find_set(struct walk *w, const struct json *row, uint32_t *out)
-{
-    struct shape *s = w->s;
-    uint64_t hash = hash_keys(row);
-    for (uint32_t i = 0; i < s->set_count; i++) {
-        if (s->set_hashes[i] == hash && same_keys(s->sets[i], row)) {
-            *out = i;
-            return ERR_OK;
-        }
-    }
-    if (s->set_count >= MAX_KEY_SETS) {
-        return ctx_fail(&w->c, row, ERR_QUERY_TOO_LARGE,
-                        "the rows have more than %d different sets of keys", MAX_KEY_SETS);
-    }
-    uint32_t cap = s->set_cap;
-    if (!ctx_grow(&w->c, &s->sets, s->set_count, &cap, sizeof *s->sets) ||
-        !ctx_grow(&w->c, &s->set_hashes, s->set_count, &s->set_cap, sizeof *s->set_hashes)) {
-        return ctx_full(&w->c);
-    }
-    s->sets[s->set_count] = row;
-    s->set_hashes[s->set_count] = hash;
-    *out = s->set_count++;
-    return ERR_OK;
-}
-
-static enum err add_row(struct walk *w, const struct json *row)
-{
-    struct shape *s = w->s;
-    if (row->kind != JSON_OBJECT) {
-        return ctx_fail(&w->c, row, ERR_BAD_QUERY, "a row must be an object, not %s",
-                        json_kind_name(row));
-    }
-    struct shape_run *last = s->run_count > 0 ? &s->runs[s->run_count - 1] : NULL;
-    s->row_count++;
-    if (last != NULL && same_keys_in_order(s->sets[last->set], row)) {
-        last->rows++;
-        return ERR_OK;
-    }
-    uint32_t set = 0;
-    enum err e = find_set(w, row, &set);
-    if (e != ERR_OK) {
-        return e;
-    }
-    if (last != NULL && last->set == set) {
-        last->rows++;
-        return ERR_OK;
-    }
-    if (!ctx_grow(&w->c, &s->runs, s->run_count, &s->run_cap, sizeof *s->runs)) {
-        return ctx_full(&w->c);
-    }
-    s->runs[s->run_count++] = (struct shape_run){.set = set, .rows = 1, .first = row};
-    return ERR_OK;
-}
-
-static const struct json *find_param(const struct json *params, struct str name)
-{
-    if (params == NULL) {
-        return NULL;
-    }
-    for (const struct json *m = params->first; m != NULL; m = m->next) {
-        if (str_eq(json_key(m), name)) {
-            return m;
-        }
-    }
-    return NULL;
-}
-
-/* ":rows" stands for data in params; anything else is the data itself. */
-static enum err data_node(struct walk *w, const struct json *j, const struct json **out)
-{
-    *out = j;
-    struct str text = json_text(j);
-    if (j->kind != JSON_STRING || text.len < 2 || text.ptr[0] != ':') {
-        return ERR_OK;
-    }
-    put_text(w, 's', text);
-    if (w->c.in->params == NULL) {
-        w->s->rows_unknown = true;
-        *out = NULL;
-        return ERR_OK;
-    }
-    struct str name = {text.ptr + 1, text.len - 1};
-    *out = find_param(w->c.in->params, name);
-    if (*out == NULL) {
-        return ctx_fail(&w->c, j, ERR_MISSING_PARAM, "param `%.*s` is not given",
-                        STR_ARG(name));
-    }
-    w->s->data_param = *out;
-    return ERR_OK;
-}
-
-static void put_keys(struct walk *w, const struct json *row)
-{
-    buf_char(w->key, '{');
-    for (const struct json *m = row->first; m != NULL; m = m->next) {
-        put_text(w, 'k', json_key(m));
-    }
-    buf_char(w->key, '}');
-}
-
-/* What the reply and the transaction depend on: none, one or several rows. */
-static char row_class(const struct shape *s)
-{
-    return s->row_count > 1 ? '2' : s->row_count == 1 ? '1' : '0';
-}
-
-static enum err walk_rows(struct walk *w, const struct json *j)
-{
-    const struct json *rows;
-    enum err e = data_node(w, j, &rows);
-    if (e != ERR_OK || rows == NULL) {
-        return e;
-    }
-    w->s->rows = rows;
-    buf_char(w->key, rows->kind == JSON_OBJECT ? '1' : '*');
-    if (rows->kind == JSON_OBJECT) {
-        e = add_row(w, rows);
-    } else if (rows->kind != JSON_ARRAY) {
-        return ctx_fail(&w->c, rows, ERR_BAD_QUERY, "rows must be a list of objects, not %s",
-                        json_kind_name(rows));
-    } else {
-        for (const struct json *m = rows->first; m != NULL && e == ERR_OK; m = m->next) {
-            e = add_row(w, m);
-        }
-    }
-    buf_char(w->key, 'R');
-    buf_char(w->key, row_class(w->s));
-    for (uint32_t i = 0; i < w->s->set_count; i++) {
-        put_keys(w, w->s->sets[i]);
-    }
-    buf_char(w->key, ';');
-    return e;
-}
-
 /* ---- statements ---- */
 
 enum place { PLACE_EXPR, PLACE_ITEMS, PLACE_FROM, PLACE_JOINS, PLACE_ROWS, PLACE_MAP };
@@ -678,7 +394,7 @@ static enum err walk_place(struct walk *w, const struct json *m, enum place plac
     case PLACE_JOINS:
         return walk_joins(w, m);
     case PLACE_ROWS:
-        return walk_rows(w, m);
+        return shape_walk_rows(w, m);
     case PLACE_MAP:
         if (m->kind == JSON_OBJECT) {
             return walk_map(w, m);
@@ -713,7 +429,7 @@ static enum err walk_statement(struct walk *w, const struct json *j)
                   (json_get(j, "update") != NULL && json_get(j, "rows") == NULL));
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
-        put_text(w, 'k', json_key(m));
+        shape_put_text(w, 'k', json_key(m));
         enum err e = walk_member(w, m, write);
         if (e != ERR_OK) {
             return e;
@@ -730,7 +446,7 @@ static void walk_params(struct walk *w)
         return;
     }
     for (const struct json *m = params->first; m != NULL; m = m->next) {
-        put_text(w, 'p', json_key(m));
+        shape_put_text(w, 'p', json_key(m));
         if (m == w->s->data_param) {
             continue;
         }
@@ -738,7 +454,7 @@ static void walk_params(struct walk *w)
         if (m->kind == JSON_ARRAY) {
             uint32_t padded = shape_padded(m->len);
             buf_char(w->key, (char)json_form_of_list(m));
-            put_count(w, w->c.in->dialect->arrays && padded > 1 ? 1 : padded);
+            shape_put_count(w, w->c.in->dialect->arrays && padded > 1 ? 1 : padded);
         }
     }
 }

@@ -82,6 +82,8 @@ bool shape_claim(struct shape *s, const struct json *node, uint32_t *index);
 const struct shape_list *shape_claim_list(struct shape *s, const struct json *node);
 
 enum json_form json_form_of(const struct json *j);
+/* What two members of a list have in common. */
+enum json_form json_form_join(enum json_form a, enum json_form b);
 /* What the members of an array have in common; FORM_NULL if there is nothing but
  * nulls or no member. */
 enum json_form json_form_of_list(const struct json *array);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/query.h: selects and writes while they are compiled; their expressions
+ * are in compiler/ast.h.
+ */
+#ifndef COMPILER_QUERY_H
+#define COMPILER_QUERY_H
+
+#include "compiler/ast.h"
+
+enum join_kind {
+    JOIN_COMMA, /* two keys of FROM: something must connect them */
+    JOIN_INNER,
+    JOIN_LEFT,
+    JOIN_RIGHT,
+    JOIN_CROSS,
+};
+
+/* A source and what is joined to it, left to right. */
+struct from_node {
+    struct source *source;
+    struct join *joins;
+};
+
+struct join {
+    enum join_kind kind;
+    struct from_node *right;
+    struct expr *on; /* NULL: cross, comma, or left out */
+    const struct json *src;
+    struct join *next;
+};
+
+enum item_kind { ITEM_EXPR, ITEM_ALL, ITEM_ALL_OF };
+
+struct item {
+    enum item_kind kind;
+    struct str alias; /* ptr NULL: none. ITEM_ALL_OF: the source's name */
+    struct expr *expr;
+    const struct json *src;
+};
+
+enum order_nulls { NULLS_DEFAULT, NULLS_FIRST, NULLS_LAST };
+
+struct order {
+    struct expr *expr;
+    bool descending;
+    enum order_nulls nulls;
+    const struct json *src;
+};
+
+/* A column of a query's result. */
+struct output {
+    struct str name;
+    struct expr *expr;
+    bool aliased;
+};
+
+struct query {
+    const struct json *src;
+    struct query *outer; /* what a correlated name may reach; NULL at the top */
+    struct item *items;
+    uint32_t item_count;
+    bool distinct;
+    struct from_node *from; /* NULL: none */
+    struct source **sources;
+    uint32_t source_count;
+    uint64_t visible;   /* bits of the sources that a name may mean just now */
+    struct expr *where; /* NULL: none */
+    struct expr **group;
+    uint32_t group_count;
+    struct expr *having;
+    struct order *order;
+    uint32_t order_count;
+    struct expr *limit, *offset; /* NULL: none */
+    struct output *outputs;
+    uint32_t output_count;
+    bool aggregated;    /* has group_by, having or an aggregate */
+    bool aliases_seen;  /* while order_by is resolved: select aliases are names */
+    bool in_aggregate;  /* while an aggregate's argument is resolved */
+    bool no_aggregates; /* while where, on, group_by, returning are resolved */
+};
+
+/* A column and what it is set to. */
+struct assign {
+    struct str key;
+    const struct json *src;
+    const struct column *column;
+    struct expr *value; /* NULL: the cell of the row of data */
+};
+
+/* An insert's rows that share a set of keys, or the only row of `set`. */
+struct write_set {
+    struct assign *assigns;
+    uint32_t count;
+};
+
+struct write {
+    enum plan_kind kind;
+    const struct json *src;
+    struct query scope; /* one source: the target; where; items: returning */
+    bool has_returning;
+    bool all_rows; /* "where": true */
+    struct write_set *sets;
+    uint32_t set_count;
+    struct assign *columns; /* insert with columns and values */
+    uint32_t column_count;
+    struct expr **values; /* row by row */
+    uint32_t value_rows;
+    bool wants_keys;
+};
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tests/unit/compiler/rig.c: see rig.h.
+ */
+#include "rig.h"
+
+#include <assert.h>
+#include <string.h>
+
+const struct dialect *const rig_dialects[RIG_DIALECTS] = {&dialect_pg, &dialect_maria,
+                                                          &dialect_sqlite};
+
+const char rig_ddl[] =
+    "CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50), email VARCHAR(100) "
+    "UNIQUE, age INTEGER, city VARCHAR(50), bio TEXT, salary NUMERIC(10,2), is_active BOOLEAN, "
+    "created_at TIMESTAMP, born DATE);"
+    "CREATE TABLE orders (id INTEGER NOT NULL PRIMARY KEY, user_id INTEGER REFERENCES "
+    "users(id), "
+    "total DOUBLE);"
+    "CREATE TABLE addresses (id INTEGER NOT NULL PRIMARY KEY, email_address VARCHAR(100) NOT "
+    "NULL, user_id INTEGER REFERENCES users(id));"
+    "CREATE TABLE departments (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50));"
+    "CREATE TABLE employees (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50), department_id "
+    "INTEGER REFERENCES departments(id), manager_id INTEGER REFERENCES employees(id));"
+    "CREATE TABLE post_tags (post_id INTEGER NOT NULL, tag_id INTEGER NOT NULL, PRIMARY KEY "
+    "(post_id, tag_id));"
+    "CREATE TABLE things (id BIGINT NOT NULL PRIMARY KEY, small SMALLINT, big BIGINT, exact "
+    "NUMERIC(10,2), loose NUMERIC, single REAL, dbl DOUBLE, flag BOOLEAN, code CHAR(3), mood "
+    "TEXT, uid TEXT, raw BLOB, day DATE, at TIME, stamp TIMESTAMP, stamptz TEXT, span TEXT, "
+    "doc TEXT, odd TEXT, twice INTEGER GENERATED ALWAYS AS (small * 2));"
+    "CREATE TABLE \"we\"\"ird`t\" (\"se\"\"lect\" INTEGER, \"a.b\" TEXT, \"ba`ck\" TEXT);"
+    "CREATE VIEW adults AS SELECT id, name FROM users WHERE age > 17;";
+
+struct spec {
+    const char *name;
+    const char *type; /* type_parse, or enum, opaque */
+    bool not_null;
+};
+
+static struct type spec_type(const char *text)
+{
+    struct type t;
+    if (strcmp(text, "enum") == 0) {
+        t = type_of(TYPE_ENUM);
+        t.name = STR("mood");
+        t.native = 16385; /* only PostgreSQL looks at it */
+        return t;
+    }
+    if (strcmp(text, "opaque") == 0) {
+        t = type_of(TYPE_OPAQUE);
+        t.name = STR("polygon");
+        return t;
+    }
+    bool ok = type_parse(str_of(text), &t);
+    assert(ok);
+    return t;
+}
+
+static struct table *add_table(struct catalog_builder *b, const char *schema, const char *name,
+                               const struct spec *specs, uint32_t count)
+{
+    struct arena *a = catalog_builder_arena(b);
+    struct column *columns = ARENA_ARRAY(a, count, struct column);
+    struct table *t = ARENA_NEW(a, struct table);
+    assert(columns != NULL && t != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        columns[i] = (struct column){.name = str_of(specs[i].name),
+                                     .type = spec_type(specs[i].type),
+                                     .index = i,
+                                     .nullable = !specs[i].not_null};
+    }
+    *t = (struct table){.schema = str_of(schema),
+                        .name = str_of(name),
+                        .in_path = true,
+                        .writable = true,
+                        .columns = columns,
+                        .column_count = count};
+    enum err e = catalog_builder_table(b, t);
+    assert(e == ERR_OK);
+    return catalog_builder_find(b, str_of(schema), str_of(name));
+}
+
+#define TABLE(b, schema, name, ...)                                                            \
+    add_table(b, schema, name, (const struct spec[]){__VA_ARGS__},                             \
+              sizeof((const struct spec[]){__VA_ARGS__}) / sizeof(struct spec))
+
+static const uint32_t first[] = {0}, second[] = {1}, third[] = {2}, fourth[] = {3},
+                      both[] = {0, 1};
+
+static struct foreign_key fk(const uint32_t *columns, const struct table *target)
+{
+    return (struct foreign_key){
+        .columns = columns, .target = target, .target_columns = first, .count = 1};
+}
+
+static void set_fks(struct catalog_builder *b, struct table *t, const struct foreign_key *keys,
+                    uint32_t count)
+{
+    struct foreign_key *copy = ARENA_ARRAY(catalog_builder_arena(b), count, struct foreign_key);
+    assert(copy != NULL);
+    memcpy(copy, keys, count * sizeof *keys);
+    t->foreign_keys = copy;
+    t->foreign_key_count = count;
+}
+
+static void add_things(struct catalog_builder *b, const char *schema)
+{
+    struct table *t =
+        TABLE(b, schema, "things", {"id", "bigint", true}, {"small", "smallint", false},
+              {"big", "bigint", false}, {"exact", "numeric(10,2)", false},
+              {"loose", "numeric", false}, {"single", "real", false}, {"dbl", "double", false},
+              {"flag", "boolean", false}, {"code", "char(3)", false}, {"mood", "enum", false},
+              {"uid", "uuid", false}, {"raw", "bytes", false}, {"day", "date", false},
+              {"at", "time", false}, {"stamp", "timestamp", false},
+              {"stamptz", "timestamptz", false}, {"span", "interval", false},
+              {"doc", "json", false}, {"odd", "opaque", false}, {"twice", "integer", false});
+    t->primary_key = (struct key){.columns = first, .count = 1};
+    struct column *columns;
+    memcpy(&columns, &t->columns, sizeof columns);
+    columns[0].auto_key = columns[0].has_default = true;
+    columns[19].generated = true;
+}
+
+static void add_people(struct catalog_builder *b, const char *schema)
+{
+    static const struct key email = {.columns = third, .count = 1};
+    struct table *users =
+        TABLE(b, schema, "users", {"id", "integer", true}, {"name", "varchar(50)", false},
+              {"email", "varchar(100)", false}, {"age", "integer", false},
+              {"city", "varchar(50)", false}, {"bio", "text", false},
+              {"salary", "numeric(10,2)", false}, {"is_active", "boolean", false},
+              {"created_at", "timestamp", false}, {"born", "date", false});
+    users->primary_key = (struct key){.columns = first, .count = 1};
+    users->uniques = &email;
+    users->unique_count = 1;
+    struct table *orders = TABLE(b, schema, "orders", {"id", "integer", true},
+                                 {"user_id", "integer", false}, {"total", "double", false});
+    orders->primary_key = users->primary_key;
+    set_fks(b, orders, (struct foreign_key[]){fk(second, users)}, 1);
+    struct table *addresses =
+        TABLE(b, schema, "addresses", {"id", "integer", true},
+              {"email_address", "varchar(100)", true}, {"user_id", "integer", false});
+    addresses->primary_key = users->primary_key;
+    set_fks(b, addresses, (struct foreign_key[]){fk(third, users)}, 1);
+}
+
+struct catalog *rig_catalog(const char *schema)
+{
+    struct catalog_builder *b = catalog_builder_create(7);
+    struct catalog *out = NULL;
+    assert(b != NULL);
+    add_people(b, schema);
+    add_things(b, schema);
+    struct table *departments = TABLE(b, schema, "departments", {"id", "integer", true},
+                                      {"name", "varchar(50)", false});
+    departments->primary_key = (struct key){.columns = first, .count = 1};
+    struct table *employees =
+        TABLE(b, schema, "employees", {"id", "integer", true}, {"name", "varchar(50)", false},
+              {"department_id", "integer", false}, {"manager_id", "integer", false});
+    employees->primary_key = departments->primary_key;
+    set_fks(b, employees, (struct foreign_key[]){fk(third, departments), fk(fourth, employees)},
+            2);
+    struct table *tags = TABLE(b, schema, "post_tags", {"post_id", "integer", true},
+                               {"tag_id", "integer", true});
+    tags->primary_key = (struct key){.columns = both, .count = 2};
+    TABLE(b, schema, "we\"ird`t", {"se\"lect", "integer", false}, {"a.b", "text", false},
+          {"ba`ck", "text", false});
+    struct table *view =
+        TABLE(b, schema, "adults", {"id", "integer", false}, {"name", "varchar(50)", false});
+    view->kind = TABLE_VIEW;
+    view->writable = false;
+    enum err e = catalog_builder_finish(b, &out);
+    assert(e == ERR_OK);
+    return out;
+}
+
+void rig_init(struct rig *r, size_t cache_bytes)
+{
+    static const char *const schemas[RIG_DIALECTS] = {"public", "app", "main"};
+    memset(r, 0, sizeof *r);
+    arena_init(&r->arena, 0);
+    atomic_init(&r->next_statement, 0);
+    for (unsigned i = 0; i < RIG_DIALECTS; i++) {
+        r->catalogs[i] = rig_catalog(schemas[i]);
+    }
+    r->compiler = compiler_create(&(struct compiler_opts){
+        .cache_bytes = cache_bytes, .seed = 11, .next_statement = &r->next_statement});
+    assert(r->compiler != NULL);
+}
+
+void rig_fini(struct rig *r)
+{
+    plan_unref(r->bound.plan);
+    compiler_destroy(r->compiler);
+    for (unsigned i = 0; i < RIG_DIALECTS; i++) {
+        catalog_unref(r->catalogs[i]);
+    }
+    arena_fini(&r->arena);
+}
+
+static enum query_expect expect_of(const struct json *j)
+{
+    return j == NULL             ? QUERY_ALL
+           : json_is(j, "first") ? QUERY_FIRST
+           : json_is(j, "one")   ? QUERY_ONE
+           : json_is(j, "count") ? QUERY_COUNT
+                                 : QUERY_EXISTS;
+}
+
+static enum err read_request(struct rig *r, unsigned d, const char *text,
+                             struct compile_request *out)
+{
+    struct json *root;
+    plan_unref(r->bound.plan);
+    r->bound = (struct bound){.plan = NULL};
+    arena_fini(&r->arena);
+    fail_init(&r->fail);
+    struct str input = arena_str(&r->arena, str_of(text));
+    enum err e = json_parse(&r->arena, input, 64, &root, &r->fail);
+    if (e != ERR_OK) {
+        return e;
+    }
+    const struct json *keys = json_get(root, "keys");
+    *out = (struct compile_request){
+        .query = json_get(root, "query"),
+        .params = json_get(root, "params"),
+        .catalog = r->catalogs[d],
+        .dialect = rig_dialects[d],
+        .expect = expect_of(json_get(root, "expect")),
+        .keys = keys == NULL              ? KEYS_DEFAULT
+                : keys->kind == JSON_TRUE ? KEYS_YES
+                                          : KEYS_NO,
+        .max_params = 1000,
+        .max_sql_bytes = 1 << 20,
+        .query_path = "/query",
+    };
+    return ERR_OK;
+}
+
+enum err rig_bind(struct rig *r, unsigned d, const char *request)
+{
+    struct compile_request in;
+    enum err e = read_request(r, d, request, &in);
+    return e != ERR_OK ? e : compiler_bind(r->compiler, &in, &r->arena, &r->bound, &r->fail);
+}
+
+enum err rig_plan(struct rig *r, unsigned d, const char *request, struct plan **out)
+{
+    struct compile_request in;
+    bool hit;
+    *out = NULL;
+    enum err e = read_request(r, d, request, &in);
+    return e != ERR_OK ? e : compiler_plan(r->compiler, &in, &r->arena, out, &hit, &r->fail);
+}
+
+void rig_type_text(const struct plan_bind *b, struct buf *out)
+{
+    static const char *const forms[] = {"",       " count", " start", " escape",
+                                        " text%", " %text", " %text%"};
+    if (b->type.kind == TYPE_ARRAY) {
+        buf_printf(out, "%s[]", type_kind_name(b->type.element));
+        return;
+    }
+    buf_printf(out, "%s", type_kind_name(b->type.kind));
+    if (b->type.kind == TYPE_NUMERIC && b->type.scale >= 0) {
+        buf_printf(out, "(%d)", b->type.scale);
+    }
+    if (b->type.length >= 0) {
+        buf_printf(out, "(%d)", b->type.length);
+    }
+    buf_printf(out, "%s", forms[b->form]);
+    if (b->at_most > 0) {
+        buf_printf(out, " <= %u", b->at_most);
+    }
+}
+
+void rig_value_text(const struct plan_bind *b, const struct value *v, struct buf *out)
+{
+    if (v->kind != VALUE_LIST) {
+        enum err e = value_to_json(out, &b->type, v, INT64_NUMBER, NULL);
+        assert(e == ERR_OK);
+        return;
+    }
+    struct type element = type_of(b->type.element);
+    buf_char(out, '[');
+    for (uint32_t i = 0; i < v->list->count; i++) {
+        if (i > 0) {
+            buf_char(out, ',');
+        }
+        enum err e = value_to_json(out, &element, &v->list->items[i], INT64_NUMBER, NULL);
+        assert(e == ERR_OK);
+    }
+    buf_char(out, ']');
+}
