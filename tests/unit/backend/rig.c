@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* -- the loop ---------------------------------------------------------------- */
+/* -- the loop -------------------------------------------------------------- */
 
 struct call {
     struct task task;
@@ -69,7 +69,7 @@ void rig_fini(struct rig *r)
     loop_fini(&r->loop);
 }
 
-/* -- opening ----------------------------------------------------------------- */
+/* -- opening --------------------------------------------------------------- */
 
 struct opening {
     struct connector_job job;
@@ -141,7 +141,7 @@ void rig_close(struct rig *r, struct db_conn *c)
     sem_destroy(&k.done);
 }
 
-/* -- values ------------------------------------------------------------------ */
+/* -- values ---------------------------------------------------------------- */
 
 struct value v_null(void)
 {
@@ -206,7 +206,7 @@ static void print_cell(struct buf *b, const struct value *v)
     ck_abort_msg("a list in a row");
 }
 
-/* -- runs -------------------------------------------------------------------- */
+/* -- runs ------------------------------------------------------------------ */
 
 static enum sink_verdict on_row(struct row_sink *s, const struct value *cells, struct fail *f)
 {
@@ -257,7 +257,9 @@ void exec_init(struct exec *e, const char *sql, uint32_t columns)
     *e = (struct exec){0};
     e->stmt.sql = str_of(sql);
     e->stmt.param_types = e->types;
+    ck_assert_uint_le(columns, EXEC_PARAMS_MAX);
     e->stmt.column_count = columns;
+    e->stmt.columns = e->columns;
     e->sink.row = on_row;
     e->run = (struct run){.stmt = &e->stmt,
                           .params = e->one_set,

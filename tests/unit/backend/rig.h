@@ -46,6 +46,7 @@ struct exec {
     struct row_sink sink;
     struct fail fail;
     struct type types[EXEC_PARAMS_MAX];
+    struct column_info columns[EXEC_PARAMS_MAX]; /* of unknown type; a test may say more */
     struct value one_set[EXEC_PARAMS_MAX];
     enum exec_manner manner;
     struct buf text; /* `1|'a'|null` for each row, with a line end */

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/maria_walk.c: goes through the steps of a run as the socket allows, and
+ * ends it. Loop thread only, except kill_work.
+ */
+#include "backend/maria_conn.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#define NS_PER_MS 1000000u
+
+/* A kill that came before the server had begun did nothing; it is sent again. */
+enum { KILL_AGAIN_MS = 100 };
+
+static void end_walk(struct maria_conn *c);
+
+/* -- the socket ------------------------------------------------------------ */
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+void maria_watch(struct maria_conn *c, int events)
+{
+    if (c->events == events) {
+        return;
+    }
+    c->events = events;
+    if (events == 0) {
+        (void)uv_poll_stop(&c->poll);
+    } else {
+        (void)uv_poll_start(&c->poll, events, on_poll);
+    }
+}
+
+static void wait_for(struct maria_conn *c, int wait)
+{
+    int events = ((wait & MYSQL_WAIT_READ) != 0 ? UV_READABLE : 0) |
+                 ((wait & MYSQL_WAIT_WRITE) != 0 ? UV_WRITABLE : 0);
+    maria_watch(c, events != 0 ? events : UV_READABLE);
+}
+
+/* Over TLS the library puts its socket back to blocking mode. */
+static void keep_nonblocking(struct maria_conn *c)
+{
+    if (c->tls) {
+        int fd = (int)mysql_get_socket(c->my);
+        int flags = fcntl(fd, F_GETFL);
+        if (flags >= 0 && (flags & O_NONBLOCK) == 0) {
+            (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+        }
+    }
+}
+
+/* A server says nothing on an idle session but that it ends. */
+static void idle_readable(struct maria_conn *c, int status)
+{
+    char byte;
+    ssize_t n = recv((int)mysql_get_socket(c->my), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (status == 0 && n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    maria_watch(c, 0);
+    c->conn.broken = true;
+    c->conn.idle_broke = true;
+    if (c->conn.on_idle_broke != NULL) {
+        c->conn.on_idle_broke(&c->conn, c->conn.pool_arg);
+    }
+}
+
+static bool is_call(enum maria_step s)
+{
+    return maria_steps[s].start != NULL;
+}
+
+/* Goes on with what a step left to wait for (wait != 0) or said. */
+static void go(struct maria_conn *c, int wait)
+{
+    while (wait == 0) {
+        enum maria_step next = maria_steps[c->step].then(c);
+        c->step = next;
+        if (!is_call(next)) {
+            break;
+        }
+        keep_nonblocking(c);
+        wait = maria_steps[next].start(c);
+    }
+    if (wait != 0) {
+        wait_for(c, wait);
+    } else if (c->step == STEP_END) {
+        end_walk(c);
+    }
+}
+
+void maria_walk(struct maria_conn *c, enum maria_step next)
+{
+    c->step = next;
+    if (next == STEP_END) {
+        end_walk(c);
+        return;
+    }
+    keep_nonblocking(c);
+    go(c, maria_steps[next].start(c));
+}
+
+static void on_poll(uv_poll_t *h, int status, int events)
+{
+    struct maria_conn *c = h->data;
+    if (status < 0) {
+        c->events = 0; /* libuv has stopped polling */
+    }
+    if (!is_call(c->step)) {
+        if (c->step == STEP_IDLE) {
+            idle_readable(c, status);
+        } else {
+            maria_watch(c, 0);
+        }
+        return;
+    }
+    int ready = ((events & UV_READABLE) != 0 ? MYSQL_WAIT_READ : 0) |
+                ((events & UV_WRITABLE) != 0 ? MYSQL_WAIT_WRITE : 0);
+    if (status < 0) {
+        ready = MYSQL_WAIT_READ | MYSQL_WAIT_WRITE; /* the call finds the error itself */
+    }
+    c->turn_rows = 0;
+    keep_nonblocking(c);
+    go(c, maria_steps[c->step].cont(c, ready));
+}
+
+/* -- the end of a run ------------------------------------------------------ */
+
+static void report(struct maria_conn *c)
+{
+    struct run *r = c->conn.running;
+    enum err e = c->outcome;
+    if (e == ERR_OK && c->missed) {
+        e = fail_set(r->fail, ERR_CANCELLED, "the statement was cancelled");
+    }
+    if (c->ending != ENDING_NO && e == ERR_CANCELLED) { /* it was close that cancelled */
+        fail_init(r->fail);
+        e = fail_set(r->fail, ERR_CONNECTION_LOST, "the connection was closed");
+    }
+    r->err = e;
+    r->ended_ns = clock_now_ns();
+    c->conn.running = NULL;
+    c->kill = KILL_NONE;
+    c->step = STEP_IDLE;
+    bool in_trans = (c->my->server_status & SERVER_STATUS_IN_TRANS) != 0;
+    c->conn.tx = c->conn.broken ? DB_TX_UNKNOWN : in_trans ? DB_TX_OPEN : DB_TX_NONE;
+    r->done(r);
+}
+
+static void on_done(struct task *t)
+{
+    struct maria_conn *c = MARIA_OWNER(t, done_task);
+    report(c);
+    if (c->ending == ENDING_ASKED) {
+        maria_start_closing(c);
+    }
+}
+
+/* The walk is over; done waits for a kill that is under way. */
+static void end_walk(struct maria_conn *c)
+{
+    loop_timer_stop(c->conn.loop, &c->kill_timer);
+    if (c->kill == KILL_SENT) {
+        return; /* kill_done comes back here */
+    }
+    bool hit = c->outcome == ERR_CANCELLED && c->kill_count == 1;
+    if (c->kill == KILL_WAITS && !hit && !c->conn.broken) {
+        c->kill = KILL_SOAKED;
+        maria_walk(c, STEP_SOAK);
+        return;
+    }
+    maria_watch(c, c->conn.broken ? 0 : UV_READABLE);
+    loop_defer(c->conn.loop, &c->done_task);
+}
+
+/* -- kills ----------------------------------------------------------------- */
+
+static void kill_work(struct connector_job *j)
+{
+    struct maria_conn *c = MARIA_OWNER(j, kill_job);
+    maria_kill(c->conn.target, c->kill_what, c->conn.backend_id);
+}
+
+static void kill_done(struct connector_job *j)
+{
+    struct maria_conn *c = MARIA_OWNER(j, kill_job);
+    c->kill = KILL_WAITS;
+    if (c->step == STEP_END) {
+        end_walk(c);
+        return;
+    }
+    uint64_t due_ns = clock_now_ns() + (uint64_t)KILL_AGAIN_MS * NS_PER_MS;
+    if (loop_timer_start(c->conn.loop, &c->kill_timer, due_ns) != ERR_OK) {
+        maria_send_kill(c, "QUERY");
+    }
+}
+
+void maria_send_kill(struct maria_conn *c, const char *what)
+{
+    if (c->kill == KILL_SENT) {
+        return;
+    }
+    loop_timer_stop(c->conn.loop, &c->kill_timer);
+    c->kill = KILL_SENT;
+    c->kill_count++;
+    c->kill_what = what;
+    c->kill_job =
+        (struct connector_job){.work = kill_work, .done = kill_done, .loop = c->conn.loop};
+    connector_submit(c->conn.connector, &c->kill_job);
+}
+
+static void on_kill_timer(struct timer *t)
+{
+    struct maria_conn *c = MARIA_OWNER(t, kill_timer);
+    if (c->conn.running != NULL && c->step != STEP_END && !c->conn.broken) {
+        maria_send_kill(c, "QUERY");
+    }
+}
+
+static void on_yield(struct task *t)
+{
+    struct maria_conn *c = MARIA_OWNER(t, yield_task);
+    if (c->step == STEP_YIELD) {
+        maria_walk(c, STEP_FETCH);
+    }
+}
+
+void maria_walk_init(struct maria_conn *c)
+{
+    c->done_task.run = on_done;
+    c->yield_task.run = on_yield;
+    c->kill_timer.fire = on_kill_timer;
+}
