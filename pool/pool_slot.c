@@ -286,5 +286,5 @@ void slot_leave(struct pool *p)
         wake_others(s, p);
     }
     unlock(s);
-    slot_return_gifts(p);
+    /* gifts go back in the look that came with them */
 }

@@ -128,7 +128,7 @@ END_TEST
 START_TEST(recycle_replaces_an_old_connection_at_its_loan)
 {
     struct pool_opts o = rig_opts();
-    o.recycle_ms = 30;
+    o.recycle_ms = 200;
     again(&o);
     struct ask a;
     take(&a, 1);
@@ -137,7 +137,7 @@ START_TEST(recycle_replaces_an_old_connection_at_its_loan)
     take(&a, 1);
     ck_assert_uint_eq(a.conn->backend_id, first);
     ask_return(&a, POOL_CLEAN);
-    FOR_MS(&rig, 40);
+    FOR_MS(&rig, 220);
     ck_assert_int_eq(GET(rig.share.counts.idle), 1); /* not before it is asked for */
     take(&a, 1);
     ck_assert_uint_ne(a.conn->backend_id, first);

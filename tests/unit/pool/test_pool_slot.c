@@ -61,7 +61,7 @@ START_TEST(starving_worker_gets_an_idle_connection_of_the_other)
     give(a, 4);
     uint64_t from_ns = clock_now_ns();
     take(1, &b, 1);
-    ck_assert_uint_lt(clock_now_ns() - from_ns, 40 * MS);
+    ck_assert_uint_lt(clock_now_ns() - from_ns, 1000 * MS);
     ck_assert_int_eq(GET(rig.share.counts.moved), 1);
     ck_assert_int_eq(GET(rig.share.starving), 0);
     ask_return(&b, POOL_CLEAN);
@@ -136,6 +136,24 @@ START_TEST(slot_that_arrives_too_late_is_free_again)
 }
 END_TEST
 
+START_TEST(gift_to_one_who_left_is_given_back)
+{
+    struct ask a[4], b;
+    take(0, a, 4);
+    ask_on(&rig, 1, &b);
+    UNTIL(&rig, GET(rig.share.starving) == 1);
+    ask_return(&a[0], POOL_CLEAN);
+    while (GET(rig.share.starving) == 1) {
+        rig.loop[0].now_ns = clock_now_ns(); /* the giver's loop alone */
+        uv_run(&rig.loop[0].uv, UV_RUN_NOWAIT);
+    }
+    ck_assert_int_eq(GET(rig.share.slots_free), 0);
+    pool_cancel(rig.pool[1], &b.w);
+    UNTIL(&rig, GET(rig.share.slots_free) == 1);
+    give(&a[1], 3);
+}
+END_TEST
+
 START_TEST(short_peak_moves_nothing)
 {
     struct ask a[2], b[2], w;
@@ -143,7 +161,7 @@ START_TEST(short_peak_moves_nothing)
     take(1, b, 2);
     give(b, 2); /* idle at the other worker */
     ask_on(&rig, 0, &w);
-    FOR_MS(&rig, 20);
+    FOR_MS(&rig, 5);
     ask_return(&a[0], POOL_CLEAN);
     ask_get(&rig, &w);
     ck_assert_int_eq(GET(rig.share.counts.moved), 0);
@@ -163,6 +181,39 @@ START_TEST(long_wait_moves_what_is_idle_elsewhere)
     ck_assert_int_eq(GET(rig.share.counts.moved), 1);
     give(a, 2);
     ask_return(&w, POOL_CLEAN);
+}
+END_TEST
+
+START_TEST(connection_just_idle_is_moved_when_it_stays_so)
+{
+    struct ask a[2], b[2], w;
+    take(0, a, 2);
+    take(1, b, 2);
+    ask_on(&rig, 0, &w);
+    FOR_MS(&rig, 35);
+    give(b, 2); /* nobody starves yet, and soon they will not be idle for long */
+    ask_get(&rig, &w);
+    ck_assert_int_eq(GET(rig.share.counts.moved), 1);
+    give(a, 2);
+    ask_return(&w, POOL_CLEAN);
+}
+END_TEST
+
+START_TEST(second_waiter_grows_impatient_too)
+{
+    struct ask a[2], b[2], w[2];
+    take(0, a, 2);
+    take(1, b, 2);
+    give(b, 2);
+    ask_on(&rig, 0, &w[0]);
+    FOR_MS(&rig, 10);
+    ask_on(&rig, 0, &w[1]);
+    ask_return(&a[0], POOL_BROKEN); /* its place goes to the first */
+    ask_get(&rig, &w[0]);
+    ask_get(&rig, &w[1]);
+    ck_assert_int_eq(GET(rig.share.counts.moved), 1);
+    ask_return(&a[1], POOL_CLEAN);
+    give(w, 2);
 }
 END_TEST
 
@@ -466,7 +517,7 @@ static void threads_share(int32_t cap, enum pool_class kind, int failures)
     for (int i = 0; i < THREADS; i++) {
         pthread_join(sides[i].thread, NULL);
         ck_assert_uint_gt(sides[i].got, 30);
-        ck_assert_uint_lt(sides[i].worst_ns, 2000 * MS);
+        ck_assert_uint_lt(sides[i].worst_ns, 8000 * MS);
         loop_fini(&sides[i].loop);
     }
     ck_assert_int_le(GET(in_use_max), rig.share.cap);
@@ -515,8 +566,11 @@ int main(void)
     tcase_add_test(t, only_as_many_are_given_as_are_needed);
     tcase_add_test(t, slot_of_one_who_left_is_given_on);
     tcase_add_test(t, slot_that_arrives_too_late_is_free_again);
+    tcase_add_test(t, gift_to_one_who_left_is_given_back);
     tcase_add_test(t, short_peak_moves_nothing);
     tcase_add_test(t, long_wait_moves_what_is_idle_elsewhere);
+    tcase_add_test(t, connection_just_idle_is_moved_when_it_stays_so);
+    tcase_add_test(t, second_waiter_grows_impatient_too);
     tcase_add_test(t, rich_worker_shares_with_a_poor_one_that_waits_long);
     tcase_add_test(t, one_connection_goes_round_between_two_busy_workers);
     tcase_add_test(t, both_workers_learn_that_the_database_is_down);
