@@ -55,7 +55,7 @@ struct sqlite_conn {
 #define OWNER(ptr, member)                                                                     \
     ((struct sqlite_conn *)(void *)((char *)(ptr)-offsetof(struct sqlite_conn, member)))
 
-/* -- the connection's thread ------------------------------------------------- */
+/* -- the connection's thread ----------------------------------------------- */
 
 static void ask_for_flush(struct sqlite_host *h, struct run *r)
 {
@@ -131,7 +131,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* -- the loop's thread -------------------------------------------------------- */
+/* -- the loop's thread ----------------------------------------------------- */
 
 static void on_done(struct task *t)
 {
@@ -228,7 +228,7 @@ static void sqlite_cancel(struct db_conn *conn)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* -- opening and closing ------------------------------------------------------ */
+/* -- opening and closing --------------------------------------------------- */
 
 static enum err sqlite_check(const struct db_target *t, struct fail *f)
 {

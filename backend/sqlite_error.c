@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- constraints ------------------------------------------------------------ */
+/* -- constraints ----------------------------------------------------------- */
 
 static void copy(char *out, size_t size, struct str s)
 {
@@ -109,7 +109,7 @@ static const char *constraint_sqlstate(enum err e)
     }
 }
 
-/* -- the rest --------------------------------------------------------------- */
+/* -- the rest -------------------------------------------------------------- */
 
 /* SQLITE_ERROR tells its reasons apart by words alone. */
 static enum err error_by_words(const char *message)

@@ -13,7 +13,7 @@
 #include <wchar.h>
 #include <wctype.h>
 
-/* -- characters -------------------------------------------------------------- */
+/* -- characters ------------------------------------------------------------ */
 
 /* A byte that begins no character, kept apart from every code point. */
 #define NOT_UTF8 0x80000000u
@@ -76,7 +76,7 @@ static uint32_t fold_char(uint32_t c, locale_t l)
     return c == 0x130 || c == 0x131 ? c : lower_char(upper_char(c, l), l);
 }
 
-/* -- lower, upper ------------------------------------------------------------- */
+/* -- lower, upper ---------------------------------------------------------- */
 
 static struct str text_arg(sqlite3_value *v)
 {
@@ -119,7 +119,7 @@ static void tb_upper(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     map_text(ctx, argv[0], upper_char);
 }
 
-/* -- ilike -------------------------------------------------------------------- */
+/* -- ilike ----------------------------------------------------------------- */
 
 struct matcher {
     struct str pattern, text;
@@ -237,7 +237,7 @@ static void tb_one(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_value(ctx, argv[1]);
 }
 
-/* -- the table ---------------------------------------------------------------- */
+/* -- the table ------------------------------------------------------------- */
 
 static const struct {
     const char *name;

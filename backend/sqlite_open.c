@@ -155,7 +155,7 @@ static char *memory_path(const struct db_target *t)
     return out;
 }
 
-/* -- waiting for locks ------------------------------------------------------ */
+/* -- waiting for locks ----------------------------------------------------- */
 
 /* SQLite's own handler sleeps up to 0.1 s and cannot be cancelled. */
 static int on_busy(void *arg, int count)

@@ -15,7 +15,7 @@
 /* SQLite compares REAL exactly up to here; more digits are refused. */
 enum { NUMERIC_DIGITS = 15, NUMERIC_TEXT_MAX = 400, FRACTION_DIGITS = 6 };
 
-/* -- statements ------------------------------------------------------------- */
+/* -- statements ------------------------------------------------------------ */
 
 static void release(struct sqlite_session *s, const struct statement *st, sqlite3_stmt *h)
 {
@@ -88,7 +88,7 @@ static enum err acquire(struct sqlite_session *s, const struct statement *st,
     return ERR_OK;
 }
 
-/* -- binding ---------------------------------------------------------------- */
+/* -- binding --------------------------------------------------------------- */
 
 static unsigned significant_digits(struct str t)
 {
@@ -218,7 +218,7 @@ static enum err bind_set(struct sqlite_session *s, sqlite3_stmt *h, const struct
     return ERR_OK;
 }
 
-/* -- rows ------------------------------------------------------------------- */
+/* -- rows ------------------------------------------------------------------ */
 
 static void read_cell(sqlite3_stmt *h, int at, struct value *v)
 {

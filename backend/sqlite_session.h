@@ -53,7 +53,7 @@ struct sqlite_host {
     void (*flush)(struct sqlite_host *h, struct run *r);
 };
 
-/* -- sqlite_open.c -- */
+/* -- sqlite_open.c --------------------------------------------------------- */
 
 enum err sqlite_options_read(const struct db_target *t, struct sqlite_options *out,
                              struct fail *f) MUST_CHECK;
@@ -64,26 +64,26 @@ enum err sqlite_session_open(struct sqlite_session *s, const struct db_target *t
 enum err sqlite_session_reopen(struct sqlite_session *s, struct fail *f) MUST_CHECK;
 void sqlite_session_close(struct sqlite_session *s);
 
-/* -- sqlite_run.c -- */
+/* -- sqlite_run.c ---------------------------------------------------------- */
 
 /* Runs r to its end; fills rowcount and fail, returns its outcome. */
 enum err sqlite_session_run(struct sqlite_session *s, struct run *r,
                             struct sqlite_host *h) MUST_CHECK;
 
-/* -- sqlite_error.c -- */
+/* -- sqlite_error.c -------------------------------------------------------- */
 
 /* The handle's last error in our words. */
 enum err sqlite_error(const struct sqlite_session *s, int rc, struct fail *f);
 /* Whether rc says that the handle is of no more use. */
 bool sqlite_error_breaks(int rc);
 
-/* -- sqlite_functions.c -- */
+/* -- sqlite_functions.c ---------------------------------------------------- */
 
 /* Registers the functions that the compiler's dialect relies on. The locale must
  * outlive db. Returns an SQLite result code. */
 int sqlite_functions_register(sqlite3 *db, locale_t locale);
 
-/* -- sqlite_arith.c -- */
+/* -- sqlite_arith.c -------------------------------------------------------- */
 
 /* The same for arithmetic. */
 int sqlite_arith_register(sqlite3 *db);

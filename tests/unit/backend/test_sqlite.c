@@ -76,7 +76,7 @@ static void must(const char *sql)
     rig_must(&rig, conn, sql);
 }
 
-/* -- values ------------------------------------------------------------------- */
+/* -- values ---------------------------------------------------------------- */
 
 START_TEST(every_kind_of_value_comes_back)
 {
@@ -206,7 +206,7 @@ START_TEST(what_sqlite_cannot_hold_is_refused)
 }
 END_TEST
 
-/* -- pins ---------------------------------------------------------------------- */
+/* -- pins ------------------------------------------------------------------ */
 
 START_TEST(a_session_is_pinned)
 {
@@ -299,7 +299,7 @@ START_TEST(statements_of_the_conf_run_at_connect_and_after_a_reset)
 }
 END_TEST
 
-/* -- files --------------------------------------------------------------------- */
+/* -- files ----------------------------------------------------------------- */
 
 static enum err open_fails(const char *name, struct fail *f)
 {
@@ -376,7 +376,7 @@ START_TEST(connections_may_be_opened_all_at_once)
 }
 END_TEST
 
-/* -- memory -------------------------------------------------------------------- */
+/* -- memory ---------------------------------------------------------------- */
 
 START_TEST(connections_in_memory_share_their_database)
 {
@@ -467,7 +467,7 @@ START_TEST(many_connections_in_memory_wait_for_each_other)
 }
 END_TEST
 
-/* -- counts and errors ---------------------------------------------------------- */
+/* -- counts and errors ----------------------------------------------------- */
 
 static uint64_t count_of(const char *sql)
 {
@@ -597,7 +597,7 @@ START_TEST(prepared_statements_are_kept_up_to_the_limit)
 }
 END_TEST
 
-/* -- bulk ------------------------------------------------------------------------ */
+/* -- bulk ------------------------------------------------------------------ */
 
 enum { BULK = 10000 };
 
@@ -655,7 +655,7 @@ START_TEST(many_sets_may_return_rows)
 }
 END_TEST
 
-/* -- streams and ends ---------------------------------------------------------- */
+/* -- streams and ends ------------------------------------------------------ */
 
 #define NUMBERS(n)                                                                             \
     "with recursive c(x) as (values (1) union all select x + 1 from c where x < " n            \
@@ -898,7 +898,7 @@ START_TEST(a_reset_leaves_nothing_behind)
 }
 END_TEST
 
-/* -- functions ----------------------------------------------------------------- */
+/* -- functions ------------------------------------------------------------- */
 
 START_TEST(case_is_unicodes)
 {
