@@ -3,7 +3,7 @@
  * backend/pg_error.c: what SQLSTATEs mean (PostgreSQL manual, appendix A), and
  * error results to struct fail. No state.
  */
-#include "backend/pg.h"
+#include "backend/pg_parts.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  * Owns its arrays. What is kept are names, not pointers: numbers in the place of
  * prepared.h's handles. Loop thread.
  */
-#include "backend/pg.h"
+#include "backend/pg_parts.h"
 
 #include <stdlib.h>
 

@@ -307,7 +307,11 @@ static void take_row(struct pg_conn *c, const PGresult *res)
         fail_run(c, ERR_OUT_OF_MEMORY, "no memory for a row");
         return;
     }
-    switch (r->sink->row(r->sink, cells, r->fail)) {
+    enum sink_verdict verdict = r->sink->row(r->sink, cells, r->fail);
+    if (c->state != PG_ACTIVE) {
+        return; /* the sink closed the connection */
+    }
+    switch (verdict) {
     case SINK_MORE:
         break;
     case SINK_FULL:

@@ -6,7 +6,7 @@
  * means what it says; only bytea with a known type goes as it is. Buffers belong
  * to the connection and are used again. Loop thread.
  */
-#include "backend/pg.h"
+#include "backend/pg_parts.h"
 
 #include <limits.h>
 #include <math.h>
