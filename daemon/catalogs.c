@@ -10,7 +10,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define MIN_INTERVAL_NS UINT64_C(1000000000)
+/* A reading begins no earlier than so many times the length of the last one after
+ * it, so that misspelt names take at most a twentieth of a connection. */
+#define REST_FACTOR 20
+#define REST_MIN_NS UINT64_C(50000000)
+#define REST_MAX_NS UINT64_C(5000000000)
 #define LONGEST_NS UINT64_C(60000000000)
 
 /* One reading of a catalog, from timer to snapshot. */
@@ -79,6 +83,7 @@ static void publish(struct backend *b, uint64_t began_ns, struct catalog *c,
     if (c != NULL) {
         old = db->catalog;
         db->catalog = c;
+        db->reflect_took_ns = clock_now_ns() - began_ns;
         atomic_store(&db->catalog_version, catalog_version(c));
     }
     /* A failure is everybody's: who asks again begins again. */
@@ -197,13 +202,20 @@ static void acquire(struct timer *t)
     pool_acquire(r->backend->pool, &r->wait, UINT64_MAX);
 }
 
+static uint64_t rest_ns(uint64_t took_ns)
+{
+    uint64_t rest = took_ns * REST_FACTOR;
+    return rest < REST_MIN_NS ? REST_MIN_NS : rest > REST_MAX_NS ? REST_MAX_NS : rest;
+}
+
 /* When the next reading may begin. */
 static uint64_t earliest_ns(struct database *db)
 {
     pthread_mutex_lock(&db->lock);
     uint64_t last = db->catalog == NULL ? 0 : catalog_read_ns(db->catalog);
+    uint64_t earliest = last == 0 ? 0 : last + rest_ns(db->reflect_took_ns);
     pthread_mutex_unlock(&db->lock);
-    return last == 0 ? 0 : last + MIN_INTERVAL_NS;
+    return earliest;
 }
 
 /* db->reflecting is set, so nobody else begins. */

@@ -26,7 +26,7 @@ struct catalog_wait {
 };
 
 /* Waits for a catalog of b's database that was read after this call. Readings
- * begin at most once a second, so that misspelt names cost the database little. */
+ * rest in between, so that misspelt names cost the database little. */
 void catalog_refresh(struct backend *b, struct catalog_wait *w);
 /* Gives the place up: true if the callback will not come. */
 bool catalog_wait_cancel(struct backend *b, struct catalog_wait *w);

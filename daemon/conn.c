@@ -316,8 +316,12 @@ static void tend(struct task *t)
 {
     struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, flush));
     poke_waiting(c);
+    bool was_full = conn_full(c);
     if (c->state < CONN_CLOSING) {
         flush(c);
+    }
+    if (was_full && !conn_full(c)) {
+        conn_wake(c); /* the socket took it all at once: no on_written will come */
     }
     if (c->state == CONN_OPEN && has_room(c) && !c->reading) {
         feed_held(c);

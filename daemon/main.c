@@ -11,6 +11,7 @@
 #include "daemon/version.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,8 +156,17 @@ static int run_option(int opt, const char *arg)
     }
 }
 
+/* Large buffers (a line of megabytes, a long reply) are mapped and given back. glibc
+ * would raise the threshold with the first of them and keep the rest for ever. */
+static void tame_malloc(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+}
+
 int main(int argc, char **argv)
 {
+    tame_malloc();
     const char *path = NULL;
     int mode = 0, opt;
     const char *arg = NULL;

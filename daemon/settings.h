@@ -44,6 +44,7 @@ struct database {
     pthread_mutex_t lock; /* guards what follows */
     struct catalog *catalog;
     bool reflecting;
+    uint64_t reflect_took_ns; /* how long the last reading of the catalog took */
     struct catalog_wait *waits;
     _Atomic uint64_t catalog_version; /* of `catalog`, 0 before the first */
 };

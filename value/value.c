@@ -10,7 +10,6 @@
 #include "value/decimal.h"
 #include "value/moment.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,9 +167,9 @@ static enum err read_number(const struct ask *q, struct value *out)
     if (s.ptr == NULL) {
         return no_memory(q);
     }
-    double limit = q->type->kind == TYPE_REAL ? (double)FLT_MAX : DBL_MAX;
     out->real = strtod(s.ptr, NULL);
-    if (fabs(out->real) > limit) {
+    bool single = q->type->kind == TYPE_REAL;
+    if (single ? isinf(strtof(s.ptr, NULL)) : isinf(out->real)) {
         return wrong(q, ERR_OUT_OF_RANGE, "the number is too large for its type");
     }
     if (out->real == 0 && !is_zero(s)) {
@@ -202,12 +201,26 @@ static enum err read_double(const struct ask *q, struct value *out)
 
 /* ---- texts ---- */
 
+/* PostgreSQL cannot store it, and SQLite's LIKE ends there: equal on all means no. */
+static bool holds_nul(struct str s)
+{
+    return s.len > 0 && memchr(s.ptr, '\0', s.len) != NULL;
+}
+
+static enum err refuse_nul(const struct ask *q)
+{
+    return wrong(q, ERR_BAD_VALUE, "a text may not hold the character U+0000");
+}
+
 static enum err read_text(const struct ask *q, struct value *out)
 {
     if (q->j->kind != JSON_STRING) {
         return wrong_kind(q);
     }
     struct str s = json_text(q->j);
+    if (holds_nul(s)) {
+        return refuse_nul(q);
+    }
     if (q->type->length >= 0 && s.len > (size_t)q->type->length &&
         utf8_count(s) > (size_t)q->type->length) {
         char path[320];
@@ -348,7 +361,7 @@ static enum err read_untyped(const struct ask *q, struct value *out)
     case JSON_DECIMAL:
         return read_numeric(q, out);
     case JSON_STRING:
-        return give_text(q, out, json_text(q->j));
+        return read_text(q, out);
     case JSON_NULL:
     case JSON_ARRAY:
     case JSON_OBJECT:
