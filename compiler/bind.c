@@ -41,7 +41,7 @@ static enum err check_count(struct binder *b, const struct json *at, const struc
                             struct value *v)
 {
     int64_t least = pb->form == BIND_START ? 1 : 0;
-    if (v->kind != VALUE_INT || v->num < least) {
+    if (at->kind != JSON_INTEGER || v->kind != VALUE_INT || v->num < least) {
         return ctx_fail(&b->c, at, ERR_BAD_VALUE, "this takes a whole number from %d",
                         (int)least);
     }

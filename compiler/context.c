@@ -82,6 +82,9 @@ enum err ctx_fail(struct context *c, const struct json *at, enum err code, const
 
 enum err ctx_full(struct context *c)
 {
+    if (c->f != NULL && c->f->code != ERR_OK) {
+        return c->f->code;
+    }
     return ctx_fail(c, NULL, ERR_REQUEST_TOO_LARGE,
                     "the statement needs more memory than one request may have");
 }

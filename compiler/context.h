@@ -18,6 +18,10 @@
 
 /* More than the databases can join; also the width of a set of sources. */
 #define MAX_SOURCES 60
+/* Expressions of one statement, and entries of one order_by or group_by: they are
+ * compared with each other. */
+#define MAX_EXPRS 100000
+#define MAX_ENTRIES 1000
 
 struct context {
     const struct compile_request *in;
@@ -26,6 +30,7 @@ struct context {
     struct fail *f;
     struct shape *shape;
     uint32_t sources_made;       /* for names of our own */
+    uint32_t exprs;              /* made so far */
     struct source **all_sources; /* of every query of the statement */
     uint32_t all_count, all_cap;
     struct plan_table *tables;
@@ -39,7 +44,7 @@ struct context {
  * down. Returns code. */
 enum err ctx_fail(struct context *c, const struct json *at, enum err code, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-/* ERR_REQUEST_TOO_LARGE: the request's arena is full. */
+/* ERR_REQUEST_TOO_LARGE, the request's arena is full; or the error that is there. */
 enum err ctx_full(struct context *c);
 /* Puts the pointer to `at` into f->path, whatever is there. */
 void ctx_point(const struct compile_request *in, struct fail *f, const struct json *at);

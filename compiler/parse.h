@@ -20,6 +20,7 @@ enum err parse_statement(struct context *c, struct parsed *out) MUST_CHECK;
 
 /* parse_expr.c */
 enum err parse_expr(struct context *c, const struct json *j, struct expr **out) MUST_CHECK;
+/* NULL: memory is full, or the statement too large (then c->f says so). */
 struct expr *expr_new(struct context *c, enum expr_kind kind, const struct json *src);
 /* "a.b" or {"name":[…]} into at most `max` parts, right-aligned in part[3]. */
 enum err parse_name(struct context *c, const struct json *j, uint32_t max,

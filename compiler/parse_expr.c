@@ -17,6 +17,11 @@
 
 struct expr *expr_new(struct context *c, enum expr_kind kind, const struct json *src)
 {
+    if (++c->exprs > MAX_EXPRS) {
+        (void)ctx_fail(c, src, ERR_QUERY_TOO_LARGE,
+                       "the statement has more than %d expressions", MAX_EXPRS);
+        return NULL;
+    }
     struct expr *e = ARENA_NEW(c->a, struct expr);
     if (e != NULL) {
         e->kind = kind;

@@ -248,9 +248,9 @@ enum err parse_target(struct context *c, const struct json *j, struct query *q)
     if (e != ERR_OK || q->from == NULL) {
         return e != ERR_OK ? e : ctx_full(c);
     }
-    e = parse_source(c, j, q, &q->from->source);
-    if (e == ERR_OK && q->from->source->query != NULL) {
-        e = ctx_fail(c, j, ERR_BAD_QUERY, "a subquery cannot be written to");
+    const struct json *aliased = j->kind == JSON_OBJECT ? j->first : NULL;
+    if (aliased != NULL && aliased->kind == JSON_OBJECT && !is_name_form(aliased)) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "only a table can be written to");
     }
-    return e;
+    return parse_source(c, j, q, &q->from->source);
 }

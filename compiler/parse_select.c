@@ -140,6 +140,10 @@ static enum err check_list(struct context *c, const struct json *j, const char *
         return ctx_fail(c, j, ERR_BAD_QUERY, "`%s` takes a list, not %s", name,
                         json_kind_name(j));
     }
+    if (j->len > MAX_ENTRIES) {
+        return ctx_fail(c, j, ERR_QUERY_TOO_LARGE, "`%s` has more than %d members", name,
+                        MAX_ENTRIES);
+    }
     return j->len > 0 ? ERR_OK : ctx_fail(c, j, ERR_EMPTY_LIST, "`%s` must not be empty", name);
 }
 

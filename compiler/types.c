@@ -151,6 +151,8 @@ static enum err form_mismatch(struct context *c, const struct json *at, enum jso
                           type_word(want));
     if (form == FORM_STRING && type_is_integer(want->kind)) {
         fail_hint(c->f, "write the number without quotes");
+    } else if (want->kind == TYPE_BOOLEAN) {
+        fail_hint(c->f, "write true or false");
     } else if (type_family(want->kind) == FAMILY_TEXT) {
         fail_hint(c->f, "write it as a string, or cast the other side");
     }
