@@ -200,23 +200,10 @@ static int32_t sure_digits(double v)
 void decimal_write_double(struct buf *b, double v, int32_t scale)
 {
     char text[400];
-    int32_t sure = sure_digits(v);
-    if (scale >= 0) {
-        int32_t shown = scale < sure ? scale : sure;
-        int n = snprintf(text, sizeof text, "%.*f", (int)shown, v);
-        buf_add(b, text, (size_t)n);
-        if (scale > shown) {
-            buf_str_add(b, shown == 0 ? STR(".") : STR(""));
-            add_zeros(b, scale - shown);
-        }
-        return;
+    int n = snprintf(text, sizeof text, "%.*f", (int)sure_digits(v), v);
+    struct decimal d;
+    /* Rounded as a decimal number: 1.005 is 1.01 although the double is below it. */
+    if (n > 0 && decimal_read((struct str){text, (size_t)n}, &d)) {
+        decimal_write(b, &d, scale < 0 ? (int32_t)d.fraction.len : scale);
     }
-    int n = snprintf(text, sizeof text, "%.*f", (int)sure, v);
-    if (memchr(text, '.', (size_t)n) != NULL) {
-        while (text[n - 1] == '0') {
-            n--;
-        }
-        n -= text[n - 1] == '.';
-    }
-    buf_add(b, text, (size_t)n);
 }

@@ -232,16 +232,18 @@ static enum err make_keys(struct rows *r, struct fail *f)
     char *at = (char *)(r->keys + n);
     memcpy(at, buf_str(&text).ptr, text.len);
     struct buf one;
+    bool whole = true;
     buf_init(&one);
     for (uint32_t i = 0; i < n; i++) {
         buf_clear(&one);
         buf_json_str(&one, r->opts.columns[i].name);
+        whole = whole && !one.failed;
         r->keys[i] = (struct str){at, one.len + 1};
         at += one.len + 1;
     }
     buf_fini(&text);
     buf_fini(&one);
-    return ERR_OK;
+    return whole ? ERR_OK : no_memory(f);
 }
 
 enum err rows_init(struct rows *r, const struct rows_opts *opts, struct fail *f)

@@ -168,11 +168,11 @@ static enum err read_number(const struct ask *q, struct value *out)
         return no_memory(q);
     }
     out->real = strtod(s.ptr, NULL);
-    bool single = q->type->kind == TYPE_REAL;
-    if (single ? isinf(strtof(s.ptr, NULL)) : isinf(out->real)) {
+    double held = q->type->kind == TYPE_REAL ? (double)strtof(s.ptr, NULL) : out->real;
+    if (isinf(held)) {
         return wrong(q, ERR_OUT_OF_RANGE, "the number is too large for its type");
     }
-    if (out->real == 0 && !is_zero(s)) {
+    if (held == 0 && !is_zero(s)) {
         return wrong(q, ERR_OUT_OF_RANGE, "the number is too close to zero for its type");
     }
     return ERR_OK;
