@@ -195,8 +195,8 @@ def test_a_line_that_never_ends_is_closed(make_db):
 
 def test_half_a_million_small_nodes(client):
     """The tree of a hostile line is bounded, whatever its shape."""
-    client.send_raw(b'{"params":[' + b"0," * 4_000_000 + b"0]}\n")
-    assert client.recv(60)["error"]["class"] in ("protocol", "overload")
+    client.send_raw(b'{"query":{"select":[' + b"0," * 4_000_000 + b"0]}}\n")
+    assert client.recv(60)["error"]["class"] in ("protocol", "overload", "compile")
     client.send_raw(b'{"params":{' + b",".join(b'"%d":0' % i for i in range(400_000)) + b"}}\n")
     assert client.recv(60)["error"]["class"] in ("protocol", "overload", "compile")
     assert client.ask({"op": "ping"}) == {"ok": True}
