@@ -215,8 +215,7 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
     r->bound = (struct bound){.plan = NULL};
     arena_fini(&r->arena);
     fail_init(&r->fail);
-    struct str input = arena_str(&r->arena, str_of(text));
-    enum err e = json_parse(&r->arena, input, 64, &root, &r->fail);
+    enum err e = json_parse(&r->arena, str_of(text), 64, &root, &r->fail);
     if (e != ERR_OK) {
         return e;
     }

@@ -30,6 +30,7 @@ struct catalog *rig_catalog(const char *schema);
 extern const char rig_ddl[];
 
 /* Compiles and binds {"query":…, "params":…, "expect":…, "keys":…} for dialect d.
+ * The text must outlive r->bound.
  * What the last call left is forgotten. */
 enum err rig_bind(struct rig *r, unsigned d, const char *request);
 /* The same without binding; params may be left out. */
