@@ -21,12 +21,29 @@ void encode_open_malformed(struct buf *b)
     BUF_LIT(b, "{\"id\":null,");
 }
 
+/* Databases put what they were given into their messages, also what is not UTF-8: a
+ * reply must be, so a wrong byte becomes a question mark. */
+static void add_foreign(struct buf *b, struct str text)
+{
+    char fixed[sizeof((struct fail *)NULL)->message];
+    size_t bad;
+    if (!utf8_valid(text, NULL)) {
+        text.len = text.len < sizeof fixed ? text.len : sizeof fixed;
+        memcpy(fixed, text.ptr, text.len);
+        text.ptr = fixed;
+        while (!utf8_valid(text, &bad)) {
+            fixed[bad] = '?';
+        }
+    }
+    buf_json_str(b, text);
+}
+
 /* ,"key":"text" unless the text is empty */
 static void add_text(struct buf *b, const char *key, struct str text)
 {
     if (text.len > 0) {
         buf_printf(b, ",\"%s\":", key);
-        buf_json_str(b, text);
+        add_foreign(b, text);
     }
 }
 
@@ -40,7 +57,7 @@ static void add_columns(struct buf *b, struct str list)
     while (true) {
         ptrdiff_t comma = str_find(list, ',', 0);
         struct str name = {list.ptr, comma < 0 ? list.len : (size_t)comma};
-        buf_json_str(b, name);
+        add_foreign(b, name);
         if (comma < 0) {
             break;
         }
@@ -54,7 +71,7 @@ static void add_error(struct buf *b, const struct fail *f, struct str db)
 {
     buf_printf(b, "\"error\":{\"code\":\"%s\",\"class\":\"%s\",\"message\":", err_wire(f->code),
                err_class_wire(err_class(f->code)));
-    buf_json_str(b, str_of(f->message));
+    add_foreign(b, str_of(f->message));
     add_text(b, "path", str_of(f->path));
     add_text(b, "hint", str_of(f->hint));
     if (f->offset >= 0) {
