@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -85,6 +86,7 @@ static void maria_cancel(struct db_conn *conn)
 static void close_session(struct maria_conn *c)
 {
     MYSQL_STMT *st;
+    ERR_clear_error();
     mysql_close(c->my); /* cuts the statements off: closing them sends nothing */
     while ((st = prepared_pop(&c->cache)) != NULL) {
         (void)mysql_stmt_close(st);

@@ -15,7 +15,7 @@
 #include "backend/maria.h"
 
 #include <arpa/inet.h>
-#include <errmsg.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +200,7 @@ static enum err link_up(MYSQL *my, const struct db_target *t, unsigned seconds, 
 {
     struct place p = place_of(t);
     enum tls_mode mode = effective_mode(t, &p);
+    ERR_clear_error(); /* what an earlier connection of this thread left */
     set_options(my, seconds);
     set_tls(my, t, mode);
     if (p.host != NULL) {

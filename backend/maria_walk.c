@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <sys/socket.h>
 
 #define NS_PER_MS 1000000u
@@ -41,10 +42,13 @@ static void wait_for(struct maria_conn *c, int wait)
     maria_watch(c, events != 0 ? events : UV_READABLE);
 }
 
-/* Over TLS the library puts its socket back to blocking mode. */
-static void keep_nonblocking(struct maria_conn *c)
+/* Two traps of the library over TLS: it puts its socket back to blocking mode, and
+ * it takes an error that another connection left in OpenSSL's queue of this thread
+ * for its own. */
+static void ready_tls(struct maria_conn *c)
 {
     if (c->tls) {
+        ERR_clear_error();
         int fd = (int)mysql_get_socket(c->my);
         int flags = fcntl(fd, F_GETFL);
         if (flags >= 0 && (flags & O_NONBLOCK) == 0) {
@@ -83,7 +87,7 @@ static void go(struct maria_conn *c, int wait)
         if (!is_call(next)) {
             break;
         }
-        keep_nonblocking(c);
+        ready_tls(c);
         wait = maria_steps[next].start(c);
     }
     if (wait != 0) {
@@ -100,7 +104,7 @@ void maria_walk(struct maria_conn *c, enum maria_step next)
         end_walk(c);
         return;
     }
-    keep_nonblocking(c);
+    ready_tls(c);
     go(c, maria_steps[next].start(c));
 }
 
@@ -124,7 +128,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
         ready = MYSQL_WAIT_READ | MYSQL_WAIT_WRITE; /* the call finds the error itself */
     }
     c->turn_rows = 0;
-    keep_nonblocking(c);
+    ready_tls(c);
     go(c, maria_steps[c->step].cont(c, ready));
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* -- the loop -------------------------------------------------------------- */
@@ -329,6 +330,23 @@ enum err exec_wait(struct exec *e)
     ck_assert_int_eq(atomic_load(&e->done_count), 1);
     ck_assert_int_eq(e->run.err, e->fail.code);
     return e->run.err;
+}
+
+void exec_wait_for(struct exec *e, sem_t *s)
+{
+    struct timespec due;
+    for (;;) {
+        clock_gettime(CLOCK_REALTIME, &due);
+        due.tv_sec++;
+        if (sem_timedwait(s, &due) == 0) {
+            return;
+        }
+        bool done = atomic_load(&e->done_count) > 0;
+        ck_assert_msg(!done || sem_trywait(s) == 0, "done too early: %s", e->fail.message);
+        if (done) {
+            return;
+        }
+    }
 }
 
 enum err exec_run(struct rig *r, struct db_conn *c, struct exec *e)

@@ -79,6 +79,8 @@ enum rig_start { RIG_RUN, RIG_PING, RIG_RESET };
 /* Starts and returns; exec_wait waits for done. */
 void exec_start(struct rig *r, struct db_conn *c, struct exec *e, enum rig_start how);
 enum err exec_wait(struct exec *e);
+/* Waits for one of e's semaphores; fails the test if e is done before. */
+void exec_wait_for(struct exec *e, sem_t *s);
 enum err exec_run(struct rig *r, struct db_conn *c, struct exec *e);
 void exec_cancel(struct exec *e);
 void exec_resume(struct exec *e);

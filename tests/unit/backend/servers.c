@@ -311,11 +311,14 @@ static void maria_make(struct server *s)
                           "--innodb-flush-log-at-trx-commit=0",
                           NULL};
     run_to_end(s, args);
+    make_certificate(s);
 }
 
 static void maria_spawn(struct server *s)
 {
-    char data[96], sock[128], port[32], pidfile[96], init[96];
+    char data[96], sock[128], port[32], pidfile[96], init[96], cert[96], key[96];
+    snprintf(cert, sizeof cert, "--ssl-cert=%s/tls.crt", s->dir);
+    snprintf(key, sizeof key, "--ssl-key=%s/tls.key", s->dir);
     snprintf(data, sizeof data, "--datadir=%s/data", s->dir);
     snprintf(sock, sizeof sock, "--socket=%s", s->socket);
     snprintf(port, sizeof port, "--port=%u", s->port);
@@ -330,6 +333,8 @@ static void maria_spawn(struct server *s)
                           port,
                           pidfile,
                           init,
+                          cert,
+                          key,
                           "--bind-address=127.0.0.1",
                           "--skip-name-resolve",
                           "--skip-log-bin",

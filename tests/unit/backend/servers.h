@@ -18,8 +18,8 @@ enum server_kind { SERVER_PG, SERVER_MARIA };
 
 /* The texts are for struct db_target; the same user, password and database on both kinds:
  * user tribikos (may do everything), database test. The socket asks PostgreSQL
- * for no password, the port does; MariaDB wants it on both. PostgreSQL speaks TLS on
- * its port, with the certificate dir/tls.crt for localhost. */
+ * for no password, the port does; MariaDB wants it on both. Both speak TLS on
+ * their port, with the certificate dir/tls.crt for localhost. */
 struct server {
     enum server_kind kind;
     pid_t pid; /* 0: not running */

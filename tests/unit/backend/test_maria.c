@@ -43,13 +43,31 @@ static void must(const char *sql)
     rig_must(&rig, conn, sql);
 }
 
+static char ca_path[96];
+
 /* Each test has tables of its own: t is dropped before. */
-static void setup(void)
+static void setup_rig(void)
 {
-    target_of(&server, &target);
     rig_init(&rig);
     conn = open_conn(&target);
     must("drop table if exists k, t");
+}
+
+static void setup(void)
+{
+    target_of(&server, &target);
+    setup_rig();
+}
+
+static void setup_tls(void)
+{
+    static struct db_option options[1];
+    options[0] = (struct db_option){STR("ssl_ca"), str_of(ca_path)};
+    target_of(&server, &target);
+    target.host = STR("localhost");
+    target.options = options;
+    target.option_count = 1;
+    setup_rig();
 }
 
 static void teardown(void)
@@ -173,7 +191,7 @@ START_TEST(other_values_are_bound_as_what_they_are)
     text_is(&e, "-9223372036854775808|-1e-300d|1|x'00ff275c'|null|null\n");
     exec_fini(&e);
     exec_init(&e, "select ?", 1);
-    exec_param(&e, TYPE_DOUBLE, v_double(NAN));
+    exec_param(&e, TYPE_DOUBLE, v_double(nan("")));
     ck_assert_int_eq(exec_run(&rig, conn, &e), ERR_BAD_VALUE);
     exec_fini(&e);
     rows_are(conn, "select 1", 1, "1\n");
@@ -292,17 +310,35 @@ START_TEST(a_server_that_refuses_is_a_failed_connection)
 }
 END_TEST
 
-START_TEST(a_server_without_tls_is_refused_when_tls_is_asked_for)
+/* Opens with these options; the outcome. */
+static enum err open_with(const char *host, const char *mode, const char *ca)
 {
-    static const char *const modes[] = {"required", "verify_identity"};
-    for (int i = 0; i < 2; i++) {
-        struct db_option o = {STR("ssl_mode"), str_of(modes[i])};
-        struct db_target t = target;
-        struct fail f;
-        t.options = &o;
-        t.option_count = 1;
-        ck_assert_int_eq(open_fails(&t, &f), ERR_CONNECTION_FAILED);
+    struct db_option o[2] = {{STR("ssl_mode"), str_of(mode)}, {STR("ssl_ca"), str_of(ca)}};
+    struct db_target t = target;
+    struct fail f;
+    t.host = str_of(host);
+    t.options = o;
+    t.option_count = ca == NULL ? 1 : 2;
+    struct db_conn *c = rig_open(&rig, &driver_maria, &t, &f);
+    if (c == NULL) {
+        return f.code;
     }
+    char *cipher = rig_rows(&rig, c, "show status like 'ssl_cipher'", 2);
+    bool plain = strcmp(cipher, "'Ssl_cipher'|''\n") == 0;
+    ck_assert_msg(plain == (strcmp(mode, "disabled") == 0), "%s: %s", mode, cipher);
+    free(cipher);
+    rig_close(&rig, c);
+    return ERR_OK;
+}
+
+START_TEST(tls_is_as_strict_as_asked_for)
+{
+    ck_assert_int_eq(open_with("127.0.0.1", "disabled", NULL), ERR_OK);
+    ck_assert_int_eq(open_with("127.0.0.1", "preferred", NULL), ERR_OK);
+    ck_assert_int_eq(open_with("127.0.0.1", "required", NULL), ERR_OK);
+    ck_assert_int_eq(open_with("localhost", "verify_identity", ca_path), ERR_OK);
+    ck_assert_int_eq(open_with("localhost", "verify_identity", NULL), ERR_CONNECTION_FAILED);
+    ck_assert_int_eq(open_with("127.0.0.1", "verify_identity", ca_path), ERR_CONNECTION_FAILED);
 }
 END_TEST
 
@@ -682,7 +718,7 @@ END_TEST
 
 START_TEST(a_bad_value_among_many_sets_is_refused)
 {
-    struct value values[3] = {v_double(1), v_double(INFINITY), v_double(2)};
+    struct value values[3] = {v_double(1), v_double(HUGE_VAL), v_double(2)};
     struct exec e;
     must("create table t (a double)");
     exec_init(&e, "insert into t values (?)", 0);
@@ -715,7 +751,7 @@ START_TEST(a_million_rows_with_pauses_need_little_memory)
     uint64_t before = rig_rss_bytes();
     exec_start(&rig, conn, &e, RIG_RUN);
     for (int i = 0; i < 1000; i++) {
-        wait_sem(&e.paused);
+        exec_wait_for(&e, &e.paused);
         exec_resume(&e);
     }
     ck_assert_int_eq(exec_wait(&e), ERR_OK);
@@ -787,7 +823,7 @@ START_TEST(a_paused_statement_can_be_cancelled)
     e.full_every = 10;
     e.pause = true;
     exec_start(&rig, conn, &e, RIG_RUN);
-    wait_sem(&e.paused);
+    exec_wait_for(&e, &e.paused);
     exec_cancel(&e);
     ck_assert_int_eq(exec_wait(&e), ERR_CANCELLED);
     ck_assert_uint_eq(e.rows, 10);
@@ -836,7 +872,7 @@ START_TEST(closing_ends_a_run_first)
         e.stmt.id = (uint64_t)i;
         exec_start(&rig, conn, &e, RIG_RUN);
         if (i > 0) {
-            wait_sem(i == 1 ? &e.first_row : &e.paused);
+            exec_wait_for(&e, i == 1 ? &e.first_row : &e.paused);
         }
         rig_close(&rig, conn);
         ck_assert_int_eq(exec_wait(&e), ERR_CONNECTION_LOST);
@@ -909,7 +945,7 @@ START_TEST(a_killed_server_is_noticed)
     p.full_every = 10;
     p.pause = true;
     exec_start(&rig, paused, &p, RIG_RUN);
-    wait_sem(&p.paused);
+    exec_wait_for(&p, &p.paused);
     exec_init(&e, "select sleep(30)", 1);
     exec_start(&rig, running, &e, RIG_RUN);
     server_kill(&own);
@@ -952,13 +988,9 @@ START_TEST(a_session_that_the_server_ends_is_noticed)
 }
 END_TEST
 
-int main(void)
+static void add_all(TCase *tc)
 {
-    server_init(&server, SERVER_MARIA);
-    Suite *s = suite_create("maria");
-    TCase *tc = tcase_create("maria");
     tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, every_type_comes_back);
     tcase_add_loop_test(tc, texts_are_bound_as_their_type_asks, 0,
                         sizeof params / sizeof params[0]);
@@ -966,10 +998,6 @@ int main(void)
     tcase_add_test(tc, hostile_texts_stay_texts);
     tcase_add_test(tc, large_values_pass_both_ways);
     tcase_add_test(tc, a_session_is_pinned);
-    tcase_add_test(tc, options_are_read_and_unknown_ones_refused);
-    tcase_add_test(tc, a_server_that_refuses_is_a_failed_connection);
-    tcase_add_test(tc, a_server_without_tls_is_refused_when_tls_is_asked_for);
-    tcase_add_test(tc, a_socket_is_as_good_as_a_port);
     tcase_add_test(tc, rowcount_is_rows_matched_or_written);
     tcase_add_loop_test(tc, errors_are_told_in_our_words, 0, sizeof errors / sizeof errors[0]);
     tcase_add_test(tc, warnings_of_a_proven_read_are_errors);
@@ -990,9 +1018,31 @@ int main(void)
     tcase_add_test(tc, a_late_cancel_never_hits_the_next_run);
     tcase_add_test(tc, closing_ends_a_run_first);
     tcase_add_test(tc, a_reset_leaves_nothing_behind);
-    tcase_add_test(tc, a_killed_server_is_noticed);
     tcase_add_test(tc, a_session_that_the_server_ends_is_noticed);
-    suite_add_tcase(s, tc);
+}
+
+static void add_opening(TCase *tc)
+{
+    tcase_add_test(tc, options_are_read_and_unknown_ones_refused);
+    tcase_add_test(tc, a_server_that_refuses_is_a_failed_connection);
+    tcase_add_test(tc, tls_is_as_strict_as_asked_for);
+    tcase_add_test(tc, a_socket_is_as_good_as_a_port);
+    tcase_add_test(tc, a_killed_server_is_noticed);
+}
+
+int main(void)
+{
+    server_init(&server, SERVER_MARIA);
+    snprintf(ca_path, sizeof ca_path, "%s/tls.crt", server.dir);
+    Suite *s = suite_create("maria");
+    TCase *plain = tcase_create("plain"), *tls = tcase_create("tls");
+    tcase_add_checked_fixture(plain, setup, teardown);
+    tcase_add_checked_fixture(tls, setup_tls, teardown);
+    add_all(plain);
+    add_all(tls);
+    add_opening(plain);
+    suite_add_tcase(s, plain);
+    suite_add_tcase(s, tls);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);

@@ -104,7 +104,7 @@ START_TEST(empty_texts_and_blobs_are_not_null)
     exec_param(&e, TYPE_TEXT, (struct value){.kind = VALUE_TEXT});
     exec_param(&e, TYPE_BYTES, (struct value){.kind = VALUE_BYTES});
     exec_param(&e, TYPE_BOOLEAN, v_bool(true));
-    exec_param(&e, TYPE_DOUBLE, v_double(INFINITY));
+    exec_param(&e, TYPE_DOUBLE, v_double(HUGE_VAL));
     ck_assert_int_eq(exec_run(&rig, conn, &e), ERR_OK);
     buf_char(&e.text, '\0');
     must_eq(e.text.ptr, "''|x''|1|infd\n");
@@ -200,7 +200,7 @@ START_TEST(what_sqlite_cannot_hold_is_refused)
     ck_assert_int_eq(exec_run(&rig, conn, &e), ERR_OUT_OF_RANGE);
     exec_fini(&e);
     exec_init(&e, "select ?1", 1);
-    exec_param(&e, TYPE_DOUBLE, v_double(NAN));
+    exec_param(&e, TYPE_DOUBLE, v_double(nan("")));
     ck_assert_int_eq(exec_run(&rig, conn, &e), ERR_BAD_VALUE);
     exec_fini(&e);
 }
@@ -671,8 +671,7 @@ START_TEST(a_million_rows_with_pauses_need_little_memory)
     uint64_t before = rig_rss_bytes();
     exec_start(&rig, conn, &e, RIG_RUN);
     for (int i = 0; i < 1000; i++) {
-        while (sem_wait(&e.paused) != 0) {
-        }
+        exec_wait_for(&e, &e.paused);
         exec_resume(&e);
     }
     ck_assert_int_eq(exec_wait(&e), ERR_OK);
@@ -741,8 +740,7 @@ START_TEST(a_paused_statement_can_be_cancelled)
     e.full_every = 10;
     e.pause = true;
     exec_start(&rig, conn, &e, RIG_RUN);
-    while (sem_wait(&e.paused) != 0) {
-    }
+    exec_wait_for(&e, &e.paused);
     exec_cancel(&e);
     ck_assert_int_eq(exec_wait(&e), ERR_CANCELLED);
     ck_assert_uint_eq(e.rows, 10);
@@ -762,8 +760,7 @@ START_TEST(a_cancelled_write_is_undone)
     e.full_every = 1;
     e.pause = true;
     exec_start(&rig, conn, &e, RIG_RUN);
-    while (sem_wait(&e.paused) != 0) {
-    }
+    exec_wait_for(&e, &e.paused);
     exec_cancel(&e);
     ck_assert_int_eq(exec_wait(&e), ERR_CANCELLED);
     exec_fini(&e);
@@ -864,8 +861,7 @@ START_TEST(closing_ends_a_run_first)
         e.full_every = i == 0 ? 0 : 5;
         e.pause = true;
         exec_start(&rig, conn, &e, RIG_RUN);
-        while (sem_wait(i == 0 ? &e.first_row : &e.paused) != 0) {
-        }
+        exec_wait_for(&e, i == 0 ? &e.first_row : &e.paused);
         rig_close(&rig, conn);
         ck_assert_int_eq(exec_wait(&e), ERR_CONNECTION_LOST);
         exec_fini(&e);
