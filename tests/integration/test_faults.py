@@ -166,6 +166,7 @@ def kill_one(server, ident):
         assert "Unknown thread" in str(e), e
 
 
+@pytest.mark.tsan
 def test_single_sessions_are_ended_under_load(faulty):
     with Load(faulty) as load:
         for _ in range(8):
@@ -360,6 +361,7 @@ def test_sqlite_folder_that_is_not_there(sqlite):
         assert "/nonexistent/folder" in error["message"]
 
 
+@pytest.mark.tsan
 def test_many_writers_on_one_file(file):
     """They wait for each other; none is refused and none is lost."""
     db = file(pool={"size": 8, "max_overflow": 0})

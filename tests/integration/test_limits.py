@@ -111,6 +111,7 @@ def test_pool_timeout_and_full_queue(make_db):
         assert other.query(NAMES)["rowcount"] == 6
 
 
+@pytest.mark.tsan
 def test_the_pool_never_opens_more_than_it_may(make_db):
     """size + max_overflow holds over all workers, whatever comes at once."""
     db = make_db(conf={"workers": 2}, settings={"pool": {"size": 2, "max_overflow": 1,
@@ -251,6 +252,7 @@ def test_file_descriptors_run_out(make_db):
         assert counted and max(counted) > 0, "no counter of refused clients grew"
 
 
+@pytest.mark.tsan
 def test_clients_come_and_go(db):
     """Descriptors and threads do not grow with the number of clients there were."""
     with db.client() as c:

@@ -82,6 +82,7 @@ def test_reads_overlap_and_are_still_answered_in_order(fresh_db):
         assert [c.recv()["value"] for _ in range(21)] == [1000 ** 2] + ["Ahmad"] * 20
 
 
+@pytest.mark.tsan
 def test_a_read_sent_after_a_write_sees_it(fresh_db):
     """Without ids, in one packet: each write holds back what comes after it."""
     with fresh_db.client() as c:

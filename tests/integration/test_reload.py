@@ -62,6 +62,7 @@ def test_a_url_changes_under_a_client(fresh_db, copies):
         assert c.ask({"run": "p", "expect": "count"})["value"] == 1
 
 
+@pytest.mark.tsan
 def test_a_pool_changes_while_requests_are_under_way(make_db):
     """None of them fails, none is answered twice, and the new size holds."""
     db = make_db(settings={"pool": {"size": 5, "max_overflow": 0, "timeout": "30s"}})
@@ -106,6 +107,7 @@ def test_a_broken_conf_file_changes_nothing(fresh_db):
         fresh_db.daemon.write_conf()
 
 
+@pytest.mark.tsan
 def test_many_reloads_under_load(fresh_db):
     with fresh_db.client() as c:
         for i in range(20):

@@ -213,6 +213,7 @@ def test_cancel_of_nothing(db, client):
         assert client.fails({"op": "cancel", "of": 1}, "unknown_request")
 
 
+@pytest.mark.tsan
 def test_a_cancel_that_comes_late_hits_nobody_else(narrow):
     """Short queries and cancels race; every answer is our own or `cancelled`."""
     with narrow.client() as c, narrow.client() as other:
@@ -330,6 +331,7 @@ def test_half_close_still_gets_the_whole_stream(narrow):
         assert sum(len(line.get("rows", ())) for line in lines) == 50_000
 
 
+@pytest.mark.tsan
 def test_two_streams_on_one_connection_do_not_mix(make_db):
     db = make_db()
     make_numbers(db)

@@ -35,7 +35,7 @@ KINDS = {
         *NUMBER_BAD, (32768, {"out_of_range"}), (-32769, {"out_of_range"}),
         (1.5, {"type_mismatch", "bad_value"})]),
     "integer": Kind("integer", "INTEGER", [0, -2 ** 31, 2 ** 31 - 1], (), [
-        *NUMBER_BAD, (2 ** 31, {"out_of_range"}), (-2 ** 31 - 1, {"out_of_range"})]),
+        *NUMBER_BAD, (2 ** 63, {"out_of_range"}), (-2 ** 63 - 1, {"out_of_range"})]),
     "bigint": Kind("bigint", "BIGINT", [0, -2 ** 63, 2 ** 63 - 1, 2 ** 53 + 1], (), [
         (2 ** 63, {"out_of_range"}), (-2 ** 63 - 1, {"out_of_range"}),
         (True, {"type_mismatch"})]),
@@ -172,6 +172,16 @@ def test_a_value_finds_itself(c, name):
         assert i + 1 in found, value
     query["where"] = ["in", name + "_c", ":v"]
     assert c.query(query, params={"v": values}, expect="count")["value"] == len(values)
+
+
+def test_the_range_of_integer(kinds, c):
+    """SQLite's INTEGER is what it calls its 64 bits; elsewhere it has 32."""
+    for value in (2 ** 31, -2 ** 31 - 1):
+        reply = insert(c, "integer_c", [value])
+        if kinds.kind == "sqlite":
+            assert reply.get("rowcount") == 1 and read(c, "integer_c") == [value]
+        else:
+            assert reply["error"]["code"] == "out_of_range", reply
 
 
 def test_numbers_keep_their_digits(c):

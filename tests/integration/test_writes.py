@@ -245,7 +245,7 @@ def test_division_by_zero_and_overflow_are_errors(c):
     for value, code in ((["//", "balance", 0], "division_by_zero"),
                         (["%", "balance", 0], "division_by_zero"),
                         (["*", "balance", 2 ** 62], "out_of_range"),
-                        (["+", "balance", 2 ** 31 - 1], "out_of_range")):
+                        (["+", "balance", 2 ** 63 - 1], "out_of_range")):
         assert c.fails({"query": {"update": "accounts", "set": {"balance": value},
                                   "where": True}}, code)
         assert scalars(c, "balance", "accounts") == [500, 500]
