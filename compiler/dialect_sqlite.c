@@ -65,7 +65,7 @@ static bool numeric_holds(const struct type *from, const struct type *to)
         return from->precision >= 0 && from->scale >= 0 && from->scale <= scale &&
                from->precision - from->scale <= whole;
     }
-    unsigned rank = integer_rank(from->kind);
+    unsigned rank = type_holds_64_bits(from) ? 3 : integer_rank(from->kind);
     return rank > 0 && whole >= (rank == 1 ? 5 : rank == 2 ? 10 : 19);
 }
 

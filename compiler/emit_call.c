@@ -269,8 +269,8 @@ static enum err affix_args(struct emitter *em, const struct expr *call,
         return ctx_full(em->c);
     }
     for (unsigned i = 0; i < 3; i++) {
-        node[i] =
-            (struct expr){.kind = EXPR_DRESSED, .dressed = {i == 0 ? "'!'" : "'%'", NULL, 0}};
+        node[i] = (struct expr){.kind = EXPR_DRESSED,
+                                .dressed = {i == 0 ? "'!'" : "'%'", NULL, 0, NULL}};
     }
     out[0] = dressed[0];
     out[1] = dressed[1];
@@ -279,7 +279,7 @@ static enum err affix_args(struct emitter *em, const struct expr *call,
         return ERR_OK;
     }
     uint32_t n = 0;
-    node[3] = (struct expr){.kind = EXPR_DRESSED, .dressed = {made[0], dressed[1], 0}};
+    node[3] = (struct expr){.kind = EXPR_DRESSED, .dressed = {made[0], dressed[1], 0, NULL}};
     if (name[0] != 's') {
         parts[n++] = &node[1];
     }
@@ -287,7 +287,7 @@ static enum err affix_args(struct emitter *em, const struct expr *call,
     if (name[0] != 'e') {
         parts[n++] = &node[2];
     }
-    node[4] = (struct expr){.kind = EXPR_DRESSED, .dressed = {em->d->concat, NULL, n}};
+    node[4] = (struct expr){.kind = EXPR_DRESSED, .dressed = {em->d->concat, NULL, n, NULL}};
     node[4].dressed.parts = parts;
     out[1] = &node[4];
     return ERR_OK;
@@ -353,7 +353,7 @@ static enum err emit_chain(struct emitter *em, const char *text, const struct ex
         }
         pair[0] = left;
         pair[1] = args[i];
-        *node = (struct expr){.kind = EXPR_DRESSED, .dressed = {text, NULL, 2}};
+        *node = (struct expr){.kind = EXPR_DRESSED, .dressed = {text, NULL, 2, NULL}};
         node->dressed.parts = pair;
         left = node;
     }
@@ -371,7 +371,7 @@ static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
         return emit_template(em, text, args, 2);
     }
     if (call->call.count == 1) {
-        struct expr zero = {.kind = EXPR_DRESSED, .dressed = {"0", NULL, 0}};
+        struct expr zero = {.kind = EXPR_DRESSED, .dressed = {"0", NULL, 0, NULL}};
         const struct expr *pair[] = {&zero, args[0]};
         return emit_template(em, sql, pair, 2);
     }

@@ -148,6 +148,16 @@ static enum err refuse_constant(struct context *c, const struct expr *e, const c
     return err;
 }
 
+/* Fixed while the subquery runs, so as good as a constant; SQLite does not take it. */
+static enum err refuse_outer(struct context *c, const struct query *q, const struct expr *e,
+                             const char *clause)
+{
+    if ((expr_sources(q, e) & OUTER_BIT) == 0) {
+        return ERR_OK;
+    }
+    return not_built(c, e->src, clause);
+}
+
 static enum err refuse_json(struct context *c, const struct expr *e, const char *clause)
 {
     if (type_family(e->type.kind) != FAMILY_JSON) {
@@ -167,6 +177,9 @@ static enum err resolve_group(struct context *c, struct query *q)
         err = resolve_expr(c, q, q->group[i]);
         err = err != ERR_OK ? err : settle(c, q->group[i], NULL, SETTLE_COMPARE);
         err = err != ERR_OK ? err : refuse_json(c, q->group[i], "group_by");
+        err = err != ERR_OK
+                  ? err
+                  : refuse_outer(c, q, q->group[i], "`group_by` columns of an outer query");
     }
     q->no_aggregates = false;
     q->aggregated = q->aggregated || q->group_count > 0 || q->having != NULL;
@@ -185,6 +198,8 @@ static enum err resolve_order(struct context *c, struct query *q)
         err = resolve_expr(c, q, e);
         err = err != ERR_OK ? err : settle(c, e, NULL, SETTLE_COMPARE);
         err = err != ERR_OK ? err : refuse_json(c, e, "order_by");
+        err =
+            err != ERR_OK ? err : refuse_outer(c, q, e, "`order_by` columns of an outer query");
     }
     q->aliases_seen = false;
     return err;

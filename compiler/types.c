@@ -41,10 +41,15 @@ static struct type promote_numbers(const struct type *a, const struct type *b)
     if (wide->kind == TYPE_REAL) {
         return a->kind == b->kind ? *a : type_of(TYPE_DOUBLE);
     }
+    struct type t = type_of(wide->kind);
     if (wide->kind != TYPE_NUMERIC) {
-        return type_of(wide->kind);
+        /* SQLite's integers hold 64 bits, and say so */
+        t.precision =
+            wide->kind == TYPE_INTEGER && (type_holds_64_bits(a) || type_holds_64_bits(b))
+                ? (int16_t)19
+                : (int16_t)-1;
+        return t;
     }
-    struct type t = type_of(TYPE_NUMERIC);
     int16_t x = scale_of(a), y = scale_of(b);
     t.scale = x < 0 || y < 0 ? (int16_t)-1 : x > y ? x : y;
     return t;
@@ -197,8 +202,8 @@ static struct type number_type(enum json_form form, const struct json *value,
                                const struct type *want)
 {
     struct type t = *want;
-    t.precision = t.scale = -1;
     if (want->kind == TYPE_NUMERIC) {
+        t.precision = -1;
         t.scale = form == FORM_STRING ? (int16_t)-1 : literal_scale(value);
         return t;
     }
@@ -209,7 +214,7 @@ static struct type number_type(enum json_form form, const struct json *value,
         return natural_type(form, value);
     }
     if (form == FORM_LONG) {
-        return type_of(TYPE_BIGINT);
+        return type_holds_64_bits(want) ? t : type_of(TYPE_BIGINT);
     }
     return want->kind == TYPE_SMALLINT ? type_of(TYPE_INTEGER) : t;
 }

@@ -219,6 +219,9 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
     if (e != ERR_OK) {
         return e;
     }
+    if (root->kind != JSON_OBJECT || json_get(root, "query") == NULL) {
+        return fail_set(&r->fail, ERR_BAD_REQUEST, "no query");
+    }
     const struct json *keys = json_get(root, "keys");
     *out = (struct compile_request){
         .query = json_get(root, "query"),

@@ -256,6 +256,13 @@ static const struct {
     {"{\"select\":[\"id\"],\"from\":\"users\",\"where\":[\"=\",1,{\"select\":[[\"count\","
      "\"users.id\"]],\"from\":\"orders\"}]}",
      ERR_UNSUPPORTED_FEATURE, "/query/where/2/select/0", NULL, 0},
+    {"{\"select\":[\"id\"],\"from\":\"users\",\"where\":[\"in\",\"id\",{\"select\":[\"user_"
+     "id\"],"
+     "\"from\":\"orders\",\"order_by\":[\"users.age\"],\"limit\":1}]}",
+     ERR_UNSUPPORTED_FEATURE, "/query/where/2/order_by/0", NULL, 0},
+    {"{\"select\":[\"id\"],\"from\":\"users\",\"where\":[\"exists\",{\"select\":[1],\"from\":"
+     "\"orders\",\"group_by\":[\"users.age\"]}]}",
+     ERR_UNSUPPORTED_FEATURE, "/query/where/1/group_by/0", NULL, 0},
     /* writes */
     {"{\"update\":\"users\",\"set\":{\"age\":1}}", ERR_MISSING_WHERE, "/query", "true", 0},
     {"{\"delete\":\"users\"}", ERR_MISSING_WHERE, "/query", "true", 0},
