@@ -455,7 +455,7 @@ static void announce(struct daemon *d)
     announce_listen(l);
     static const char *const lines[3] = {
         "{\"op\":\"ping\"}",
-        "{\"op\":\"schema.reload\"}",
+        "{\"op\":\"hello\"}",
         "{\"query\":{\"select\":[{\"one\":1}]}}",
     };
     for (int i = 0; i < 3; i++) {
