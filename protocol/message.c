@@ -299,36 +299,41 @@ static enum err read_later(struct read *r)
 #define STATEMENT (FOR(QUERY) | FOR(COMPILE) | FOR(PREPARE))
 #define ANY_OP ((1u << OP_COUNT) - 1)
 
+#define KEY(lit)                                                                               \
+    {                                                                                          \
+        (lit), sizeof(lit) - 1                                                                 \
+    }
+
 static const struct {
-    const char *key;
+    struct str key;
     unsigned ops;
     read_fn *read;
 } keys[] = {
-    {"id", ANY_OP, read_id},
-    {"op", ANY_OP, read_op},
-    {"query", STATEMENT, read_query},
-    {"params", FOR(QUERY) | FOR(COMPILE), read_params},
-    {"run", FOR(QUERY) | FOR(COMPILE), read_run},
-    {"name", FOR(PREPARE) | FOR(DEALLOCATE), read_statement_name},
-    {"db", STATEMENT | FOR(HELLO) | FOR(SCHEMA_RELOAD), read_db},
-    {"as", FOR(QUERY), read_as},
-    {"expect", FOR(QUERY) | FOR(COMPILE), read_expect},
-    {"stream", FOR(QUERY), read_stream},
-    {"timeout", STATEMENT | FOR(SCHEMA_RELOAD), read_timeout},
-    {"keys", FOR(QUERY) | FOR(COMPILE), read_keys},
-    {"of", FOR(MORE) | FOR(CANCEL), read_of},
-    {"credit", FOR(MORE), read_credit},
-    {"version", FOR(HELLO), read_version},
-    {"int64", FOR(HELLO), read_int64},
-    {"dialects", FOR(COMPILE), read_dialects},
-    {"auth", FOR(HELLO), read_later},
-    {"tx", ANY_OP, read_later},
-    {"session", ANY_OP, read_later},
-    {"cache", FOR(QUERY), read_later},
-    {"shard", FOR(QUERY), read_later},
-    {"reads", FOR(QUERY) | FOR(HELLO), read_later},
-    {"read_after", FOR(QUERY), read_later},
-    {"why", FOR(QUERY), read_later},
+    {KEY("id"), ANY_OP, read_id},
+    {KEY("op"), ANY_OP, read_op},
+    {KEY("query"), STATEMENT, read_query},
+    {KEY("params"), FOR(QUERY) | FOR(COMPILE), read_params},
+    {KEY("run"), FOR(QUERY) | FOR(COMPILE), read_run},
+    {KEY("name"), FOR(PREPARE) | FOR(DEALLOCATE), read_statement_name},
+    {KEY("db"), STATEMENT | FOR(HELLO) | FOR(SCHEMA_RELOAD), read_db},
+    {KEY("as"), FOR(QUERY), read_as},
+    {KEY("expect"), FOR(QUERY) | FOR(COMPILE), read_expect},
+    {KEY("stream"), FOR(QUERY), read_stream},
+    {KEY("timeout"), STATEMENT | FOR(SCHEMA_RELOAD), read_timeout},
+    {KEY("keys"), FOR(QUERY) | FOR(COMPILE), read_keys},
+    {KEY("of"), FOR(MORE) | FOR(CANCEL), read_of},
+    {KEY("credit"), FOR(MORE), read_credit},
+    {KEY("version"), FOR(HELLO), read_version},
+    {KEY("int64"), FOR(HELLO), read_int64},
+    {KEY("dialects"), FOR(COMPILE), read_dialects},
+    {KEY("auth"), FOR(HELLO), read_later},
+    {KEY("tx"), ANY_OP, read_later},
+    {KEY("session"), ANY_OP, read_later},
+    {KEY("cache"), FOR(QUERY), read_later},
+    {KEY("shard"), FOR(QUERY), read_later},
+    {KEY("reads"), FOR(QUERY) | FOR(HELLO), read_later},
+    {KEY("read_after"), FOR(QUERY), read_later},
+    {KEY("why"), FOR(QUERY), read_later},
 };
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
 
@@ -340,13 +345,13 @@ static enum err unknown_key(const struct json *j, enum op op, struct fail *f)
     json_path_write(&p, path, sizeof path);
     fail_at(f, ERR_UNKNOWN_KEY, str_of(path), "a %s request has no key \"%.*s\"", op_names[op],
             (int)utf8_cut(key, 80), key.ptr);
-    unsigned best = 3;
+    unsigned best = key.len > 3 ? 3 : 2; /* every short key is near to every other */
     const char *nearest = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        unsigned d = str_distance(key, str_of(keys[i].key), 2);
+        unsigned d = str_distance(key, keys[i].key, best);
         if ((keys[i].ops & (1u << op)) != 0 && d < best) {
             best = d;
-            nearest = keys[i].key;
+            nearest = keys[i].key.ptr;
         }
     }
     if (nearest != NULL) {
@@ -359,8 +364,9 @@ static enum err read_member(struct read *r, const struct json *j)
 {
     struct str key = json_key(j);
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (str_is(key, keys[i].key) && (keys[i].ops & (1u << r->m->op)) != 0) {
-            r->key = keys[i].key;
+        if (key.len == keys[i].key.len && memcmp(key.ptr, keys[i].key.ptr, key.len) == 0 &&
+            (keys[i].ops & (1u << r->m->op)) != 0) {
+            r->key = keys[i].key.ptr;
             r->value = j;
             return keys[i].read(r);
         }

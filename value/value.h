@@ -71,7 +71,9 @@ enum int64_form { INT64_NUMBER, INT64_STRING, INT64_GUARD };
  * dates, base64, exact digits of numerics are checked here, before a database is
  * asked. null gives VALUE_NULL for every type. TYPE_UNKNOWN takes the JSON form:
  * boolean, bigint (or numeric beyond 64 bits), numeric, text; arrays and objects
- * are ERR_TYPE_MISMATCH. Texts are copied to `a` only when they change. Errors:
+ * are ERR_TYPE_MISMATCH. A bigint may also be a string of digits, as `int64:
+ * "string"` gave it out. Digits that a numeric has no room for, behind the point too,
+ * are errors, never rounded. Texts are copied to `a` only when they change. Errors:
  * ERR_TYPE_MISMATCH (wrong JSON kind), ERR_BAD_VALUE, ERR_OUT_OF_RANGE,
  * ERR_TOO_LONG, ERR_OUT_OF_MEMORY; at `path`. */
 enum err value_from_json(const struct json *j, const struct type *type, struct arena *a,

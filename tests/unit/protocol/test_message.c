@@ -185,6 +185,7 @@ static const struct {
     {"{\"id\":1,\"query\":{},\"parms\":{}}", ERR_UNKNOWN_KEY, "/parms", "params"},
     {"{\"id\":1,\"query\":{},\"a/b~\":{}}", ERR_UNKNOWN_KEY, "/a~1b~0", ""},
     {"{\"id\":1,\"query\":{},\"completely_else\":{}}", ERR_UNKNOWN_KEY, "/completely_else", ""},
+    {"{\"id\":1,\"op\":\"ping\",\"x\":1}", ERR_UNKNOWN_KEY, "/x", ""},
     {"{\"id\":1,\"op\":\"pong\"}", ERR_UNKNOWN_OP, "/op", "ping"},
     {"{\"id\":1,\"op\":\"\"}", ERR_UNKNOWN_OP, "/op", ""},
     {"{\"id\":1,\"op\":1}", ERR_BAD_REQUEST, "/op", ""},
