@@ -10,9 +10,12 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Bit of the extended capabilities. */
 #define CAN_BULK (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)
@@ -113,7 +116,7 @@ static enum err maria_open(const struct db_target *t, struct db_conn **out, stru
         free(c);
         return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     }
-    c->my = maria_connect(t, f);
+    c->my = maria_connect(t, &c->binds.max_bytes, f);
     if (c->my == NULL) {
         prepared_fini(&c->cache);
         free(c);
@@ -139,8 +142,13 @@ static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connec
     struct maria_conn *c = (struct maria_conn *)conn;
     conn->loop = l;
     conn->connector = k;
-    int rc = uv_poll_init_socket(&l->uv, &c->poll, mysql_get_socket(c->my));
+    c->fd = fcntl((int)mysql_get_socket(c->my), F_DUPFD_CLOEXEC, 0);
+    int rc = c->fd < 0 ? uv_translate_sys_error(errno)
+                       : uv_poll_init_socket(&l->uv, &c->poll, c->fd);
     if (rc != 0) {
+        if (c->fd >= 0) {
+            (void)close(c->fd);
+        }
         conn->broken = true;
         return fail_set(f, ERR_CONNECTION_FAILED, "the loop refuses the socket: %s",
                         uv_strerror(rc));
@@ -176,7 +184,9 @@ static void submit_close(struct maria_conn *c)
 
 static void on_poll_closed(uv_handle_t *h)
 {
-    submit_close(h->data);
+    struct maria_conn *c = h->data;
+    (void)close(c->fd);
+    submit_close(c);
 }
 
 void maria_start_closing(struct maria_conn *c)
@@ -207,7 +217,7 @@ static void maria_close(struct db_conn *conn, db_conn_cb *cb, void *arg)
     /* The call under way must end before the session can: its socket is shut, and
      * the server is told not to work on. */
     maria_send_kill(c, "CONNECTION");
-    (void)shutdown((int)mysql_get_socket(c->my), SHUT_RDWR);
+    (void)shutdown(c->fd, SHUT_RDWR);
     if (c->step == STEP_PAUSED) {
         maria_walk(c, STEP_FETCH);
     }

@@ -31,13 +31,13 @@ struct maria_binds {
     union maria_scalar *scalars;
     unsigned long *lengths;
     uint32_t cap;
+    uint64_t max_bytes;    /* of a packet, as the server told */
     const struct run *run; /* of the bulk execution under way */
     uint32_t first_set;
 };
 
 void maria_binds_fini(struct maria_binds *b);
-/* Binds one set. ERR_BAD_VALUE, ERR_OUT_OF_MEMORY; errors of Connector/C are left
- * in st (then ERR_DATABASE_ERROR without a text). */
+/* Binds one set. ERR_BAD_VALUE, ERR_REQUEST_TOO_LARGE, ERR_OUT_OF_MEMORY. */
 enum err maria_bind_set(struct maria_binds *b, MYSQL_STMT *st, const struct run *r,
                         uint32_t set) MUST_CHECK;
 /* Whether all sets can be sent at once: values of one kind in each column. */
@@ -84,8 +84,9 @@ enum err maria_warning(unsigned number);
 /* -- maria_open.c ---------------------------------------------------------- */
 
 enum err maria_check(const struct db_target *t, struct fail *f) MUST_CHECK;
-/* Connects and pins; NULL with *f set. Blocks. */
-MYSQL *maria_connect(const struct db_target *t, struct fail *f);
+/* Connects and pins; NULL with *f set. *max_packet gets the largest packet that the
+ * server takes. Blocks. */
+MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fail *f);
 /* Statement i of those that make a session new: NULL behind the last. */
 const char *maria_reset_sql(const struct db_target *t, uint32_t i);
 /* Opens a short session that kills a query or a whole connection. Blocks. */

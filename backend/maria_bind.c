@@ -14,14 +14,16 @@
 
 /* One bulk packet: well below max_allowed_packet (16 MiB by default), large enough
  * to make round trips cheap. */
-enum { BULK_SETS_MAX = 5000, BULK_BYTES_MAX = 1 << 20, VALUE_OVERHEAD_BYTES = 14 };
+enum { BULK_SETS_MAX = 5000, BULK_BYTES_MAX = 1 << 20 };
+/* What a value costs besides its text, and a packet besides its values. */
+enum { VALUE_OVERHEAD_BYTES = 14, PACKET_OVERHEAD_BYTES = 1024 };
 
 void maria_binds_fini(struct maria_binds *b)
 {
     free(b->binds);
     free(b->scalars);
     free(b->lengths);
-    *b = (struct maria_binds){0};
+    *b = (struct maria_binds){.max_bytes = b->max_bytes};
 }
 
 static enum err room(struct maria_binds *b, uint32_t count, struct fail *f)
@@ -228,6 +230,27 @@ static enum err refuse(const struct value *v, struct fail *f)
     return fail_set(f, ERR_BAD_VALUE, "a value that its type cannot hold");
 }
 
+static size_t set_bytes(const struct run *r, uint32_t set)
+{
+    const struct value *values = &r->params[(size_t)set * r->stmt->param_count];
+    size_t n = 0;
+    for (uint32_t i = 0; i < r->stmt->param_count; i++) {
+        bool text = values[i].kind == VALUE_TEXT || values[i].kind == VALUE_BYTES;
+        n += VALUE_OVERHEAD_BYTES + (text ? values[i].text.len : 0);
+    }
+    return n;
+}
+
+static enum err check_size(const struct maria_binds *b, const struct run *r, uint32_t set)
+{
+    if (set_bytes(r, set) + PACKET_OVERHEAD_BYTES <= b->max_bytes) {
+        return ERR_OK;
+    }
+    return fail_set(r->fail, ERR_REQUEST_TOO_LARGE,
+                    "the values are larger than the server's max_allowed_packet (%llu bytes)",
+                    (unsigned long long)b->max_bytes);
+}
+
 enum err maria_bind_set(struct maria_binds *b, MYSQL_STMT *st, const struct run *r,
                         uint32_t set)
 {
@@ -235,6 +258,9 @@ enum err maria_bind_set(struct maria_binds *b, MYSQL_STMT *st, const struct run 
     const struct value *values = &r->params[(size_t)set * s->param_count];
     enum err e = room(b, s->param_count, r->fail);
     if (e != ERR_OK || s->param_count == 0) {
+        return e;
+    }
+    if ((e = check_size(b, r, set)) != ERR_OK) {
         return e;
     }
     memset(b->binds, 0, s->param_count * sizeof *b->binds);
@@ -277,24 +303,14 @@ bool maria_bulk_fits(const struct run *r)
     return s->param_count > 0;
 }
 
-static size_t set_bytes(const struct run *r, uint32_t set)
+static uint32_t chunk_sets(const struct maria_binds *b, const struct run *r, uint32_t first)
 {
-    const struct value *values = &r->params[(size_t)set * r->stmt->param_count];
-    size_t n = 0;
-    for (uint32_t i = 0; i < r->stmt->param_count; i++) {
-        bool text = values[i].kind == VALUE_TEXT || values[i].kind == VALUE_BYTES;
-        n += VALUE_OVERHEAD_BYTES + (text ? values[i].text.len : 0);
-    }
-    return n;
-}
-
-static uint32_t chunk_sets(const struct run *r, uint32_t first)
-{
+    size_t max = b->max_bytes / 2 < BULK_BYTES_MAX ? b->max_bytes / 2 : BULK_BYTES_MAX;
     size_t bytes = 0;
     uint32_t n = 0;
     while (first + n < r->sets && n < BULK_SETS_MAX) {
         bytes += set_bytes(r, first + n);
-        if (n > 0 && bytes > BULK_BYTES_MAX) {
+        if (n > 0 && bytes > max) {
             break;
         }
         n++;
@@ -323,10 +339,13 @@ enum err maria_bind_bulk(struct maria_binds *b, MYSQL_STMT *st, const struct run
 {
     uint32_t params = r->stmt->param_count;
     enum err e = room(b, params, r->fail);
+    if (e == ERR_OK) {
+        e = check_size(b, r, first); /* a chunk of more is far below the limit */
+    }
     if (e != ERR_OK) {
         return e;
     }
-    *count = chunk_sets(r, first);
+    *count = chunk_sets(b, r, first);
     b->run = r;
     b->first_set = first;
     memset(b->binds, 0, params * sizeof *b->binds);

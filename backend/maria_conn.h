@@ -62,6 +62,7 @@ struct maria_conn {
     struct db_conn conn; /* first */
     MYSQL *my;
     uv_poll_t poll;
+    int fd;     /* a duplicate of the socket, polled: the library closes its own at will */
     bool polls; /* poll is initialised */
     int events; /* what poll watches; 0: nothing */
     bool tls;

@@ -243,7 +243,20 @@ static enum err pin(MYSQL *my, const struct db_target *t, struct fail *f)
     return e;
 }
 
-MYSQL *maria_connect(const struct db_target *t, struct fail *f)
+/* A larger packet is not answered with an error in peace: the server hangs up while
+ * it is still being sent. */
+static enum err ask_max_packet(MYSQL *my, uint64_t *out, struct fail *f)
+{
+    static const char sql[] = "SELECT @@max_allowed_packet";
+    MYSQL_RES *res = mysql_query(my, sql) == 0 ? mysql_store_result(my) : NULL;
+    MYSQL_ROW row = res == NULL ? NULL : mysql_fetch_row(res);
+    *out = row == NULL || row[0] == NULL ? 0 : strtoull(row[0], NULL, 10);
+    mysql_free_result(res);
+    return *out == 0 ? connect_failed(f, "the server does not tell max_allowed_packet")
+                     : ERR_OK;
+}
+
+MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fail *f)
 {
     MYSQL *my = mysql_init(NULL);
     if (my == NULL) {
@@ -256,6 +269,9 @@ MYSQL *maria_connect(const struct db_target *t, struct fail *f)
                      : fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     if (e == ERR_OK) {
         e = pin(my, t, f);
+    }
+    if (e == ERR_OK) {
+        e = ask_max_packet(my, max_packet, f);
     }
     if (e != ERR_OK) {
         mysql_close(my);

@@ -19,6 +19,8 @@ enum { DRAIN_MS = 50 };
 
 /* -- outcomes -------------------------------------------------------------- */
 
+enum { ER_PACKET_TOO_LARGE = 1153 };
+
 static void lost(struct maria_conn *c)
 {
     c->conn.broken = true;
@@ -33,6 +35,9 @@ static void fail_with(struct maria_conn *c, enum err e)
     }
     if (e == ERR_CONNECTION_LOST) {
         lost(c);
+    }
+    if (c->conn.running->fail->native == ER_PACKET_TOO_LARGE) {
+        c->conn.broken = true; /* the server hangs up after saying so */
     }
 }
 
@@ -558,6 +563,11 @@ enum maria_step maria_first_step(struct maria_conn *c)
     if (c->conn.broken) {
         fail_with(c, fail_set(r->fail, ERR_CONNECTION_LOST, "the session is over"));
         r->maybe_executed = false;
+        return STEP_END;
+    }
+    if (s->sql.len + 1 > c->binds.max_bytes) {
+        fail_with(c, fail_set(r->fail, ERR_QUERY_TOO_LARGE,
+                              "the SQL is larger than the server's max_allowed_packet"));
         return STEP_END;
     }
     if (s->param_count == 0 && s->column_count == 0 && r->sets == 1) {

@@ -49,10 +49,9 @@ static void ready_tls(struct maria_conn *c)
 {
     if (c->tls) {
         ERR_clear_error();
-        int fd = (int)mysql_get_socket(c->my);
-        int flags = fcntl(fd, F_GETFL);
+        int flags = fcntl(c->fd, F_GETFL);
         if (flags >= 0 && (flags & O_NONBLOCK) == 0) {
-            (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+            (void)fcntl(c->fd, F_SETFL, flags | O_NONBLOCK);
         }
     }
 }
@@ -61,7 +60,7 @@ static void ready_tls(struct maria_conn *c)
 static void idle_readable(struct maria_conn *c, int status)
 {
     char byte;
-    ssize_t n = recv((int)mysql_get_socket(c->my), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (status == 0 && n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }

@@ -238,6 +238,29 @@ START_TEST(large_values_pass_both_ways)
 }
 END_TEST
 
+START_TEST(values_beyond_the_servers_packet_are_refused_before_they_are_sent)
+{
+    size_t n = 65u << 20;
+    char *big = malloc(n);
+    memset(big, 'x', n);
+    must("create table t (a longtext)");
+    for (uint32_t sets = 1; sets < 3; sets++) {
+        struct value values[2] = {v_text("small"), {.kind = VALUE_TEXT, .text = {big, n}}};
+        struct exec e;
+        exec_init(&e, "insert into t values (?)", 0);
+        exec_param(&e, TYPE_TEXT, v_null());
+        e.run.params = sets == 1 ? &values[1] : values;
+        e.run.sets = sets;
+        ck_assert_int_eq(exec_run(&rig, conn, &e), ERR_REQUEST_TOO_LARGE);
+        exec_fini(&e);
+        ck_assert(!conn->broken);
+        rows_are(conn, "select 1", 1, "1\n");
+        must("delete from t");
+    }
+    free(big);
+}
+END_TEST
+
 /* -- pins ------------------------------------------------------------------ */
 
 START_TEST(a_session_is_pinned)
@@ -458,6 +481,26 @@ START_TEST(errors_are_told_in_our_words)
     }
     ck_assert(!conn->broken);
     rows_are(conn, "select count(*) from t", 1, "1\n");
+}
+END_TEST
+
+/* The table is searched by halves: a number out of order would not be found. */
+START_TEST(error_numbers_are_found)
+{
+    ck_assert_int_eq(maria_err(1020), ERR_SERIALIZATION_FAILURE);
+    ck_assert_int_eq(maria_err(1062), ERR_UNIQUE_VIOLATION);
+    ck_assert_int_eq(maria_err(1205), ERR_LOCK_TIMEOUT);
+    ck_assert_int_eq(maria_err(1213), ERR_DEADLOCK);
+    ck_assert_int_eq(maria_err(1461), ERR_OVERLOAD);
+    ck_assert_int_eq(maria_err(1927), ERR_CONNECTION_LOST);
+    ck_assert_int_eq(maria_err(1969), ERR_TIMEOUT);
+    ck_assert_int_eq(maria_err(2013), ERR_CONNECTION_LOST);
+    ck_assert_int_eq(maria_err(2057), ERR_CATALOG_CHANGED);
+    ck_assert_int_eq(maria_err(3572), ERR_LOCK_TIMEOUT);
+    ck_assert_int_eq(maria_err(4025), ERR_CHECK_VIOLATION);
+    ck_assert_int_eq(maria_err(5014), ERR_CONNECTION_LOST);
+    ck_assert_int_eq(maria_err(0), ERR_DATABASE_ERROR);
+    ck_assert_int_eq(maria_err(99999), ERR_DATABASE_ERROR);
 }
 END_TEST
 
@@ -948,7 +991,21 @@ START_TEST(a_killed_server_is_noticed)
     exec_wait_for(&p, &p.paused);
     exec_init(&e, "select sleep(30)", 1);
     exec_start(&rig, running, &e, RIG_RUN);
+    /* One that is sending: the library then closes its socket by itself. */
+    size_t n = 60u << 20;
+    char *big = malloc(n);
+    memset(big, 'x', n);
+    struct db_conn *sending = open_conn(&t);
+    struct exec w;
+    exec_init(&w, "select length(?)", 1);
+    exec_param(&w, TYPE_TEXT, (struct value){.kind = VALUE_TEXT, .text = {big, n}});
+    exec_start(&rig, sending, &w, RIG_RUN);
     server_kill(&own);
+    enum err sent = exec_wait(&w);
+    ck_assert(sent == ERR_CONNECTION_LOST || sent == ERR_OK);
+    exec_fini(&w);
+    rig_close(&rig, sending);
+    free(big);
     ck_assert_int_eq(exec_wait(&e), ERR_CONNECTION_LOST);
     ck_assert(e.run.maybe_executed);
     ck_assert(running->broken);
@@ -997,9 +1054,11 @@ static void add_all(TCase *tc)
     tcase_add_test(tc, other_values_are_bound_as_what_they_are);
     tcase_add_test(tc, hostile_texts_stay_texts);
     tcase_add_test(tc, large_values_pass_both_ways);
+    tcase_add_test(tc, values_beyond_the_servers_packet_are_refused_before_they_are_sent);
     tcase_add_test(tc, a_session_is_pinned);
     tcase_add_test(tc, rowcount_is_rows_matched_or_written);
     tcase_add_loop_test(tc, errors_are_told_in_our_words, 0, sizeof errors / sizeof errors[0]);
+    tcase_add_test(tc, error_numbers_are_found);
     tcase_add_test(tc, warnings_of_a_proven_read_are_errors);
     tcase_add_test(tc, locks_and_deadlocks_are_conflicts);
     tcase_add_test(tc, a_prepared_statement_notices_a_change_that_concerns_it);
