@@ -252,15 +252,17 @@ def test_cancel_while_waiting_for_a_lock(postgresql, mariadb, copies):
                     "-U", "postgres", "-d", db.name]
             argv_env = {"PATH": "/usr/bin:/bin", "HOME": "/"}
         else:
-            argv, argv_env = server.client("-u", "root", db.name), None
+            argv, argv_env = server.client("--unbuffered", "-u", "root", db.name), None
         holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                   env=argv_env)
         try:
             holder.stdin.write("BEGIN; UPDATE accounts SET balance = 1 WHERE id = 1; "
                                "SELECT 'locked';\n")
             holder.stdin.flush()
-            while "locked" not in holder.stdout.readline():
-                pass
+            line = holder.stdout.readline()
+            while "locked" not in line:
+                assert line, "the client that holds the lock has ended"
+                line = holder.stdout.readline()
             with db.client() as c:
                 c.send({"id": 1, "query": {"update": "accounts", "set": {"balance": 2},
                                            "where": ["=", "id", 1]}})
