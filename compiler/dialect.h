@@ -28,6 +28,7 @@ struct dialect {
     bool update_returning;
     bool simultaneous_set;  /* UPDATE reads the old row in every assignment */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
+    uint32_t max_nesting;   /* of the parser's stack, in symbols; 0: deep enough */
     const char *true_text, *false_text;
     const char *no_limit;     /* LIMIT that lets all rows pass where OFFSET needs one;
                                * NULL: OFFSET can stand alone */

@@ -126,6 +126,7 @@ const struct dialect dialect_sqlite = {
     .update_returning = true,
     .simultaneous_set = true,
     .limit_in_subquery = true,
+    .max_nesting = 84,
     .true_text = "1",
     .false_text = "0",
     .no_limit = "-1",

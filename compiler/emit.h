@@ -22,8 +22,14 @@ struct emitter {
     struct buf sql;
     struct plan_bind *binds; /* in the request's arena */
     uint32_t bind_count, bind_cap;
+    uint32_t nesting; /* what the database's parser holds on its stack just here */
     bool from_unnest; /* placeholders are columns of unnested arrays: u.c1 */
 };
+
+/* Symbols on the stack of SQLite's parser, measured: its depth is 100. */
+#define NEST_FIRST 3
+#define NEST_CALL 5
+#define NEST_QUERY 8
 
 void emit_init(struct emitter *em, struct context *c);
 void emit_fini(struct emitter *em);
@@ -51,6 +57,9 @@ enum err emit_bind(struct emitter *em, const struct plan_bind *b,
                    const struct json *at) MUST_CHECK;
 /* The value of a column in a write: a cell of the row, or its expression. */
 enum err emit_value(struct emitter *em, const struct assign *a) MUST_CHECK;
+/* Enters something that costs the database's parser so much; the caller takes it
+ * off again. ERR_QUERY_TOO_LARGE beyond the dialect's depth or the SQL's limit. */
+enum err emit_nest(struct emitter *em, uint32_t cost, const struct json *at) MUST_CHECK;
 void emit_name(struct emitter *em, struct str name);
 void emit_text(struct emitter *em, const char *text);
 

@@ -188,6 +188,25 @@ static enum err emit_joined(struct emitter *em, const char *separator,
     return e;
 }
 
+/* a AND b AND … is a tree that leans to the left, and SQLite takes a depth of
+ * 1000: long ones are joined in parts. */
+static enum err emit_infix(struct emitter *em, const char *separator,
+                           const struct expr *const *args, uint32_t count)
+{
+    const uint32_t part = 400;
+    enum err e = ERR_OK;
+    if (count <= part) {
+        return emit_joined(em, separator, args, count);
+    }
+    for (uint32_t i = 0; i < count && e == ERR_OK; i += part) {
+        emit_text(em, i > 0 ? separator : "");
+        buf_char(&em->sql, '(');
+        e = emit_joined(em, separator, args + i, count - i < part ? count - i : part);
+        buf_char(&em->sql, ')');
+    }
+    return e;
+}
+
 static enum err emit_pieces(struct emitter *em, const char *text, size_t len,
                             const struct expr *const *args, uint32_t count)
 {
@@ -201,7 +220,10 @@ static enum err emit_pieces(struct emitter *em, const char *text, size_t len,
         if (which == '*') {
             e = emit_joined(em, ", ", args, count);
         } else if (which >= '1' && (uint32_t)(which - '1') < count) {
+            /* what stands first in a call costs the parser less than what follows */
+            em->nesting -= which == '1' ? NEST_CALL - NEST_FIRST : 0;
             e = emit_expr(em, args[which - '1']);
+            em->nesting += which == '1' ? NEST_CALL - NEST_FIRST : 0;
         } else {
             return ctx_fail(em->c, NULL, ERR_INTERNAL, "a template without its argument");
         }
@@ -222,7 +244,7 @@ enum err emit_template(struct emitter *em, const char *text, const struct expr *
         return emit_expr(em, args[0]);
     }
     buf_char(&em->sql, '(');
-    enum err e = emit_joined(em, text + 1, args, count);
+    enum err e = emit_infix(em, text + 1, args, count);
     buf_char(&em->sql, ')');
     return e;
 }
@@ -231,7 +253,7 @@ enum err emit_root_template(struct emitter *em, const char *text,
                             const struct expr *const *args, uint32_t count)
 {
     if (text[0] == '@' && count > 1) {
-        return emit_joined(em, text + 1, args, count);
+        return emit_infix(em, text + 1, args, count);
     }
     return is_wrapped(text) ? emit_pieces(em, text + 1, strlen(text) - 2, args, count)
                             : emit_template(em, text, args, count);
@@ -243,15 +265,16 @@ static enum err emit_subquery(struct emitter *em, const struct expr *x)
 {
     const char *guard = query_single_row(x->query) ? NULL : em->d->scalar_guard;
     const char *hole = guard == NULL ? NULL : strstr(guard, "$1");
+    uint32_t cost = hole == NULL ? 0 : NEST_QUERY;
+    enum err e = emit_nest(em, cost, x->src);
     if (hole != NULL) {
         buf_add(&em->sql, guard, (size_t)(hole - guard));
     }
     buf_char(&em->sql, '(');
-    enum err e = emit_query(em, x->query, PLACE_DERIVED);
+    e = e != ERR_OK ? e : emit_query(em, x->query, PLACE_DERIVED);
     buf_char(&em->sql, ')');
-    if (hole != NULL) {
-        emit_text(em, hole + 2);
-    }
+    emit_text(em, hole != NULL ? hole + 2 : "");
+    em->nesting -= cost;
     return e;
 }
 
@@ -279,10 +302,6 @@ static enum err emit_case(struct emitter *em, const struct expr *x)
 
 static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_place place)
 {
-    if (em->sql.len > em->c->in->max_sql_bytes && em->c->in->max_sql_bytes > 0) {
-        return ctx_fail(em->c, x->src, ERR_QUERY_TOO_LARGE,
-                        "the SQL text is longer than %u bytes", em->c->in->max_sql_bytes);
-    }
     switch (x->kind) {
     case EXPR_NULL:
         emit_null(em, x);
@@ -315,12 +334,38 @@ static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_pl
     return ctx_fail(em->c, x->src, ERR_INTERNAL, "an expression that has no SQL of its own");
 }
 
+enum err emit_nest(struct emitter *em, uint32_t cost, const struct json *at)
+{
+    uint32_t max_bytes = em->c->in->max_sql_bytes;
+    em->nesting += cost;
+    if (max_bytes > 0 && em->sql.len > max_bytes) {
+        return ctx_fail(em->c, at, ERR_QUERY_TOO_LARGE, "the SQL text is longer than %u bytes",
+                        max_bytes);
+    }
+    if (em->d->max_nesting > 0 && em->nesting > em->d->max_nesting) {
+        return ctx_fail(em->c, at, ERR_QUERY_TOO_LARGE,
+                        "%s cannot read expressions inside each other to this depth",
+                        em->d->words.name);
+    }
+    return ERR_OK;
+}
+
+static enum err emit_nested(struct emitter *em, const struct expr *x, enum emit_place place)
+{
+    bool holds = x->kind == EXPR_CALL || x->kind == EXPR_CASE || x->kind == EXPR_DRESSED;
+    uint32_t cost = holds ? NEST_CALL : 0;
+    enum err e = emit_nest(em, cost, x->src);
+    e = e != ERR_OK ? e : emit_node(em, x, place);
+    em->nesting -= cost;
+    return e;
+}
+
 enum err emit_expr(struct emitter *em, const struct expr *x)
 {
-    return emit_node(em, x, EMIT_INSIDE);
+    return emit_nested(em, x, EMIT_INSIDE);
 }
 
 enum err emit_root(struct emitter *em, const struct expr *x)
 {
-    return emit_node(em, x, EMIT_ROOT);
+    return emit_nested(em, x, EMIT_ROOT);
 }

@@ -210,7 +210,10 @@ static enum err emit_select(struct emitter *em, const struct query *q, enum quer
 
 enum err emit_query(struct emitter *em, const struct query *q, enum query_place place)
 {
-    return emit_select(em, q, place, 0);
+    enum err e = emit_nest(em, NEST_QUERY, q->src);
+    e = e != ERR_OK ? e : emit_select(em, q, place, 0);
+    em->nesting -= NEST_QUERY;
+    return e;
 }
 
 /* The order of rows that are only counted does not matter, unless it chooses

@@ -19,6 +19,8 @@
         NULL, NULL, NULL                                                                       \
     }
 #define IMM VOLATILITY_IMMUTABLE
+/* PostgreSQL's and SQLite's functions take no more. */
+#define MOST_ARGS 100
 #define PLANNED(op)                                                                            \
     {                                                                                          \
         op, 0, ARGS_ANY, 0, RULE_PLANNED, IMM, NONE                                            \
@@ -68,7 +70,7 @@ static const struct operator operators[] = {
     {"cast", 2, 2, 0, RULE_CAST, IMM, NONE},
     {"ceil", 1, 1, 0, RULE_NUMBER, IMM, ALL("ceil($1)")},
     PLANNED("clock"),
-    {"coalesce", 1, ARGS_ANY, OP_KEEPS_NULL, RULE_COMMON, IMM, ALL("coalesce($*)")},
+    {"coalesce", 1, MOST_ARGS, OP_KEEPS_NULL, RULE_COMMON, IMM, ALL("coalesce($*)")},
     PLANNED("collate"),
     {"concat", 1, ARGS_ANY, 0, RULE_CONCAT, IMM, {"@ || ", "concat($*)", "@ || "}},
     {"contains", 2, 2, 0, RULE_AFFIX, IMM, NONE},
@@ -100,7 +102,7 @@ static const struct operator operators[] = {
     PLANNED("generate_series"),
     {"greatest",
      2,
-     ARGS_ANY,
+     MOST_ARGS,
      0,
      RULE_COMMON,
      IMM,
@@ -147,7 +149,7 @@ static const struct operator operators[] = {
     PLANNED("lead"),
     {"least",
      2,
-     ARGS_ANY,
+     MOST_ARGS,
      0,
      RULE_COMMON,
      IMM,

@@ -190,6 +190,7 @@ static enum err resolve_order(struct context *c, struct query *q)
 {
     enum err err = ERR_OK;
     q->aliases_seen = true;
+    q->no_aggregates = !q->aggregated; /* SQLite takes none here alone */
     for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
         struct expr *e = q->order[i].expr;
         if (is_constant(e)) {
@@ -202,6 +203,7 @@ static enum err resolve_order(struct context *c, struct query *q)
             err != ERR_OK ? err : refuse_outer(c, q, e, "`order_by` columns of an outer query");
     }
     q->aliases_seen = false;
+    q->no_aggregates = false;
     return err;
 }
 

@@ -319,6 +319,24 @@ START_TEST(statements_beyond_all_measure_are_refused)
 }
 END_TEST
 
+/* SQLite's parser has a stack of 100 symbols and trees of 1000 levels. */
+START_TEST(what_is_refused_for_its_depth_is_refused_by_us)
+{
+    char *text = long_request("{\"query\":{\"select\":[[\"+\",", "1,", 20, "1]]}}");
+    ck_assert_int_eq(rig_bind(&rig, 2, text), ERR_OK);
+    free(text);
+    text = long_request("{\"query\":{\"select\":[[\"+\",", "1,", 60, "1]]}}");
+    ck_assert_int_eq(rig_bind(&rig, 2, text), ERR_QUERY_TOO_LARGE);
+    ck_assert_int_eq(rig_bind(&rig, 0, text), ERR_OK);
+    free(text);
+    text = long_request("{\"query\":{\"select\":[1],\"from\":\"users\",\"where\":[\"or\",",
+                        "\"is_active\",", 5000, "true]}}");
+    ck_assert_int_eq(rig_bind(&rig, 2, text), ERR_OK);
+    ck_assert_ptr_ne(strstr(rig.bound.runs[0].step->stmt.sql.ptr, ") OR ("), NULL);
+    free(text);
+}
+END_TEST
+
 START_TEST(too_many_sets_of_keys_are_refused)
 {
     char *text = malloc(64 * 1024), *at = text;
@@ -383,6 +401,7 @@ int main(void)
     tcase_add_test(tc, a_literal_limit_is_never_above_what_is_expected);
     tcase_add_test(tc, reads_are_proven_and_random_is_not);
     tcase_add_test(tc, statements_beyond_all_measure_are_refused);
+    tcase_add_test(tc, what_is_refused_for_its_depth_is_refused_by_us);
     tcase_add_test(tc, too_many_sets_of_keys_are_refused);
     tcase_add_test(tc, every_allocation_may_fail);
     suite_add_tcase(s, tc);

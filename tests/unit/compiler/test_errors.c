@@ -263,6 +263,8 @@ static const struct {
     {"{\"select\":[\"id\"],\"from\":\"users\",\"where\":[\"exists\",{\"select\":[1],\"from\":"
      "\"orders\",\"group_by\":[\"users.age\"]}]}",
      ERR_UNSUPPORTED_FEATURE, "/query/where/1/group_by/0", NULL, 0},
+    {"{\"select\":[\"id\"],\"from\":\"users\",\"order_by\":[[\"count\",\"*\"]]}", ERR_BAD_QUERY,
+     "/query/order_by/0", NULL, 0},
     /* writes */
     {"{\"update\":\"users\",\"set\":{\"age\":1}}", ERR_MISSING_WHERE, "/query", "true", 0},
     {"{\"delete\":\"users\"}", ERR_MISSING_WHERE, "/query", "true", 0},
