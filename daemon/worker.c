@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define BEAT_NS UINT64_C(1000000000)
+#define LAST_WORDS_NS UINT64_C(3000000000) /* to read the error of a request cut short */
 
 /* ---- what other threads send ---- */
 
@@ -165,7 +166,311 @@ static struct backend *open_backend(struct worker *w, struct database *db)
     }
     b->worker = w;
     b->pool =
-        pool_create(&db->share, &db->target, &w->loop, w->shared->connector, w->shared->log);
+        pool_create(&db->share, db->target, &w->loop, w->shared->connector, w->shared->log);
+    if (b->pool == NULL) {
+        free(b);
+        return NULL;
+    }
+    b->db = database_ref(db);
+    b->next = w->backends;
+    w->backends = b;
+    return b;
+}
+
+struct backend *worker_backend(struct worker *w, struct str name)
+{
+    const struct conf *conf = settings_conf(w->settings);
+    struct database *db =
+        settings_database(w->settings, name.len > 0 ? name : conf->default_database);
+    if (db == NULL) {
+        return NULL;
+    }
+    for (struct backend *b = w->backends; b != NULL; b = b->next) {
+        if (b->db == db && b->state == BACKEND_OPEN) {
+            return backend_hold(b);
+        }
+    }
+    struct backend *b = open_backend(w, db);
+    return b == NULL ? NULL : backend_hold(b);
+}
+
+struct catalog *backend_catalog(struct backend *b)
+{
+    struct database *db = b->db;
+    uint64_t version = atomic_load(&db->catalog_version);
+    if (version == 0) {
+        return NULL;
+    }
+    if (b->catalog == NULL || catalog_version(b->catalog) != version) {
+        struct catalog *old = b->catalog;
+        pthread_mutex_lock(&db->lock);
+        b->catalog = catalog_ref(db->catalog);
+        pthread_mutex_unlock(&db->lock);
+        if (old != NULL) {
+            compiler_forget(b->worker->compiler, catalog_version(old));
+        }
+        catalog_unref(old);
+    }
+    return b->catalog;
+}
+
+/* Opens the pools of databases that keep connections ready (min_idle). */
+static void warm_up(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->settings->database_count; i++) {
+        const struct conf_database *c = w->settings->databases[i]->conf;
+        if (c->pool.min_idle > 0) {
+            struct backend *b = worker_backend(w, c->name);
+            if (b != NULL) {
+                backend_release(b);
+            }
+        }
+    }
+}
+
+struct renewal {
+    struct catalog_wait wait;
+    struct backend *backend; /* held */
+};
+
+static void renewed(struct catalog_wait *w)
+{
+    struct renewal *n = (struct renewal *)w;
+    backend_release(n->backend);
+    free(n);
+}
+
+/* A reload reads again every catalog that was read before. One worker does it. */
+static void renew_catalogs(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->settings->database_count && w->index == 0; i++) {
+        struct database *db = w->settings->databases[i];
+        struct renewal *n = NULL;
+        if (atomic_load(&db->catalog_version) != 0) {
+            n = calloc(1, sizeof *n);
+        }
+        if (n != NULL) {
+            n->backend = worker_backend(w, db->conf->name);
+        }
+        if (n == NULL || n->backend == NULL) {
+            free(n);
+            continue;
+        }
+        n->wait.cb = renewed;
+        catalog_refresh(n->backend, &n->wait);
+    }
+}
+
+static void adopt_settings(struct worker *w, struct settings *s)
+{
+    if (w->state != WORKER_RUNNING) {
+        settings_unref(s);
+        return;
+    }
+    struct settings *old = w->settings;
+    w->settings = s;
+    struct backend *next;
+    for (struct backend *b = w->backends; b != NULL; b = next) {
+        next = b->next;
+        if (settings_database(s, b->db->conf->name) != b->db) {
+            retire(b);
+        }
+    }
+    settings_unref(old);
+    warm_up(w);
+    renew_catalogs(w);
+}
+
+/* ---- the end ---- */
+
+static void close_everything(struct worker *w)
+{
+    w->state = WORKER_CLOSING;
+    loop_timer_stop(&w->loop, &w->drain_timer);
+    struct backend *next;
+    for (struct backend *b = w->backends; b != NULL; b = next) {
+        next = b->next;
+        retire(b);
+    }
+    look_if_empty(w);
+}
+
+/* Draining goes on to closing when the last client is gone, closing to the end when
+ * the last pool is. */
+static void look_if_empty(struct worker *w)
+{
+    if (w->state == WORKER_DRAINING && w->conns == NULL) {
+        close_everything(w);
+    } else if (w->state == WORKER_CLOSING && w->backends == NULL) {
+        loop_timer_stop(&w->loop, &w->beat);
+        loop_stop(&w->loop);
+    }
+}
+
+/* Those who do not even read their last line. */
+static void leave_them(struct timer *t)
+{
+    struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
+    struct conn *next;
+    for (struct conn *c = w->conns; c != NULL; c = next) {
+        next = c->next;
+        conn_close(c);
+    }
+}
+
+/* What is still under way is stopped, and told so. */
+static void drain_is_over(struct timer *t)
+{
+    struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, drain_timer));
+    for (struct conn *c = w->conns; c != NULL; c = c->next) {
+        struct req *next;
+        for (struct req *r = c->first; r != NULL; r = next) {
+            next = r->next;
+            req_stop(r, ERR_SHUTTING_DOWN);
+        }
+    }
+    w->drain_timer.fire = leave_them;
+    uint64_t due = clock_now_ns() + LAST_WORDS_NS;
+    if (loop_timer_start(&w->loop, &w->drain_timer, due) != ERR_OK) {
+        leave_them(t);
+    }
+}
+
+static void start_drain(struct worker *w, uint64_t drain_ms);
+static void look_if_empty(struct worker *w);
+
+static void take_socket(struct worker *w, int fd)
+{
+    if (w->state != WORKER_RUNNING) {
+        close(fd);
+        atomic_fetch_sub(&w->assigned, 1);
+        return;
+    }
+    enum err e = conn_create(w, fd);
+    if (e != ERR_OK) {
+        atomic_fetch_sub(&w->assigned, 1);
+        LOG(w->shared->log, LOG_CLIENT, LOG_WARN, "a client was dropped",
+            LOG_S("error", str_of(err_wire(e))), LOG_END);
+    }
+}
+
+static void open_mail(struct task *t)
+{
+    struct mail *m = (struct mail *)((char *)t - offsetof(struct mail, task));
+    switch (m->kind) {
+    case MAIL_SOCKET:
+        take_socket(m->worker, m->fd);
+        break;
+    case MAIL_SETTINGS:
+        adopt_settings(m->worker, m->settings);
+        break;
+    case MAIL_DRAIN:
+        start_drain(m->worker, m->drain_ms);
+        break;
+    }
+    free(m);
+}
+
+static enum err send_mail(struct worker *w, struct mail mail)
+{
+    struct mail *m = malloc(sizeof *m);
+    if (m == NULL) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    *m = mail;
+    m->worker = w;
+    m->task = (struct task){.run = open_mail};
+    loop_post(&w->loop, &m->task);
+    return ERR_OK;
+}
+
+enum err worker_give(struct worker *w, int fd)
+{
+    atomic_fetch_add(&w->assigned, 1);
+    enum err e = send_mail(w, (struct mail){.kind = MAIL_SOCKET, .fd = fd});
+    if (e != ERR_OK) {
+        atomic_fetch_sub(&w->assigned, 1);
+        close(fd);
+    }
+    return e;
+}
+
+enum err worker_reload(struct worker *w, struct settings *s)
+{
+    enum err e =
+        send_mail(w, (struct mail){.kind = MAIL_SETTINGS, .settings = settings_ref(s)});
+    if (e != ERR_OK) {
+        settings_unref(s);
+    }
+    return e;
+}
+
+enum err worker_drain(struct worker *w, uint64_t drain_ms)
+{
+    return send_mail(w, (struct mail){.kind = MAIL_DRAIN, .drain_ms = drain_ms});
+}
+
+/* ---- databases ---- */
+
+static void unlink_backend(struct backend *b)
+{
+    struct backend **at = &b->worker->backends;
+    while (*at != b) {
+        at = &(*at)->next;
+    }
+    *at = b->next;
+}
+
+static void pool_gone(void *arg)
+{
+    struct backend *b = arg;
+    struct worker *w = b->worker;
+    unlink_backend(b);
+    catalog_unref(b->catalog);
+    database_unref(b->db);
+    free(b);
+    look_if_empty(w);
+}
+
+/* A retired backend closes when its last user has gone. */
+static void close_if_unused(struct backend *b)
+{
+    if (b->state == BACKEND_RETIRED && b->users == 0) {
+        b->state = BACKEND_CLOSING;
+        pool_close(b->pool, pool_gone, b);
+    }
+}
+
+static void retire(struct backend *b)
+{
+    if (b->state == BACKEND_OPEN) {
+        b->state = BACKEND_RETIRED;
+        close_if_unused(b);
+    }
+}
+
+struct backend *backend_hold(struct backend *b)
+{
+    b->users++;
+    return b;
+}
+
+void backend_release(struct backend *b)
+{
+    assert(b->users > 0);
+    b->users--;
+    close_if_unused(b);
+}
+
+static struct backend *open_backend(struct worker *w, struct database *db)
+{
+    struct backend *b = calloc(1, sizeof *b);
+    if (b == NULL) {
+        return NULL;
+    }
+    b->worker = w;
+    b->pool =
+        pool_create(&db->share, db->target, &w->loop, w->shared->connector, w->shared->log);
     if (b->pool == NULL) {
         free(b);
         return NULL;
