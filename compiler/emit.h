@@ -41,6 +41,11 @@ enum emit_place {
 };
 enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place place) MUST_CHECK;
 
+/* x where it stands beside something of type `other` of its family: a date beside
+ * a timestamp, an enum beside a text. */
+enum err emit_beside(struct emitter *em, const struct expr *x,
+                     const struct type *other) MUST_CHECK;
+
 /* emit_expr.c */
 enum err emit_expr(struct emitter *em, const struct expr *x) MUST_CHECK;
 /* Without the outermost parentheses: where nothing stands beside it. */

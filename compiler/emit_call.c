@@ -7,11 +7,6 @@
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 
-static enum err emit_wrapped(struct emitter *em, const char *text, const struct expr *x)
-{
-    return text == NULL ? emit_expr(em, x) : emit_template(em, text, &x, 1);
-}
-
 /* ---- operands ---- */
 
 /* What an operand needs before its operator is exact in this dialect: a template
@@ -85,6 +80,12 @@ static const char *beside_template(const struct emitter *em, const struct expr *
     return NULL;
 }
 
+enum err emit_beside(struct emitter *em, const struct expr *x, const struct type *other)
+{
+    const char *text = beside_template(em, x, other);
+    return text == NULL ? emit_expr(em, x) : emit_template(em, text, &x, 1);
+}
+
 static const char *common_template(const struct emitter *em, const struct expr *call,
                                    const struct expr *x)
 {
@@ -133,16 +134,14 @@ static enum err emit_in_list(struct emitter *em, const struct expr *call)
 {
     const struct expr *list = call->call.args[1];
     bool negated = (call->call.op->flags & OP_NEGATED) != 0;
-    enum err e = emit_expr(em, call->call.args[0]);
+    enum err e = emit_beside(em, call->call.args[0], &list->type);
     emit_text(em, negated ? " NOT IN (" : " IN (");
     for (uint32_t i = 0; i < list->list.count && e == ERR_OK; i++) {
         if (i > 0) {
             emit_text(em, ", ");
         }
         if (list->list.items != NULL) {
-            const char *text =
-                beside_template(em, list->list.items[i], &call->call.args[0]->type);
-            e = emit_wrapped(em, text, list->list.items[i]);
+            e = emit_beside(em, list->list.items[i], &call->call.args[0]->type);
             continue;
         }
         struct plan_bind b = {.source = BIND_LITERAL,
@@ -209,7 +208,7 @@ static enum err emit_in_query(struct emitter *em, const struct expr *call)
         fail_hint(em->c->f, "use a join");
         return err;
     }
-    enum err e = emit_expr(em, call->call.args[0]);
+    enum err e = emit_beside(em, call->call.args[0], &x->type);
     emit_text(em, (call->call.op->flags & OP_NEGATED) != 0 ? " NOT IN (" : " IN (");
     emit_text(em, hide ? "SELECT q.c1 FROM (" : "");
     e = e != ERR_OK ? e : emit_query(em, x->query, PLACE_DERIVED);

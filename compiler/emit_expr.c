@@ -288,13 +288,14 @@ static enum err emit_case(struct emitter *em, const struct expr *x)
     }
     for (uint32_t i = 0; i < x->cas.count && e == ERR_OK; i++) {
         emit_text(em, " WHEN ");
-        e = emit_root(em, x->cas.whens[i].cond);
+        e = x->cas.of != NULL ? emit_beside(em, x->cas.whens[i].cond, &x->cas.of->type)
+                              : emit_root(em, x->cas.whens[i].cond);
         emit_text(em, " THEN ");
-        e = e != ERR_OK ? e : emit_root(em, x->cas.whens[i].then);
+        e = e != ERR_OK ? e : emit_beside(em, x->cas.whens[i].then, &x->type);
     }
     if (e == ERR_OK && x->cas.otherwise != NULL) {
         emit_text(em, " ELSE ");
-        e = emit_root(em, x->cas.otherwise);
+        e = emit_beside(em, x->cas.otherwise, &x->type);
     }
     emit_text(em, " END");
     return e;

@@ -136,6 +136,12 @@ static enum err in_query(struct context *c, struct expr *e)
     struct expr *pair[] = {e->call.args[0], q->outputs[0].expr};
     enum err err = unify(c, pair, 2, op_name(e), &common);
     e->call.args[1]->type = pair[1]->type;
+    if (err == ERR_OK && pair[1]->type.kind == TYPE_DATE && pair[0]->type.kind != TYPE_DATE &&
+        type_family(pair[0]->type.kind) ==
+            FAMILY_DATE) { /* only the left side can be dressed */
+        err = type_mismatch(c, pair[1], op_name(e), type_word(&pair[0]->type));
+        fail_hint(c->f, "cast it: [\"cast\", …, \"%s\"]", type_word(&pair[0]->type));
+    }
     return err != ERR_OK ? err : comparable(c, e, &common);
 }
 
