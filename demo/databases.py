@@ -5,6 +5,7 @@ PostgreSQL and MariaDB are started for the demo alone, in a temporary folder, on
 free loopback port, as `nobody` when we are root; they outlive this process when the
 demo leaves the daemon running. The password is made up anew each time.
 """
+import contextlib
 import glob
 import os
 import pwd
@@ -13,6 +14,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -63,12 +65,37 @@ def not_root():
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
+def end_group(proc):
+    """Ends a tool and what it started in its turn, which would go on writing into a
+    folder that is about to be removed."""
+    for sig, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            proc.poll()
+            try:
+                os.killpg(proc.pid, sig)
+            except ProcessLookupError:
+                return
+            time.sleep(0.02)
+
+
 def run(argv, text=None, **more):
-    done = subprocess.run(argv, input=text, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False, start_new_session=True, **more)
-    if done.returncode != 0:
-        raise DemoError(f"{os.path.basename(argv[0])} failed:\n{done.stdout[-3000:]}")
-    return done.stdout
+    with subprocess.Popen(argv, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True, **more) as proc:
+        try:
+            output = proc.communicate(text)[0]
+        except BaseException:
+            end_group(proc)
+            raise
+    if proc.returncode != 0:
+        raise DemoError(f"{os.path.basename(argv[0])} failed:\n{output[-3000:]}")
+    return output
+
+
+def remove_files(paths):
+    for path in paths:
+        if os.path.exists(path):
+            os.remove(path)
 
 
 class SQLite:
@@ -79,14 +106,15 @@ class SQLite:
     def __init__(self, path):
         self.path, self.url = path, None  # the conf file has it already
 
+    def files(self):
+        return [self.path + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+
     def start(self, hold, started):
         del hold, started
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            if os.path.exists(self.path + suffix):
-                os.remove(self.path + suffix)
-        run([find_program("sqlite3", "sqlite3"), "-batch", "-bail", self.path],
-            "PRAGMA journal_mode = WAL;\n" + schema_text("sqlite"))
+        remove_files(self.files())
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.executescript("PRAGMA journal_mode = WAL;\n" + schema_text("sqlite"))
 
 
 class Server:

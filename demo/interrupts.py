@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Ctrl-C, SIGTERM and SIGHUP end the demo with KeyboardInterrupt, but never between
-the start of a process and the note that it must be stopped."""
+the start of a process and the note that it must be stopped, and only once: an
+impatient second Ctrl-C must not end the clearing up."""
 import contextlib
 import signal
 
@@ -9,15 +10,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 class Interrupts:
     def __init__(self):
-        self.held, self.came = False, False
+        self.held, self.came, self.raised = False, False, False
         for sig in SIGNALS:
             signal.signal(sig, self._arrived)
 
     def _arrived(self, signum, frame):
         del signum, frame
-        if self.held:
-            self.came = True
-        else:
+        self.came = True
+        if not self.held:
+            self._end()
+
+    def _end(self):
+        if self.came and not self.raised:
+            self.raised = True
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
@@ -28,8 +33,7 @@ class Interrupts:
             yield
         finally:
             self.held = False
-        if self.came:
-            raise KeyboardInterrupt
+        self._end()
 
     @staticmethod
     def ignore():
