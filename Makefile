@@ -68,4 +68,5 @@ install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz
+	@! [ -e build/demo/state.json ] || demo/run --stop
+	rm -rf build build-asan build-tsan build-fuzz build-bench
