@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct operator;
+struct op_info;
 struct query;
 
 /* A table or subquery of FROM, or the target of a write. */
@@ -77,7 +77,7 @@ struct expr {
             uint32_t column; /* of the source's table or outputs */
         } name;
         struct {
-            const struct operator* op;
+            const struct op_info *op;
             struct expr **args;
             uint32_t count;
         } call;

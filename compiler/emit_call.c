@@ -14,7 +14,7 @@
 static const char *operand_template(const struct emitter *em, const struct expr *call,
                                     const struct expr *x)
 {
-    const struct operator* op = call->call.op;
+    const struct op_info *op = call->call.op;
     enum type_kind k = x->type.kind, result = call->type.kind;
     switch (op->rule) {
     case RULE_ARITH:
@@ -25,7 +25,6 @@ static const char *operand_template(const struct emitter *em, const struct expr 
         }
         return k == TYPE_REAL ? em->d->as_double : NULL;
     case RULE_DIVIDE:
-        return result == TYPE_DOUBLE && k != TYPE_DOUBLE ? em->d->as_double : NULL;
     case RULE_AVG:
         return result == TYPE_DOUBLE && k != TYPE_DOUBLE ? em->d->as_double : NULL;
     case RULE_SUM:
@@ -100,14 +99,10 @@ static const char *common_template(const struct emitter *em, const struct expr *
 }
 
 /* A call whose operands are dressed: each becomes a one-argument cast node. */
-static enum err dress_args(struct emitter *em, const struct expr *call,
-                           const struct expr ***out)
+static const struct expr **dress_args(struct emitter *em, const struct expr *call)
 {
     const struct expr **args = ARENA_ARRAY(em->c->a, call->call.count, const struct expr *);
-    if (args == NULL) {
-        return ctx_full(em->c);
-    }
-    for (uint32_t i = 0; i < call->call.count; i++) {
+    for (uint32_t i = 0; args != NULL && i < call->call.count; i++) {
         const struct expr *x = call->call.args[i];
         const char *text = common_template(em, call, x);
         args[i] = x;
@@ -116,7 +111,7 @@ static enum err dress_args(struct emitter *em, const struct expr *call,
         }
         struct expr *dressed = ARENA_NEW(em->c->a, struct expr);
         if (dressed == NULL) {
-            return ctx_full(em->c);
+            return NULL;
         }
         *dressed = *x;
         dressed->kind = EXPR_DRESSED;
@@ -124,8 +119,7 @@ static enum err dress_args(struct emitter *em, const struct expr *call,
         dressed->dressed.of = x;
         args[i] = dressed;
     }
-    *out = args;
-    return ERR_OK;
+    return args;
 }
 
 /* ---- operators with a form of their own ---- */
@@ -397,8 +391,7 @@ static bool drops_out(const struct expr *call)
 
 enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place place)
 {
-    const struct operator* op = x->call.op;
-    const struct expr **args = NULL;
+    const struct op_info *op = x->call.op;
     if (op->rule == RULE_IN) {
         emit_text(em, place == EMIT_INSIDE ? "(" : "");
         enum err err = emit_in(em, x);
@@ -414,9 +407,9 @@ enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place pla
     if ((op->rule == RULE_COMPARE || op->rule == RULE_DISTINCT) && x->call.count == 1) {
         return emit_null_test(em, x);
     }
-    enum err e = dress_args(em, x, &args);
-    if (e != ERR_OK) {
-        return e;
+    const struct expr **args = dress_args(em, x);
+    if (args == NULL) {
+        return ctx_full(em->c);
     }
     if (drops_out(x)) {
         return emit_expr(em, args[0]);

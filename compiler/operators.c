@@ -26,7 +26,7 @@
         op, 0, ARGS_ANY, 0, RULE_PLANNED, IMM, NONE                                            \
     }
 
-static const struct operator operators[] = {
+static const struct op_info operators[] = {
     {"!=", 2, 2, 0, RULE_COMPARE, IMM, ALL("($1 <> $2)")},
     {"%", 2, 2, 0, RULE_INTEGER, IMM, {"($1 % $2)", "($1 % $2)", "tb_mod($1, $2)"}},
     PLANNED("&"),
@@ -250,7 +250,7 @@ static const struct operator operators[] = {
 
 #define OPERATOR_COUNT ((uint32_t)(sizeof operators / sizeof operators[0]))
 
-const struct operator* operator_at(uint32_t i)
+const struct op_info *operator_at(uint32_t i)
 {
     return &operators[i];
 }
@@ -260,7 +260,7 @@ uint32_t operator_count(void)
     return OPERATOR_COUNT;
 }
 
-const struct operator* operator_find(struct str name)
+const struct op_info *operator_find(struct str name)
 {
     uint32_t lo = 0, hi = OPERATOR_COUNT;
     while (lo < hi) {

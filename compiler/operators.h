@@ -56,8 +56,7 @@ enum {
 
 #define ARGS_ANY 255
 
-struct operator
-{
+struct op_info {
     const char *name;
     uint8_t min_args, max_args; /* ARGS_ANY: no bound */
     uint8_t flags;
@@ -70,9 +69,9 @@ struct operator
 };
 
 /* NULL if the language has no operator of that name. */
-const struct operator* operator_find(struct str name);
+const struct op_info *operator_find(struct str name);
 /* The table in name order, for hints and documentation. */
-const struct operator* operator_at(uint32_t i);
+const struct op_info *operator_at(uint32_t i);
 uint32_t operator_count(void);
 
 #endif

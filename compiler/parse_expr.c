@@ -234,7 +234,7 @@ static enum err unknown_operator(struct context *c, const struct json *j)
     return e;
 }
 
-static enum err check_arity(struct context *c, const struct json *j, const struct operator* op)
+static enum err check_arity(struct context *c, const struct json *j, const struct op_info *op)
 {
     uint32_t n = j->len - 1;
     if (n >= op->min_args && (op->max_args == ARGS_ANY || n <= op->max_args)) {
@@ -335,7 +335,7 @@ static enum err parse_aggregate_arg(struct context *c, const struct json *j, str
 static enum err parse_argument(struct context *c, const struct json *j, struct expr *call,
                                uint32_t i)
 {
-    const struct operator* op = call->call.op;
+    const struct op_info *op = call->call.op;
     struct expr **out = &call->call.args[i];
     if (op->rule == RULE_IN && i == 1) {
         return parse_in_list(c, j, out);
@@ -363,7 +363,7 @@ static enum err parse_call(struct context *c, const struct json *j, struct expr 
                   "a list of values is a param, or stands where the operator takes a list");
         return e;
     }
-    const struct operator* op = operator_find(json_text(j->first));
+    const struct op_info *op = operator_find(json_text(j->first));
     if (op == NULL) {
         return unknown_operator(c, j->first);
     }

@@ -105,7 +105,7 @@ static enum err parse_source(struct context *c, const struct json *j, struct que
     if (j->kind == JSON_STRING || is_name_form(j)) {
         return parse_table(c, j, (struct str){NULL, 0}, q, out);
     }
-    if (j->kind != JSON_OBJECT || j->len == 0) {
+    if (j->kind != JSON_OBJECT || j->first == NULL) {
         return ctx_fail(c, j, ERR_BAD_QUERY, "this takes a table or {alias: table}, not %s",
                         json_kind_name(j));
     }
@@ -229,11 +229,11 @@ enum err parse_from(struct context *c, const struct json *from, const struct jso
         return e != ERR_OK ? e : ctx_full(c);
     }
     struct join **tail = &q->from->joins;
-    bool map = from->kind == JSON_OBJECT && from->len > 1 && !is_name_form(from);
-    if (map) {
-        e = parse_aliased(c, from->first, q, &q->from->source);
+    const struct json *first = from->kind == JSON_OBJECT ? from->first : NULL;
+    if (first != NULL && from->len > 1 && !is_name_form(from)) {
+        e = parse_aliased(c, first, q, &q->from->source);
         if (e == ERR_OK) {
-            e = parse_commas(c, from->first->next, q, &tail);
+            e = parse_commas(c, first->next, q, &tail);
         }
     } else {
         e = parse_source(c, from, q, &q->from->source);

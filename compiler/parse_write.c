@@ -28,6 +28,9 @@ static const struct form_key delete_keys[] = {
 /* {col: E, …} behind what is already in *out. */
 static enum err parse_set(struct context *c, const struct json *j, struct write_set *out)
 {
+    if (out->assigns == NULL) {
+        return ctx_full(c);
+    }
     if (j->kind != JSON_OBJECT) {
         return ctx_fail(c, j, ERR_BAD_QUERY, "`set` takes an object {column: expression}");
     }

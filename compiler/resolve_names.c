@@ -9,6 +9,8 @@
 #include "compiler/names.h"
 #include "compiler/resolve.h"
 
+#include <assert.h>
+
 /* All sources of a statement with its subqueries; their names are compared
  * pairwise. */
 #define MAX_ALL_SOURCES 1000
@@ -191,6 +193,7 @@ static enum err unknown_qualifier(struct context *c, const struct query *q,
 {
     struct str table = e->name.part[1];
     enum err err;
+    assert(q != NULL);
     for (const struct query *up = q; up != NULL; up = up->outer) {
         for (uint32_t i = 0; i < up->source_count; i++) {
             const struct source *s = up->sources[i];

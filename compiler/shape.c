@@ -75,7 +75,8 @@ static void put_form(struct walk *w, const struct json *data)
     enum json_form form = json_form_of(data);
     buf_char(w->key, (char)form);
     if (form == FORM_DECIMAL) { /* the scale of products and quotients depends on it */
-        shape_put_count(w, (uint64_t)(json_scale(data) + 1));
+        int scale = json_scale(data);
+        shape_put_count(w, scale < 0 ? 0 : (uint64_t)scale + 1);
     }
 }
 
@@ -489,13 +490,12 @@ bool shape_claim(struct shape *s, const struct json *node, uint32_t *index)
         while (at < hi && s->nodes[at] == NULL) {
             at++;
         }
-        if (at == hi) {
-            hi = mid;
-        } else if (s->nodes[at] == node) {
+        if (at < hi && s->nodes[at] == node) {
             *index = s->shared[at];
             s->claims++;
             return true;
-        } else if (s->nodes[at]->offset < node->offset) {
+        }
+        if (at < hi && s->nodes[at]->offset < node->offset) {
             lo = at + 1;
         } else {
             hi = mid;
