@@ -13,15 +13,24 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { THREADS_MIN = 2, THREADS_MAX = 16 };
+enum { PER_TARGET_MIN = 2, PER_TARGET_MAX = 16, THREADS_MAX = 64 };
+
+/* What one thread does now. */
+struct seat {
+    struct connector *connector;
+    pthread_t thread;
+    const struct connector_job *job; /* NULL: it waits for one */
+    const void *target;
+};
 
 struct connector {
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct connector_job *first, *last;
     enum { CONNECTOR_OPEN, CONNECTOR_ENDING } state;
-    unsigned thread_count;
-    pthread_t threads[THREADS_MAX];
+    unsigned per_target;
+    unsigned thread_count, waiting;
+    struct seat seats[THREADS_MAX];
 };
 
 static void on_done(struct task *t)
@@ -31,17 +40,68 @@ static void on_done(struct task *t)
     j->done(j);
 }
 
-/* The next job, waiting for one; NULL when the queue is empty for good. */
-static struct connector_job *take(struct connector *c)
+/* Whether one more job of this target may run. Under lock, as what follows. */
+static bool has_room(const struct connector *c, const void *target)
 {
+    unsigned running = 0;
+    for (unsigned i = 0; i < c->thread_count; i++) {
+        running += c->seats[i].job != NULL && c->seats[i].target == target;
+    }
+    return running < c->per_target;
+}
+
+/* The link to the first job that may run, or NULL. */
+static struct connector_job **runnable(struct connector *c)
+{
+    for (struct connector_job **at = &c->first; *at != NULL; at = &(*at)->next) {
+        if (has_room(c, (*at)->target)) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+/* How many threads the queue could use; those of one target may be counted too
+ * often, which costs a thread. */
+static unsigned runnable_count(const struct connector *c)
+{
+    unsigned n = 0;
+    for (const struct connector_job *j = c->first; j != NULL; j = j->next) {
+        n += has_room(c, j->target);
+    }
+    return n;
+}
+
+static struct connector_job *unlink_job(struct connector *c, struct connector_job **at)
+{
+    struct connector_job *j = *at;
+    *at = j->next;
+    if (c->last == j) {
+        c->last = NULL;
+        for (struct connector_job *k = c->first; k != NULL; k = k->next) {
+            c->last = k;
+        }
+    }
+    j->next = NULL;
+    return j;
+}
+
+/* The next job, waiting for one; NULL when the queue is empty for good. */
+static struct connector_job *take(struct connector *c, struct seat *s)
+{
+    struct connector_job **at;
     pthread_mutex_lock(&c->lock);
-    while (c->first == NULL && c->state == CONNECTOR_OPEN) {
+    s->job = NULL;
+    c->waiting++;
+    while ((at = runnable(c)) == NULL && (c->state == CONNECTOR_OPEN || c->first != NULL)) {
         pthread_cond_wait(&c->work, &c->lock);
     }
-    struct connector_job *j = c->first;
-    if (j != NULL) {
-        c->first = j->next;
-        j->next = NULL;
+    c->waiting--;
+    struct connector_job *j = at == NULL ? NULL : unlink_job(c, at);
+    s->job = j;
+    s->target = j == NULL ? NULL : j->target;
+    if (c->state == CONNECTOR_ENDING) {
+        pthread_cond_broadcast(&c->work); /* the others may be free to go */
     }
     pthread_mutex_unlock(&c->lock);
     return j;
@@ -49,9 +109,9 @@ static struct connector_job *take(struct connector *c)
 
 static void *thread_main(void *arg)
 {
-    struct connector *c = arg;
+    struct seat *s = arg;
     struct connector_job *j;
-    while ((j = take(c)) != NULL) {
+    while ((j = take(s->connector, s)) != NULL) {
         j->work(j);
         loop_post(j->loop, &j->task);
     }
@@ -59,29 +119,41 @@ static void *thread_main(void *arg)
 }
 
 /* Signals are for the main thread. */
-static bool start_threads(struct connector *c, unsigned threads)
+static bool start_thread(struct connector *c)
 {
     sigset_t all, before;
     sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) {
         return false;
     }
-    while (c->thread_count < threads &&
-           pthread_create(&c->threads[c->thread_count], NULL, thread_main, c) == 0) {
-        c->thread_count++;
-    }
+    struct seat *s = &c->seats[c->thread_count];
+    *s = (struct seat){.connector = c};
+    bool ok = pthread_create(&s->thread, NULL, thread_main, s) == 0;
+    c->thread_count += ok;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return c->thread_count == threads;
+    return ok;
 }
 
-struct connector *connector_create(unsigned threads)
+static bool start_threads(struct connector *c)
 {
-    threads = threads < THREADS_MIN ? THREADS_MIN : threads;
-    threads = threads > THREADS_MAX ? THREADS_MAX : threads;
+    bool ok = true;
+    pthread_mutex_lock(&c->lock);
+    while (ok && c->thread_count < c->per_target) {
+        ok = start_thread(c);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return ok;
+}
+
+struct connector *connector_create(unsigned per_target)
+{
+    per_target = per_target < PER_TARGET_MIN ? PER_TARGET_MIN : per_target;
+    per_target = per_target > PER_TARGET_MAX ? PER_TARGET_MAX : per_target;
     struct connector *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return NULL;
     }
+    c->per_target = per_target;
     if (pthread_mutex_init(&c->lock, NULL) != 0) {
         free(c);
         return NULL;
@@ -91,7 +163,7 @@ struct connector *connector_create(unsigned threads)
         free(c);
         return NULL;
     }
-    if (!start_threads(c, threads)) {
+    if (!start_threads(c)) {
         connector_destroy(c);
         return NULL;
     }
@@ -108,7 +180,7 @@ void connector_destroy(struct connector *c)
     pthread_cond_broadcast(&c->work);
     pthread_mutex_unlock(&c->lock);
     for (unsigned i = 0; i < c->thread_count; i++) {
-        pthread_join(c->threads[i], NULL);
+        pthread_join(c->seats[i].thread, NULL);
     }
     assert(c->first == NULL);
     pthread_cond_destroy(&c->work);
@@ -128,6 +200,9 @@ void connector_submit(struct connector *c, struct connector_job *j)
         c->last->next = j;
     }
     c->last = j;
+    if (c->waiting < runnable_count(c) && c->thread_count < THREADS_MAX) {
+        (void)start_thread(c); /* without it the job waits until another is done */
+    }
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
 }

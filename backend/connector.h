@@ -20,12 +20,16 @@ struct connector_job {
     void (*work)(struct connector_job *j); /* on a connector thread; may block */
     void (*done)(struct connector_job *j); /* on `loop`'s thread, exactly once */
     struct loop *loop;
-    struct task task; /* the connector's */
+    const void *target; /* the server it waits for: a dead one keeps only its own
+                         * jobs waiting. NULL is one target of its own */
+    struct task task;   /* the connector's */
     struct connector_job *next;
 };
 
-/* threads: 2 to 16. NULL when out of memory or threads. */
-struct connector *connector_create(unsigned threads);
+/* per_target: 2 to 16, how many jobs of one target run at a time. So many threads
+ * are started at once, more (up to 64) when jobs of other targets would wait. NULL
+ * when out of memory or threads. */
+struct connector *connector_create(unsigned per_target);
 /* Waits for running jobs; queued ones are still worked. NULL is accepted. */
 void connector_destroy(struct connector *c);
 /* Any thread. */

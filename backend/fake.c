@@ -21,7 +21,7 @@
 enum fake_phase {
     PHASE_IDLE,   /* nothing runs */
     PHASE_DELAY,  /* the timer runs */
-    PHASE_HANG,   /* only cancel or close end it */
+    PHASE_HANG,   /* only cancel (unless deaf) or close end it */
     PHASE_ROWS,   /* the step task is queued; it delivers rows, then ends the run */
     PHASE_PAUSED, /* the sink is full; resume goes on */
     PHASE_ENDING, /* the step task is queued; it ends the run with `outcome` */
@@ -197,7 +197,7 @@ static enum err fake_open(const struct db_target *t, struct db_conn **out, struc
     struct fake_reply r = next_reply(db, FAKE_OPEN);
     enter(&db->opening, &db->opening_max);
     sleep_ms(r.delay_ms);
-    if (r.act == FAKE_HANG) {
+    if (r.act == FAKE_HANG || r.act == FAKE_DEAF) {
         wait_at_gate(db);
     }
     atomic_fetch_sub(&db->opening, 1);
@@ -281,6 +281,13 @@ static void answer(struct fake_conn *c)
     case FAKE_BREAK:
         c->outcome = ERR_CONNECTION_LOST;
         queue_step(c, PHASE_ENDING);
+        return;
+    case FAKE_DEAF:
+        if (c->reply.delay_ms > 0) {
+            queue_step(c, PHASE_ROWS);
+            return;
+        }
+        c->phase = PHASE_HANG;
         return;
     case FAKE_HANG:
         c->phase = PHASE_HANG;
@@ -427,7 +434,9 @@ static void fake_cancel(struct db_conn *conn)
     struct fake_conn *c = (struct fake_conn *)conn;
     if (conn->running != NULL && c->phase != PHASE_ENDING) {
         atomic_fetch_add(&c->db->cancels, 1);
-        end_early(c, ERR_CANCELLED);
+        if (c->reply.act != FAKE_DEAF) {
+            end_early(c, ERR_CANCELLED);
+        }
     }
 }
 

@@ -28,6 +28,8 @@ enum fake_act {
     FAKE_FAIL,       /* fails with `err` and `message`; the session lives */
     FAKE_BREAK,      /* the session breaks: ERR_CONNECTION_LOST (open: as FAKE_FAIL) */
     FAKE_HANG,       /* until cancelled or closed; an open until fake_let_go */
+    FAKE_DEAF,       /* a cancel does nothing: FAKE_OK if there is a delay, else until
+                      * closed (open: as FAKE_HANG) */
     FAKE_BREAK_IDLE, /* succeeds, and the session breaks right after, while idle */
     FAKE_NO_ATTACH,  /* open: succeeds, and attach fails */
 };

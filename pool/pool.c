@@ -195,3 +195,13 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
         pool_look(p);
     }
 }
+
+void pool_abort(struct pool *p, struct db_conn *c)
+{
+    struct member *m = member_of(c);
+    assert(m->pool == p && m->state == MEMBER_LENT);
+    member_close(m, CLOSE_DEAD);
+    if (p->waits > 0) {
+        pool_look(p);
+    }
+}

@@ -131,6 +131,11 @@ enum pool_return {
 };
 /* Gives a connection back. It must have no run. */
 void pool_release(struct pool *p, struct db_conn *c, enum pool_return how);
+/* Ends the session of a lent connection at once, whatever it does: its run, if one
+ * is under way, gets its done, later (ERR_CONNECTION_LOST, unless its answer is in
+ * already). The connection is the pool's again and must not be returned. For a
+ * database that does not answer a cancel. */
+void pool_abort(struct pool *p, struct db_conn *c);
 /* Whether somebody waits for a connection now, of this pool or of another worker's
  * that has too few. */
 bool pool_contended(const struct pool *p);

@@ -258,7 +258,8 @@ enum err open_start(struct pool *p, enum open_why why)
     m->state = MEMBER_OPENING;
     m->why = why;
     m->started_ns = clock_now_ns();
-    m->job = (struct connector_job){.work = open_work, .done = open_done, .loop = p->loop};
+    m->job = (struct connector_job){
+        .work = open_work, .done = open_done, .loop = p->loop, .target = p->target};
     fail_init(&m->fail);
     if (why == OPEN_PROBE) {
         p->probe = m;
