@@ -6,6 +6,7 @@
 #include "daemon/catalogs.h"
 
 #include "base/clock.h"
+#include "daemon/trace.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ struct reflection {
     struct db_conn *conn;
     struct run run;
     struct fail fail;
-    struct timer timer;
+    struct timer timer; /* until it may begin; then until it has taken too long */
+    enum { REFLECT_RESTS, REFLECT_WAITS, REFLECT_READS, REFLECT_STOPS } state;
     uint64_t began_ns;
 };
 
@@ -121,14 +123,15 @@ static void end(struct reflection *r, enum pool_return how)
         fail_set(&r->fail, ERR_OUT_OF_MEMORY, "out of memory while reading the catalog");
     }
     struct log *log = b->worker->shared->log;
-    if (c == NULL) {
+    if (c == NULL && trace_may_tell(b->worker)) {
         LOG(log, LOG_CATALOG, LOG_WARN, "reading the catalog failed",
             LOG_S("db", b->db->conf->name), LOG_S("error", str_of(r->fail.message)), LOG_END);
-    } else {
+    } else if (c != NULL) {
         LOG(log, LOG_CATALOG, LOG_INFO, "catalog read", LOG_S("db", b->db->conf->name),
             LOG_I("tables", catalog_table_count(c)),
             LOG_I("ms", (clock_now_ns() - r->began_ns) / 1000000), LOG_END);
     }
+    b->reflection = NULL;
     publish(b, r->began_ns, c, &r->fail);
     reflect_destroy(r->reflect);
     free(r);
@@ -140,11 +143,14 @@ static void step(struct reflection *r);
 static void on_run(struct run *run)
 {
     struct reflection *r = of_run(run);
-    bool lost = run->err == ERR_CONNECTION_LOST || run->err == ERR_CANCELLED;
+    bool lost = run->err == ERR_CONNECTION_LOST || run->err == ERR_CANCELLED ||
+                r->state == REFLECT_STOPS;
     if (run->err != ERR_OK && !lost && reflect_failed(r->reflect)) {
         fail_init(&r->fail); /* the rest is of use without its rows */
-    } else if (run->err != ERR_OK) {
-        fail_set(&r->fail, run->err, "the database refused a catalog query");
+    } else if (lost || run->err != ERR_OK) {
+        fail_set(&r->fail, run->err != ERR_OK ? run->err : ERR_CANCELLED,
+                 lost ? "reading the catalog was stopped"
+                      : "the database refused a catalog query");
         end(r, run->err == ERR_CONNECTION_LOST ? POOL_BROKEN : POOL_CLEAN);
         return;
     }
@@ -168,9 +174,27 @@ static void step(struct reflection *r)
     r->conn->driver->run(r->conn, &r->run);
 }
 
+/* Not even the cancel was answered: the session is given up. */
+static void on_deaf(struct timer *t)
+{
+    struct reflection *r = of_timer(t);
+    struct db_conn *c = r->conn;
+    r->conn = NULL;
+    pool_abort(r->backend->pool, c);
+}
+
 static void on_too_long(struct timer *t)
 {
     struct reflection *r = of_timer(t);
+    struct backend *b = r->backend;
+    struct loop *l = &b->worker->loop;
+    r->state = REFLECT_STOPS;
+    r->timer.fire = on_deaf;
+    if (loop_timer_start(l, &r->timer, clock_now_ns() + b->worker->shared->deaf_ns / 4) !=
+        ERR_OK) {
+        on_deaf(t);
+        return;
+    }
     r->conn->driver->cancel(r->conn);
 }
 
@@ -178,12 +202,16 @@ static void on_conn(struct pool_wait *w, struct db_conn *conn, enum err e)
 {
     struct reflection *r = of_wait(w);
     r->conn = conn;
+    if (e == ERR_OK && r->state == REFLECT_STOPS) {
+        e = ERR_CANCELLED;
+    }
     if (e != ERR_OK) {
         fail_set(&r->fail, e, "no connection to the database");
         end(r, POOL_CLEAN);
         return;
     }
     struct loop *l = &r->backend->worker->loop;
+    r->state = REFLECT_READS;
     r->timer.fire = on_too_long;
     r->began_ns = clock_now_ns();
     if (loop_timer_start(l, &r->timer, r->began_ns + LONGEST_NS) != ERR_OK) {
@@ -197,6 +225,7 @@ static void on_conn(struct pool_wait *w, struct db_conn *conn, enum err e)
 static void acquire(struct timer *t)
 {
     struct reflection *r = of_timer(t);
+    r->state = REFLECT_WAITS;
     r->wait.cb = on_conn;
     r->wait.fail = &r->fail;
     pool_acquire(r->backend->pool, &r->wait, UINT64_MAX);
@@ -240,6 +269,32 @@ static void begin(struct backend *b)
         return;
     }
     r->backend = backend_hold(b);
+    b->reflection = r;
+}
+
+void catalog_stop(struct backend *b)
+{
+    struct reflection *r = b->reflection;
+    if (r == NULL) {
+        return;
+    }
+    switch (r->state) {
+    case REFLECT_RESTS: /* only the waiters of other workers need it */
+        loop_timer_stop(&b->worker->loop, &r->timer);
+        acquire(&r->timer);
+        r->state = REFLECT_STOPS;
+        pool_cancel(b->pool, &r->wait);
+        return;
+    case REFLECT_WAITS:
+        r->state = REFLECT_STOPS;
+        pool_cancel(b->pool, &r->wait);
+        return;
+    case REFLECT_READS:
+        on_too_long(&r->timer);
+        return;
+    case REFLECT_STOPS:
+        return;
+    }
 }
 
 void catalog_refresh(struct backend *b, struct catalog_wait *w)

@@ -28,6 +28,9 @@ struct catalog_wait {
 /* Waits for a catalog of b's database that was read after this call. Readings
  * rest in between, so that misspelt names cost the database little. */
 void catalog_refresh(struct backend *b, struct catalog_wait *w);
+/* Ends a reading that goes on over b within a second or so, whether the database
+ * answers or not; who waits for it is told. */
+void catalog_stop(struct backend *b);
 /* Gives the place up: true if the callback will not come. */
 bool catalog_wait_cancel(struct backend *b, struct catalog_wait *w);
 

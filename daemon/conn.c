@@ -9,16 +9,15 @@
 
 #include "base/clock.h"
 #include "daemon/request.h"
-#include "protocol/encode.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define LINGER_NS UINT64_C(2000000000)
-#define NO_REQUEST_OUTPUT_KEEP 0
+#define UNCOUNTED_BYTES 16384
 
 static const struct conf_limits *limits(const struct conn *c)
 {
@@ -26,6 +25,23 @@ static const struct conf_limits *limits(const struct conn *c)
 }
 
 /* ---- the end of a connection ---- */
+
+/* Counts what its buffers hold; small change is not worth an atomic. False if
+ * limits.memory is passed. */
+static bool charge(struct conn *c)
+{
+    _Atomic uint64_t *all = &c->worker->shared->request_bytes;
+    size_t now = c->frame.rest.cap + c->held.cap + c->out.cap + c->sending.cap;
+    size_t was = c->charged_bytes;
+    now = now < UNCOUNTED_BYTES ? 0 : now;
+    if (now == was) {
+        return true;
+    }
+    c->charged_bytes = now;
+    uint64_t change = (uint64_t)now - was; /* wraps round when it shrinks */
+    uint64_t sum = atomic_fetch_add_explicit(all, change, memory_order_relaxed) + change;
+    return now < was || sum <= limits(c)->memory_bytes;
+}
 
 static void free_if_over(struct conn *c)
 {
@@ -48,6 +64,7 @@ static void free_if_over(struct conn *c)
     buf_fini(&c->held);
     buf_fini(&c->out);
     buf_fini(&c->sending);
+    (void)charge(c);
     free((void *)(uintptr_t)c->db.ptr);
     free(c);
     atomic_fetch_sub_explicit(&w->counts.clients, 1, memory_order_relaxed);
@@ -87,7 +104,7 @@ static void stop_reading(struct conn *c)
 
 void conn_end(struct conn *c)
 {
-    if (c->state == CONN_OPEN) {
+    if (c->state <= CONN_HALF) {
         stop_reading(c);
         buf_fini(&c->held);
         c->state = CONN_ENDED;
@@ -137,11 +154,14 @@ static void on_written(uv_write_t *w, int status)
 
 static void flush(struct conn *c)
 {
-    if (c->writing || c->out.len == 0) {
+    if (c->writing) {
         return;
     }
-    if (c->out.failed) {
+    if (c->out.failed) { /* a reply is not whole, or not there at all */
         conn_close(c);
+        return;
+    }
+    if (c->out.len == 0) {
         return;
     }
     uv_buf_t b = uv_buf_init(c->out.ptr, (unsigned)c->out.len);
@@ -153,7 +173,7 @@ static void flush(struct conn *c)
     size_t sent = n < 0 ? 0 : (size_t)n;
     count_add(&c->worker->counts.bytes_out, c->out.len);
     if (sent == c->out.len) {
-        buf_shrink(&c->out, NO_REQUEST_OUTPUT_KEEP);
+        buf_fini(&c->out);
         return;
     }
     buf_swap(&c->out, &c->sending);
@@ -174,24 +194,36 @@ void conn_flush_later(struct conn *c)
 
 /* ---- bytes in ---- */
 
-static bool has_room(const struct conn *c)
+/* Requests that can only go on when the client sends `more`. */
+static uint32_t count_stalled(const struct conn *c)
 {
-    return c->state == CONN_OPEN && c->req_count < (uint32_t)limits(c)->in_flight &&
-           !conn_full(c);
+    uint32_t n = 0;
+    for (const struct req *r = c->first; r != NULL; r = r->next) {
+        n += r->pause == PAUSE_CREDIT;
+    }
+    return n;
 }
 
-/* The answer to a line that is too long to be read; then we part. */
+static bool has_room(const struct conn *c)
+{
+    if (c->state > CONN_HALF || conn_full(c)) {
+        return false;
+    }
+    uint32_t most = (uint32_t)limits(c)->in_flight;
+    return c->req_count < most ||
+           (c->req_count < 2 * most && c->req_count - count_stalled(c) < most);
+}
+
+/* The answer to a line that cannot be read, in its turn; then we part. */
 static void refuse_line(struct conn *c, enum err e)
 {
-    struct fail f;
-    fail_init(&f);
-    fail_set(&f, e,
-             e == ERR_LINE_TOO_LONG ? "the line is longer than %llu bytes"
-                                    : "out of memory (line limit %llu bytes)",
-             (unsigned long long)c->frame.max_bytes);
-    count_add(&c->worker->counts.malformed, 1);
-    encode_open_malformed(&c->out);
-    encode_error(&c->out, &f, (struct str){"", 0});
+    char words[80];
+    snprintf(words, sizeof words,
+             e == ERR_LINE_TOO_LONG ? "the line is longer than %zu bytes"
+                                    : "no memory for a line (of at most %zu bytes)",
+             c->frame.max_bytes);
+    frame_fini(&c->frame);
+    req_refuse(c, e, words);
     conn_end(c);
 }
 
@@ -207,7 +239,6 @@ static void part_from_foreigner(struct conn *c)
 static void feed(struct conn *c, struct str input)
 {
     enum frame_result got = FRAME_MORE;
-    c->feeding = true;
     while (has_room(c)) {
         struct str line;
         got = frame_next(&c->frame, &input, &line);
@@ -216,8 +247,7 @@ static void feed(struct conn *c, struct str input)
         }
         req_start(c, line);
     }
-    c->feeding = false;
-    if (c->state != CONN_OPEN) {
+    if (c->state > CONN_HALF) {
         return;
     }
     switch (got) {
@@ -243,6 +273,9 @@ static void feed(struct conn *c, struct str input)
     } else if (!has_room(c)) {
         stop_reading(c);
     }
+    if (!charge(c) && c->frame.rest.cap + c->held.cap > UNCOUNTED_BYTES) {
+        refuse_line(c, ERR_OUT_OF_MEMORY);
+    }
 }
 
 static void feed_held(struct conn *c)
@@ -251,7 +284,12 @@ static void feed_held(struct conn *c)
     buf_init(&c->held);
     feed(c, buf_str(&held));
     buf_fini(&held);
-    if (has_room(c) && c->held.len == 0) {
+    if (c->held.len > 0) {
+        return;
+    }
+    if (c->state == CONN_HALF) {
+        conn_end(c);
+    } else if (has_room(c)) {
         start_reading(c);
     }
 }
@@ -264,10 +302,13 @@ static void on_eof(struct conn *c)
         conn_close(c);
         return;
     }
-    if (c->held.len == 0 && frame_held(&c->frame) > 0) {
+    c->state = CONN_HALF;
+    if (frame_held(&c->frame) > 0) {
         feed(c, STR("\n"));
     }
-    conn_end(c);
+    if (c->held.len == 0) {
+        conn_end(c);
+    }
 }
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
@@ -315,16 +356,15 @@ static void poke_waiting(struct conn *c)
 static void tend(struct task *t)
 {
     struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, flush));
-    poke_waiting(c);
-    bool was_full = conn_full(c);
     if (c->state < CONN_CLOSING) {
         flush(c);
     }
-    if (was_full && !conn_full(c)) {
-        conn_wake(c); /* the socket took it all at once: no on_written will come */
-    }
-    if (c->state == CONN_OPEN && has_room(c) && !c->reading) {
+    poke_waiting(c); /* behind the flush: when that makes room, nobody else tells */
+    if (has_room(c) && !c->reading) {
         feed_held(c);
+    }
+    if (c->state < CONN_CLOSING) {
+        (void)charge(c);
     }
     if (c->state == CONN_ENDED && c->first == NULL && !c->writing && c->out.len == 0) {
         linger(c);
@@ -446,6 +486,8 @@ enum err conn_create(struct worker *w, int fd)
 void prepared_unref(struct prepared *p)
 {
     if (p != NULL && --p->refs == 0) {
+        atomic_fetch_sub_explicit(&p->shared->request_bytes, p->arena.used_bytes,
+                                  memory_order_relaxed);
         arena_fini(&p->arena);
         free(p);
     }
@@ -474,8 +516,14 @@ enum err conn_prepare(struct conn *c, struct str name, struct str query_source, 
         return ERR_OUT_OF_MEMORY;
     }
     p->refs = 1;
+    p->shared = c->worker->shared;
     arena_init(&p->arena, limits(c)->request_bytes);
     enum err e = fill_prepared(p, name, query_source, db, depth);
+    uint64_t all = atomic_fetch_add_explicit(&p->shared->request_bytes, p->arena.used_bytes,
+                                             memory_order_relaxed);
+    if (e == ERR_OK && all + p->arena.used_bytes > limits(c)->memory_bytes) {
+        e = ERR_OUT_OF_MEMORY;
+    }
     if (e == ERR_OK) {
         conn_deallocate(c, name);
         e = map_put(&c->prepared, p->name, p);

@@ -22,6 +22,7 @@ struct prepared;
 
 enum conn_state {
     CONN_OPEN,
+    CONN_HALF,    /* the client sends no more, but some of it is still to be read */
     CONN_ENDED,   /* the client sends no more: what it asked is answered, then closed */
     CONN_LINGER,  /* we said our last word; input is dropped until the client has it */
     CONN_CLOSING, /* uv_close is under way */
@@ -47,10 +48,10 @@ struct conn {
     struct timer linger;
     struct req *first, *last; /* in order of arrival */
     uint32_t req_count;
-    struct req *writer; /* whose line is begun and not ended; NULL: a line may begin */
-    bool reading;       /* uv_read_start is on */
-    bool writing;       /* uv_write is under way */
-    bool feeding;       /* inside conn_feed: a request that ends must not feed again */
+    struct req *writer;   /* whose line is begun and not ended; NULL: a line may begin */
+    bool reading;         /* uv_read_start is on */
+    bool writing;         /* uv_write is under way */
+    size_t charged_bytes; /* of its buffers, counted in worker_shared.request_bytes */
     /* what hello set */
     struct str db; /* allocated; empty: the conf's default */
     enum int64_form int64;
@@ -87,6 +88,7 @@ struct prepared {
     struct str name;
     const struct json *query;
     struct str db;
+    struct worker_shared *shared; /* its memory is counted there */
 };
 
 /* Keeps a copy of the statement under its name, replacing an older one. */

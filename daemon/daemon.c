@@ -26,6 +26,7 @@
 #define WORKERS_MAX 64
 #define CONNECTOR_THREADS 4
 #define RESERVED_FDS 64
+#define DEAF_NS UINT64_C(5000000000)
 #define DRAIN_GRACE_NS UINT64_C(10000000000)
 
 enum daemon_state { DAEMON_RUNNING, DAEMON_STOPPING };
@@ -391,6 +392,7 @@ static enum err start_shared(struct daemon *d, struct fail *f)
     d->shared.log = &d->log;
     d->shared.seed = hash_seed();
     d->shared.started_ns = clock_now_ns();
+    d->shared.deaf_ns = DEAF_NS;
     atomic_init(&d->shared.next_statement, 1);
     d->shared.write_stats = write_stats;
     d->shared.arg = d;

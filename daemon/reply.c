@@ -91,6 +91,12 @@ static void as_stream(struct req *r, struct rows_opts *o)
     o->chunk = stream_chunk;
 }
 
+/* `expect` is checked before the first byte. */
+static bool may_begin_early(const struct req *r)
+{
+    return expect_of(r->msg.expect) == EXPECT_ALL;
+}
+
 enum err reply_prepare(struct req *r)
 {
     const struct plan_step *step = r->bound.runs[r->at].step;
@@ -107,7 +113,7 @@ enum err reply_prepare(struct req *r)
         .max_bytes = limits(r)->reply_bytes,
         /* What was written is told only when it is certain: no row of a write
          * leaves before its end. */
-        .full_bytes = r->bound.plan->kind == PLAN_READ ? FULL_BYTES : 0,
+        .full_bytes = r->bound.plan->kind == PLAN_READ && may_begin_early(r) ? FULL_BYTES : 0,
     };
     if (step->role == STEP_KEYS) {
         o.max_rows = 0;
@@ -160,7 +166,8 @@ static void move_rows(struct req *r)
 static bool has_credit(struct req *r)
 {
     if (r->credit_added > 0 && r->rows.credit != UINT32_MAX) {
-        r->rows.credit += r->credit_added;
+        uint32_t most = UINT32_MAX - 1 - r->rows.credit; /* UINT32_MAX: no counting */
+        r->rows.credit += r->credit_added < most ? r->credit_added : most;
         r->credit_added = 0;
     }
     return r->rows.credit > 0;
@@ -182,7 +189,27 @@ static enum pause advance(struct req *r)
     if (conn_full(r->conn)) {
         return PAUSE_READER;
     }
-    return has_credit(r) ? PAUSE_NONE : PAUSE_CREDIT;
+    /* a chunk that was begun is paid for */
+    return r->rows.in_chunk > 0 || has_credit(r) ? PAUSE_NONE : PAUSE_CREDIT;
+}
+
+/* A reply that waits for the lines of others is not its reader's fault: it is read
+ * to its end, within its limits, so that its connection comes free. */
+static bool spill(struct req *r)
+{
+    if (r->pause != PAUSE_TURN || r->msg.stream || r->stop != ERR_OK) {
+        return false;
+    }
+    r->spilled_bytes = limits(r)->reply_bytes;
+    if (!req_charge(r)) {
+        r->spilled_bytes = 0;
+        (void)req_charge(r);
+        return false;
+    }
+    r->rows.opts.full_bytes = 0; /* the driver waits: nobody reads this now */
+    r->pause = PAUSE_NONE;
+    r->lease->driver->resume(r->lease);
+    return true;
 }
 
 static void on_paused_long(struct timer *t)
@@ -191,7 +218,11 @@ static void on_paused_long(struct timer *t)
     if (r->pause == PAUSE_NONE) {
         return;
     }
-    if (pool_contended(r->backend->pool)) {
+    bool contended = pool_contended(r->backend->pool);
+    if (contended && spill(r)) {
+        return;
+    }
+    if (contended) {
         count_add(&r->worker->counts.slow_ended, 1);
         req_stop(r, ERR_SLOW_READER);
         return;
@@ -210,6 +241,9 @@ static void start_pause(struct req *r, enum pause why)
     uint64_t due = r->paused_ns + limits(r)->paused_ms * 1000000;
     if (loop_timer_start(&r->worker->loop, &r->pause_timer, due) != ERR_OK) {
         req_stop(r, ERR_OUT_OF_MEMORY);
+    }
+    if (why == PAUSE_CREDIT && r->conn->state >= CONN_ENDED) {
+        conn_wake(r->conn); /* no `more` can come: reply_unpause will end it */
     }
 }
 
@@ -237,13 +271,19 @@ void reply_unpause(struct req *r)
     }
     if (r->stop == ERR_OK) {
         r->pause = advance(r);
+        if (r->pause == PAUSE_CREDIT && r->conn->state >= CONN_ENDED) {
+            req_stop(r, r->worker->state == WORKER_RUNNING ? ERR_CANCELLED : ERR_SHUTTING_DOWN);
+            return;
+        }
         if (r->pause != PAUSE_NONE) {
             return;
         }
     }
     r->pause = PAUSE_NONE;
     loop_timer_stop(&r->worker->loop, &r->pause_timer);
-    r->lease->driver->resume(r->lease);
+    if (r->lease != NULL) {
+        r->lease->driver->resume(r->lease);
+    }
 }
 
 /* ---- the end ---- */
@@ -264,7 +304,8 @@ static void write_error(struct req *r)
     if (open_line) {
         encode_chunk_tail(out);
     }
-    bool malformed = err_class(r->err) == CLASS_PROTOCOL && r->fail.offset >= 0;
+    bool unread = r->line.ptr == NULL; /* nobody knows its id */
+    bool malformed = unread || (err_class(r->err) == CLASS_PROTOCOL && r->fail.offset >= 0);
     if (malformed && !r->msg.id.present) {
         encode_open_malformed(out);
     } else {
@@ -341,6 +382,7 @@ static void write_result(struct req *r)
 void reply_write(struct req *r)
 {
     struct conn *c = r->conn;
+    assert(c->writer == NULL || c->writer == r);
     if (r->err != ERR_OK) {
         write_error(r);
     } else {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "daemon/reply.h"
 #include "daemon/steps.h"
+#include "daemon/trace.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static const struct {
     [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_plan},
     [REQ_ORDER] = {"order", TO(REQ_LEND) | TO(REQ_REPLY), step_order},
     [REQ_LEND] = {"lend", TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_REPLY), step_lend},
-    [REQ_BEGIN] = {"begin", TO(REQ_RUN) | TO(REQ_RETURN), step_begin},
+    [REQ_BEGIN] = {"begin", TO(REQ_RUN) | TO(REQ_ROLLBACK) | TO(REQ_RETURN), step_begin},
     [REQ_RUN] = {"run", TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_RETURN),
                  step_run},
     [REQ_COMMIT] = {"commit", TO(REQ_RETURN), step_commit},
@@ -125,6 +126,39 @@ static void stop_waiting_for_catalog(struct req *r)
     }
 }
 
+/* The database neither answered nor stopped: the session is given up, and with it
+ * comes the end of the run. */
+static void on_deaf(struct timer *t)
+{
+    struct req *r = (struct req *)((char *)t - offsetof(struct req, watch));
+    if (r->lease == NULL) {
+        return;
+    }
+    LOG(r->worker->shared->log, LOG_POOL, LOG_WARN,
+        "the database does not answer: its session is given up",
+        LOG_S("db", r->backend->db->conf->name), LOG_I("backend", r->lease->backend_id),
+        LOG_S("state", str_of(req_state_name(r->state))), LOG_END);
+    struct db_conn *c = r->lease;
+    r->lease = NULL;
+    pool_abort(r->backend->pool, c);
+}
+
+/* From here on the database's answer is awaited only so long. */
+static void start_watch(struct req *r)
+{
+    if (r->watch.slot != 0 || r->lease == NULL) {
+        return;
+    }
+    uint64_t ns = r->worker->shared->deaf_ns;
+    if (r->worker->state != WORKER_RUNNING) {
+        ns /= 4; /* the daemon is to stop as well */
+    }
+    r->watch.fire = on_deaf;
+    if (loop_timer_start(&r->worker->loop, &r->watch, clock_now_ns() + ns) != ERR_OK) {
+        on_deaf(&r->watch);
+    }
+}
+
 void req_stop(struct req *r, enum err why)
 {
     if (r->stop != ERR_OK) {
@@ -148,15 +182,20 @@ void req_stop(struct req *r, enum err why)
     case REQ_BEGIN:
     case REQ_RUN:
         r->stop = why;
-        r->lease->driver->cancel(r->lease);
+        start_watch(r);
+        if (r->lease != NULL) {
+            r->lease->driver->cancel(r->lease);
+        }
         reply_unpause(r);
+        return;
+    case REQ_COMMIT:
+    case REQ_ROLLBACK:
+        start_watch(r); /* the outcome is on its way, but not for ever */
         return;
     case REQ_NEW:
     case REQ_READ:
     case REQ_ADMIN:
     case REQ_PLAN:
-    case REQ_COMMIT:
-    case REQ_ROLLBACK:
     case REQ_RETURN:
     case REQ_REPLY:
     case REQ_DONE:
@@ -181,9 +220,7 @@ void req_poke(struct req *r)
 
 void req_add_credit(struct req *r, uint32_t credit)
 {
-    r->credit_added = r->credit_added > UINT32_MAX / 2 - credit % (UINT32_MAX / 2)
-                          ? UINT32_MAX / 2
-                          : r->credit_added + credit % (UINT32_MAX / 2);
+    r->credit_added += credit < UINT32_MAX - r->credit_added ? credit : 0;
     conn_wake(r->conn);
 }
 
@@ -254,6 +291,7 @@ static void finish(struct req *r)
 {
     struct worker *w = r->worker;
     count_time(r);
+    trace_request(r);
     if (r->err != ERR_OK) {
         count_add(&w->counts.errors[err_class(r->err)], 1);
     }
@@ -262,6 +300,7 @@ static void finish(struct req *r)
     atomic_fetch_sub_explicit(&w->shared->request_bytes, r->charged_bytes,
                               memory_order_relaxed);
     loop_timer_stop(&w->loop, &r->timer);
+    loop_timer_stop(&w->loop, &r->watch);
     if (r->rows_ready) {
         rows_fini(&r->rows);
     }
@@ -282,13 +321,14 @@ static void link_last(struct conn *c, struct req *r)
     c->req_count++;
 }
 
-void req_start(struct conn *c, struct str line)
+/* NULL: not even an error can be said, so the client loses its connection. */
+static struct req *begin(struct conn *c)
 {
     struct worker *w = c->worker;
     struct req *r = req_take(w);
     if (r == NULL) {
-        conn_close(c); /* not even an error can be said */
-        return;
+        conn_close(c);
+        return NULL;
     }
     r->conn = c;
     r->worker = w;
@@ -297,6 +337,26 @@ void req_start(struct conn *c, struct str line)
     r->arena.limit_bytes = req_conf(r)->limits.request_bytes;
     count_add(&w->counts.in_flight, 1);
     link_last(c, r);
+    return r;
+}
+
+void req_refuse(struct conn *c, enum err e, const char *words)
+{
+    struct req *r = begin(c);
+    if (r != NULL) {
+        r->state = REQ_READ;
+        count_add(&r->worker->counts.malformed, 1);
+        req_set_err(r, fail_set(&r->fail, e, "%s", words));
+        req_go(r, REQ_REPLY);
+    }
+}
+
+void req_start(struct conn *c, struct str line)
+{
+    struct req *r = begin(c);
+    if (r == NULL) {
+        return;
+    }
     r->line = arena_str(&r->arena, line);
     if (r->line.ptr == NULL) {
         r->state = REQ_READ;
@@ -305,4 +365,16 @@ void req_start(struct conn *c, struct str line)
         return;
     }
     req_go(r, REQ_READ);
+}
+
+bool req_charge(struct req *r)
+{
+    _Atomic uint64_t *all = &r->worker->shared->request_bytes;
+    size_t now = r->arena.used_bytes + r->spilled_bytes;
+    size_t was = r->charged_bytes;
+    r->charged_bytes = now;
+    /* wraps round when it shrinks, which is what is meant */
+    uint64_t sum = atomic_fetch_add_explicit(all, (uint64_t)now - was, memory_order_relaxed) +
+                   ((uint64_t)now - was);
+    return now <= was || sum <= req_conf(r)->limits.memory_bytes;
 }

@@ -65,6 +65,7 @@ struct req {
     enum err err;         /* the outcome; ERR_OK so far */
     enum err stop;        /* why it is to be stopped (cancel, timeout, …) or ERR_OK */
     size_t charged_bytes; /* counted in worker_shared.request_bytes */
+    size_t spilled_bytes; /* … of these: what a reply that waits for its turn may hold */
     struct backend *backend;
     struct prepared *prepared;
     struct catalog_wait catalog_wait;
@@ -73,8 +74,7 @@ struct req {
     struct bound bound;
     uint32_t at; /* index of the run that is next or under way */
     struct pool_wait pool_wait;
-    struct db_conn *lease;
-    enum pool_return give_back;
+    struct db_conn *lease; /* NULL again after pool_abort, though the run is not done yet */
     struct run run;
     struct rows rows;
     bool rows_ready; /* rows_init was called */
@@ -85,6 +85,7 @@ struct req {
     uint32_t credit_added;
     struct buf answer;        /* the whole line of an operation without rows */
     struct timer timer;       /* timeout */
+    struct timer watch;       /* the database's time to answer after it was asked to stop */
     struct timer pause_timer; /* how long a paused reply may keep its connection */
     uint64_t paused_ns;
     uint64_t due_ns; /* deadline, or UINT64_MAX */
@@ -94,6 +95,10 @@ struct req {
 
 /* Begins a request with its line (copied). Runs until it has to wait. */
 void req_start(struct conn *c, struct str line);
+/* Answers a line that cannot be read, in its turn; the connection is to end. */
+void req_refuse(struct conn *c, enum err e, const char *words);
+/* Counts the memory that it has by now; false if it passes limits.memory. */
+bool req_charge(struct req *r);
 /* Ends it with `why` as soon as can be; its final line still comes. Does nothing
  * when it is past stopping. */
 void req_stop(struct req *r, enum err why);

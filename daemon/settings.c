@@ -95,7 +95,8 @@ static enum err set_target(struct database *d, struct arena *a)
     for (uint32_t i = 0; i < u->option_count; i++) {
         options[i] = (struct db_option){u->options[i].name, u->options[i].value};
     }
-    d->target = (struct db_target){
+    d->target = &d->own_target;
+    d->own_target = (struct db_target){
         .kind = kind_of(u->scheme),
         .host = u->host,
         .port = u->port,
@@ -129,11 +130,14 @@ static enum err database_create(struct shared_conf *owner, const struct conf_dat
     pool_share_init(&d->share, &opts);
     enum err e = set_target(d, &owner->conf->arena);
     if (e == ERR_OK) {
-        d->driver = driver_for(d->target.kind);
+        d->driver = driver_for(d->target->kind);
         e = d->driver == NULL ? fail_set(f, ERR_UNSUPPORTED_FEATURE,
                                          "database %.*s: this build has no driver for its URL",
                                          STR_ARG(conf->name))
-                              : d->driver->check(&d->target, f);
+                              : d->driver->check(d->target, f);
+    }
+    if (e == ERR_OK) {
+        e = sqlite_keeper_open(d->target, &d->keeper, f);
     }
     if (e != ERR_OK) {
         database_unref(d);
@@ -155,6 +159,7 @@ void database_unref(struct database *d)
         return;
     }
     catalog_unref(d->catalog);
+    sqlite_keeper_close(d->keeper);
     pool_share_fini(&d->share);
     pthread_mutex_destroy(&d->lock);
     conf_drop(d->owner);

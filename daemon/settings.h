@@ -10,6 +10,7 @@
 #define DAEMON_SETTINGS_H
 
 #include "backend/driver.h"
+#include "backend/sqlite.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "compiler/compiler.h"
@@ -38,8 +39,10 @@ struct database {
     const struct driver *driver;
     const struct dialect *dialect;
     enum reflect_source source;
-    struct db_target target;
+    struct db_target own_target;
+    const struct db_target *target; /* own_target; a test may put another in its place */
     struct pool_share share;
+    struct sqlite_keeper *keeper; /* of a database in memory, or NULL */
 
     pthread_mutex_t lock; /* guards what follows */
     struct catalog *catalog;

@@ -9,12 +9,10 @@
 
 /* ---- read ---- */
 
-static bool charge(struct req *r)
+static enum err charge(struct req *r)
 {
-    r->charged_bytes = r->arena.used_bytes;
-    uint64_t all = atomic_fetch_add_explicit(&r->worker->shared->request_bytes,
-                                             r->charged_bytes, memory_order_relaxed);
-    return all + r->charged_bytes <= req_conf(r)->limits.memory_bytes;
+    return req_charge(r) ? ERR_OK
+                         : fail_set(&r->fail, ERR_OUT_OF_MEMORY, "limits.memory is reached");
 }
 
 static enum err parse(struct req *r)
@@ -25,8 +23,9 @@ static enum err parse(struct req *r)
         count_add(&r->worker->counts.malformed, 1);
         return e;
     }
-    if (!charge(r)) {
-        return fail_set(&r->fail, ERR_OUT_OF_MEMORY, "the memory for requests is used up");
+    e = charge(r);
+    if (e != ERR_OK) {
+        return e;
     }
     if (r->msg.id.present && conn_find(r->conn, &r->msg.id) != r) {
         return fail_at(&r->fail, ERR_DUPLICATE_ID, STR("/id"),
@@ -245,11 +244,34 @@ static enum err check_stream(struct req *r)
     return ERR_OK;
 }
 
+/* A write whose rows may be refused after it was done (too many, not the one that
+ * was expected) must be undone then: it has a transaction around it. SQLite undoes a
+ * statement by itself when its rows are not taken. */
+static bool answer_may_fail(const struct req *r)
+{
+    const struct plan *p = r->bound.plan;
+    if (p->kind == PLAN_READ || p->dialect == &dialect_sqlite || r->bound.run_count == 0 ||
+        r->bound.runs[0].step->role != STEP_ROWS) {
+        return false;
+    }
+    bool one_row = p->single_row || (p->kind == PLAN_INSERT && r->bound.runs[0].sets == 1);
+    return !one_row || r->msg.expect == MODE_ONE;
+}
+
 static enum err plan_query(struct req *r, struct catalog *catalog)
 {
     struct compile_request in = req_compile_request(r, catalog);
     enum err e = compiler_bind(r->worker->compiler, &in, &r->arena, &r->bound, &r->fail);
-    return e == ERR_OK ? check_stream(r) : e;
+    if (e == ERR_OK) {
+        e = check_stream(r);
+    }
+    if (e == ERR_OK) {
+        e = charge(r); /* the bound data is the larger part */
+    }
+    if (e == ERR_OK && answer_may_fail(r)) {
+        r->bound.needs_tx = true;
+    }
+    return e;
 }
 
 static enum err plan_op(struct req *r, struct catalog *catalog)

@@ -4,8 +4,10 @@
  * statements, and the reply. Worker thread.
  */
 #include "base/clock.h"
+#include "daemon/blame.h"
 #include "daemon/reply.h"
 #include "daemon/steps.h"
+#include "daemon/trace.h"
 
 /* ---- order ---- */
 
@@ -81,10 +83,17 @@ static void note_time(struct req *r)
     r->database_ns += r->run.ended_ns - r->run.started_ns;
 }
 
-/* The statement was stopped because we asked for it: say why we did. */
+static bool is_lost(const struct req *r)
+{
+    return r->lease == NULL || r->lease->broken;
+}
+
+/* The statement was stopped because we asked for it (or would not stop, and its
+ * session was given up): say why we did. */
 static void set_run_err(struct req *r)
 {
-    if ((r->run.err == ERR_CANCELLED || r->void_rows) && r->stop != ERR_OK) {
+    bool given_up = r->run.err == ERR_CONNECTION_LOST && r->lease == NULL;
+    if ((r->run.err == ERR_CANCELLED || r->void_rows || given_up) && r->stop != ERR_OK) {
         req_replace_err(r, r->stop);
     } else {
         req_set_err(r, r->run.err);
@@ -96,6 +105,11 @@ static void on_begun(struct run *run)
     struct req *r = of_run(run);
     note_time(r);
     set_run_err(r);
+    if (r->err == ERR_OK && r->stop != ERR_OK) { /* stopped, but it was faster */
+        req_replace_err(r, r->stop);
+        req_go(r, is_lost(r) ? REQ_RETURN : REQ_ROLLBACK);
+        return;
+    }
     req_go(r, r->err == ERR_OK ? REQ_RUN : REQ_RETURN);
 }
 
@@ -118,7 +132,7 @@ static void judge_loss(struct req *r)
 static int after_run(struct req *r)
 {
     bool more = r->at + 1 < r->bound.run_count;
-    if (r->err == ERR_OK && r->stop != ERR_OK && r->bound.needs_tx) {
+    if (r->err == ERR_OK && r->stop != ERR_OK && (r->bound.needs_tx || more)) {
         req_replace_err(r, r->stop); /* nothing is committed yet: it can still be undone */
     }
     if (r->err == ERR_OK && r->bound.needs_tx && !more) {
@@ -126,7 +140,7 @@ static int after_run(struct req *r)
         req_set_err(r, reply_check(r));
     }
     if (r->err != ERR_OK) {
-        return r->bound.needs_tx && !r->lease->broken ? REQ_ROLLBACK : REQ_RETURN;
+        return r->bound.needs_tx && !is_lost(r) ? REQ_ROLLBACK : REQ_RETURN;
     }
     if (more) {
         r->at++;
@@ -144,6 +158,8 @@ static void on_run(struct run *run)
     r->rowcount += run->rowcount;
     set_run_err(r);
     judge_loss(r);
+    blame(r->bound.plan, &r->fail);
+    trace_run(r);
     req_go(r, after_run(r));
 }
 
@@ -226,13 +242,23 @@ static void forget_plan(struct req *r)
     fail_init(&r->fail);
 }
 
+static void give_back(struct req *r)
+{
+    struct db_conn *c = r->lease;
+    if (c == NULL) {
+        return; /* it was given up */
+    }
+    r->lease = NULL;
+    enum pool_return how = c->broken             ? POOL_BROKEN
+                           : c->tx != DB_TX_NONE ? POOL_DIRTY
+                                                 : POOL_CLEAN;
+    pool_release(r->backend->pool, c, how);
+}
+
 int step_return(struct req *r)
 {
-    enum pool_return how = r->lease->broken             ? POOL_BROKEN
-                           : r->lease->tx != DB_TX_NONE ? POOL_DIRTY
-                                                        : POOL_CLEAN;
-    pool_release(r->backend->pool, r->lease, how);
-    r->lease = NULL;
+    loop_timer_stop(&r->worker->loop, &r->watch);
+    give_back(r);
     if (may_plan_again(r)) {
         forget_plan(r);
         return REQ_REFRESH;

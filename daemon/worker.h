@@ -31,6 +31,7 @@ struct backend {
     struct worker *worker;
     struct catalog *catalog; /* the worker's copy of db->catalog (one reference) or NULL */
     uint32_t users;          /* requests and reflections that hold it */
+    struct reflection *reflection; /* that reads the catalog over this one, or NULL */
     enum { BACKEND_OPEN, BACKEND_RETIRED, BACKEND_CLOSING } state;
     struct backend *next;
 };
@@ -46,6 +47,8 @@ struct worker_shared {
     _Atomic uint64_t request_bytes; /* memory of all requests now */
     uint64_t seed;
     uint64_t started_ns;
+    uint64_t deaf_ns; /* how long a database may take to answer after it was asked to
+                       * stop; then its session is given up */
     /* Writes the /stats JSON object; any thread. */
     void (*write_stats)(void *arg, struct buf *out);
     void *arg;
@@ -66,6 +69,8 @@ struct worker {
     struct timer drain_timer;
     struct loop *main_loop;    /* told when the thread has ended … */
     struct task ended;         /* … by this, set by the daemon */
+    uint64_t told_ns;          /* the second of the log lines that are limited … */
+    uint32_t told;             /* … and how many there were in it */
     struct timer beat;         /* once a second: copies counters of modules for the stats */
     _Atomic uint32_t assigned; /* clients given to this worker and not gone yet */
     struct worker_counts counts;
