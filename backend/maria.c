@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -142,7 +141,7 @@ static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connec
     struct maria_conn *c = (struct maria_conn *)conn;
     conn->loop = l;
     conn->connector = k;
-    c->fd = fcntl((int)mysql_get_socket(c->my), F_DUPFD_CLOEXEC, 0);
+    c->fd = dup((int)mysql_get_socket(c->my));
     int rc = c->fd < 0 ? uv_translate_sys_error(errno)
                        : uv_poll_init_socket(&l->uv, &c->poll, c->fd);
     if (rc != 0) {

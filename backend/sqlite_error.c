@@ -119,6 +119,7 @@ static enum err error_by_words(const char *message)
         enum err err;
     } table[] = {
         {"integer overflow", ERR_OUT_OF_RANGE},
+        {"too long: ", ERR_TOO_LONG},
         {"out of range", ERR_OUT_OF_RANGE},
         {"division by zero", ERR_DIVISION_BY_ZERO},
         {"outside the domain", ERR_OUT_OF_RANGE},

@@ -237,6 +237,36 @@ static void tb_one(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_value(ctx, argv[1]);
 }
 
+/* tb_fit(text, n): a computed value for a column of n characters, which SQLite would
+ * store at any length. */
+static void tb_fit(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    if (sqlite3_value_type(argv[0]) == SQLITE_TEXT) {
+        const char *ptr = (const char *)sqlite3_value_text(argv[0]);
+        struct str s = {ptr, (size_t)sqlite3_value_bytes(argv[0])};
+        if (ptr != NULL && utf8_count(s) > (size_t)sqlite3_value_int64(argv[1])) {
+            sqlite3_result_error(ctx, "too long: a computed text does not fit its column", -1);
+            return;
+        }
+    }
+    sqlite3_result_value(ctx, argv[0]);
+}
+
+/* tb_range(i, low, high): the same for an integer. */
+static void tb_range(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    if (sqlite3_value_type(argv[0]) == SQLITE_INTEGER) {
+        int64_t n = sqlite3_value_int64(argv[0]);
+        if (n < sqlite3_value_int64(argv[1]) || n > sqlite3_value_int64(argv[2])) {
+            sqlite3_result_error(ctx, "integer overflow", -1);
+            return;
+        }
+    }
+    sqlite3_result_value(ctx, argv[0]);
+}
+
 /* -- the table ------------------------------------------------------------- */
 
 static const struct {
@@ -245,7 +275,8 @@ static const struct {
     void (*fn)(sqlite3_context *, int, sqlite3_value **);
 } functions[] = {
     {"tb_lower", 1, tb_lower}, {"tb_upper", 1, tb_upper}, {"tb_ilike", 2, tb_ilike},
-    {"tb_ilike", 3, tb_ilike}, {"tb_one", 2, tb_one},
+    {"tb_ilike", 3, tb_ilike}, {"tb_one", 2, tb_one},     {"tb_fit", 2, tb_fit},
+    {"tb_range", 3, tb_range},
 };
 
 int sqlite_functions_register(sqlite3 *db, locale_t locale)

@@ -36,6 +36,9 @@ struct dialect {
     const char *default_row;  /* behind INSERT INTO t: a row of defaults */
     const char *scalar_guard; /* template: a scalar subquery of column c1 that must fail
                                * on a second row; NULL: the database sees to it */
+    const char *fit_text;     /* function of a text and its greatest length, … */
+    const char *fit_integer;  /* … of an integer and its bounds: the value or an error;
+                               * NULL: the database sees to it */
 
     /* Templates with $1; NULL: the plain form is right. */
     const char *numeric_bind;      /* a placeholder of exact numerics */

@@ -10,6 +10,8 @@
  *   tb_div(a, b)                 a / b as floats, b = 0 is an error
  *   tb_idiv(a, b) tb_mod(a, b)   truncating, sign of the dividend; b = 0 is an error
  *   tb_one(count, value)         value, or an error when count is above 1
+ *   tb_fit(text, n)              text, or an error when it has more than n characters
+ *   tb_range(i, low, high)       i, or an error when it is out of these bounds
  *
  * All give null for a null argument, except the escape and the value of tb_one.
  */
@@ -134,6 +136,8 @@ const struct dialect dialect_sqlite = {
     .cross_join = " JOIN ",
     .default_row = " DEFAULT VALUES",
     .scalar_guard = "(SELECT tb_one(count(*), min(q.c1)) FROM $1 AS q)",
+    .fit_text = "tb_fit",
+    .fit_integer = "tb_range",
     /* A value without affinity beside one with none would compare as text. */
     .numeric_bind = "CAST($1 AS NUMERIC)",
     .date_as_timestamp = "($1 || ' 00:00:00.000000')",

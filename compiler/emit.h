@@ -62,6 +62,9 @@ enum err emit_bind(struct emitter *em, const struct plan_bind *b,
                    const struct json *at) MUST_CHECK;
 /* The value of a column in a write: a cell of the row, or its expression. */
 enum err emit_value(struct emitter *em, const struct assign *a) MUST_CHECK;
+/* A value for `column`, checked where the database would store what does not fit. */
+enum err emit_computed(struct emitter *em, const struct expr *x,
+                       const struct column *column) MUST_CHECK;
 /* Enters something that costs the database's parser so much; the caller takes it
  * off again. ERR_QUERY_TOO_LARGE beyond the dialect's depth or the SQL's limit. */
 enum err emit_nest(struct emitter *em, uint32_t cost, const struct json *at) MUST_CHECK;

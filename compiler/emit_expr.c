@@ -130,10 +130,41 @@ static enum err emit_param(struct emitter *em, const struct expr *x)
     return emit_bind(em, &b, x->src);
 }
 
+/* Whether the database would store what x computes although it is no value of the
+ * column's type. Params and literals were checked when they were bound. */
+static bool needs_fit(const struct emitter *em, const struct expr *x, const struct type *t)
+{
+    if (em->d->fit_text == NULL || x->kind == EXPR_LITERAL || x->kind == EXPR_PARAM ||
+        x->kind == EXPR_NULL) {
+        return false;
+    }
+    if (x->kind == EXPR_NAME && x->type.kind == t->kind && x->type.length <= t->length) {
+        return x->type.length < 0 && t->length >= 0;
+    }
+    return t->kind == TYPE_SMALLINT || t->length >= 0;
+}
+
+enum err emit_computed(struct emitter *em, const struct expr *x, const struct column *column)
+{
+    const struct type *t = &column->type;
+    if (!needs_fit(em, x, t)) {
+        return emit_root(em, x);
+    }
+    emit_text(em, t->kind == TYPE_SMALLINT ? em->d->fit_integer : em->d->fit_text);
+    buf_char(&em->sql, '(');
+    enum err e = emit_root(em, x);
+    if (t->kind == TYPE_SMALLINT) {
+        buf_printf(&em->sql, ", %d, %d)", INT16_MIN, INT16_MAX);
+    } else {
+        buf_printf(&em->sql, ", %d)", t->length);
+    }
+    return e;
+}
+
 enum err emit_value(struct emitter *em, const struct assign *a)
 {
     if (a->value != NULL) {
-        return emit_root(em, a->value);
+        return emit_computed(em, a->value, a->column);
     }
     struct plan_bind b = {
         .source = BIND_CELL, .name = a->key, .type = bind_type(em, &a->column->type)};

@@ -57,7 +57,7 @@ static enum err emit_value_rows(struct emitter *em, const struct write *w)
     for (uint32_t i = 0; i < w->value_rows * w->column_count && e == ERR_OK; i++) {
         uint32_t column = i % w->column_count;
         emit_text(em, column > 0 ? ", " : i > 0 ? "), (" : "(");
-        e = emit_root(em, w->values[i]);
+        e = emit_computed(em, w->values[i], w->columns[column].column);
     }
     buf_char(&em->sql, ')');
     return e;
