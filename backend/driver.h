@@ -19,14 +19,14 @@
 #ifndef BACKEND_DRIVER_H
 #define BACKEND_DRIVER_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "backend/connector.h"
 #include "backend/loop.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "value/run.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 enum db_kind { DB_PG, DB_MARIA, DB_SQLITE, DB_FAKE };
 
@@ -71,8 +71,7 @@ struct driver {
     /* From here on: the loop thread of the connection. */
 
     /* Takes an opened connection to its loop. */
-    enum err (*attach)(struct db_conn *c, struct loop *l, struct connector *k,
-                       struct fail *f);
+    enum err (*attach)(struct db_conn *c, struct loop *l, struct connector *k, struct fail *f);
     /* Starts r; the connection must be idle. r->done is called once, later. */
     void (*run)(struct db_conn *c, struct run *r);
     /* After r->flush returned false: reads rows again. */
@@ -101,10 +100,10 @@ struct db_conn {
     const struct db_target *target;
     struct loop *loop;
     struct connector *connector;
-    struct run *running;  /* NULL: idle */
-    enum db_tx tx;        /* as the database last told */
-    bool broken;          /* the session is over; only close is left */
-    bool idle_broke;      /* it broke while idle (noticed before the next use) */
+    struct run *running;     /* NULL: idle */
+    enum db_tx tx;           /* as the database last told */
+    bool broken;             /* the session is over; only close is left */
+    bool idle_broke;         /* it broke while idle (noticed before the next use) */
     uint32_t server_version; /* e.g. 150020, 101119, 3040001 */
     uint64_t opened_ns;
     uint64_t lent_ns;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* A TLS record may be larger than what one read takes, and what the TLS library
  * keeps makes no socket readable. */
@@ -232,8 +233,10 @@ static void on_cancel_done(struct connector_job *j)
 static void submit_cancel(struct pg_conn *c)
 {
     c->cancelling = PG_CANCEL_SENT;
-    c->cancel_job = (struct connector_job){
-        .work = on_cancel_work, .done = on_cancel_done, .loop = c->base.loop};
+    c->cancel_job = (struct connector_job){.work = on_cancel_work,
+                                           .done = on_cancel_done,
+                                           .loop = c->base.loop,
+                                           .target = c->base.target};
     connector_submit(c->base.connector, &c->cancel_job);
 }
 
@@ -286,7 +289,9 @@ static void free_conn(struct pg_conn *c)
 
 static void on_poll_closed(uv_handle_t *h)
 {
-    free_conn(h->data);
+    struct pg_conn *c = h->data;
+    close(c->poll_fd);
+    free_conn(c);
 }
 
 static void close_step(struct pg_conn *c)
@@ -340,8 +345,14 @@ static enum err pg_attach(struct db_conn *conn, struct loop *l, struct connector
     c->start_task.run = pg_on_start_failed;
     c->resume_task.run = pg_on_resume;
     c->poll.data = c;
-    if (PQsetnonblocking(c->pg, 1) != 0 ||
-        uv_poll_init(&l->uv, &c->poll, PQsocket(c->pg)) != 0) {
+    /* A descriptor of our own: libpq closes its socket when it meets an error, and
+     * libuv aborts when a number it watches is closed, or another's, behind its back. */
+    c->poll_fd = dup(PQsocket(c->pg));
+    if (c->poll_fd < 0 || PQsetnonblocking(c->pg, 1) != 0 ||
+        uv_poll_init(&l->uv, &c->poll, c->poll_fd) != 0) {
+        if (c->poll_fd >= 0) {
+            close(c->poll_fd);
+        }
         conn->broken = true;
         c->link = PG_LINK_LOST;
         return fail_set(f, ERR_CONNECTION_FAILED, "the connection cannot be polled");

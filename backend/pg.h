@@ -67,6 +67,7 @@ struct pg_conn {
     enum pg_link link;
 
     uv_poll_t poll;
+    int poll_fd;     /* a duplicate of libpq's socket */
     int poll_events; /* what poll waits for; 0: stopped */
     enum { PG_POLL_NONE, PG_POLL_OPEN } poll_state;
     struct task start_task, resume_task, close_task;
