@@ -46,10 +46,16 @@ static const struct option options[] = {
     {0},
 };
 
-static void print_errors(struct buf *errors)
+/* What conf_load or conf_try makes of `what`; its complaints go to standard error. */
+static struct conf *load(struct conf *(*loader)(const char *, struct buf *), const char *what)
 {
-    fwrite(errors->ptr == NULL ? "" : errors->ptr, 1, errors->len, stderr);
-    buf_fini(errors);
+    struct buf errors;
+    buf_init(&errors);
+    struct conf *c = loader(what, &errors);
+    struct str text = buf_str(&errors);
+    fwrite(text.ptr, 1, text.len, stderr);
+    buf_fini(&errors);
+    return c;
 }
 
 static int serve(const char *path)
@@ -62,34 +68,21 @@ static int serve(const char *path)
         fputs("tribikosd: no conf file; give one with -c, or try --try URL\n", stderr);
         return EXIT_BAD_CONF;
     }
-    struct buf errors;
-    buf_init(&errors);
-    struct conf *c = conf_load(path, &errors);
-    print_errors(&errors);
-    if (c == NULL) {
-        return EXIT_BAD_CONF;
-    }
-    return (int)daemon_run(&(struct daemon_opts){.conf = c, .conf_path = path});
+    struct conf *c = load(conf_load, path);
+    return c == NULL ? EXIT_BAD_CONF
+                     : (int)daemon_run(&(struct daemon_opts){.conf = c, .conf_path = path});
 }
 
 static int try_url(const char *url)
 {
-    struct buf errors;
-    buf_init(&errors);
-    struct conf *c = conf_try(url, &errors);
-    print_errors(&errors);
-    if (c == NULL) {
-        return EXIT_BAD_CONF;
-    }
-    return (int)daemon_run(&(struct daemon_opts){.conf = c, .announce = true});
+    struct conf *c = load(conf_try, url);
+    return c == NULL ? EXIT_BAD_CONF
+                     : (int)daemon_run(&(struct daemon_opts){.conf = c, .announce = true});
 }
 
 static int check(const char *path)
 {
-    struct buf errors;
-    buf_init(&errors);
-    struct conf *c = conf_load(path, &errors);
-    print_errors(&errors);
+    struct conf *c = load(conf_load, path);
     if (c == NULL) {
         return EXIT_BAD_CONF;
     }
