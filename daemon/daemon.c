@@ -26,6 +26,8 @@
 #define WORKERS_MAX 64
 #define CONNECTOR_THREADS 4
 #define RESERVED_FDS 64
+#define FDS_PER_SESSION 3 /* SQLite: the file, its WAL and shared memory */
+#define POOL_LARGE 100
 #define DEAF_NS UINT64_C(5000000000)
 #define DRAIN_GRACE_NS UINT64_C(10000000000)
 
@@ -195,6 +197,18 @@ static bool has_room(void *arg)
     return clients < d->clients_max;
 }
 
+/* What the pools may come to need; one without a limit is reckoned as a large one. */
+static uint64_t pool_fds(const struct conf *c)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < c->database_count; i++) {
+        const struct conf_pool *p = &c->databases[i].pool;
+        bool limited = p->size > 0 && p->max_overflow >= 0;
+        n += FDS_PER_SESSION * (limited ? (uint64_t)(p->size + p->max_overflow) : POOL_LARGE);
+    }
+    return n;
+}
+
 /* Descriptors for server connections, files and the log are kept back, so that
  * clients alone can never use them all up. */
 static void set_client_limit(struct daemon *d, const struct conf *c)
@@ -209,7 +223,8 @@ static void set_client_limit(struct daemon *d, const struct conf *c)
         setrlimit(RLIMIT_NOFILE, &r);
         getrlimit(RLIMIT_NOFILE, &r);
     }
-    uint64_t kept = RESERVED_FDS;
+    uint64_t kept = RESERVED_FDS + pool_fds(c);
+    kept = kept < r.rlim_cur / 2 ? kept : r.rlim_cur / 2;
     uint64_t room = r.rlim_cur > kept + 16 ? r.rlim_cur - kept : 16;
     if (d->clients_max > room) {
         LOG(&d->log, LOG_DAEMON, LOG_WARN, "fewer clients than limits.clients can come",
@@ -319,7 +334,9 @@ static void close_main_loop(struct daemon *d)
 {
     loop_timer_stop(&d->loop, &d->last_call);
     for (int i = 0; i < 3; i++) {
-        uv_close((uv_handle_t *)&d->signals[i], NULL);
+        if (d->signals[i].loop != NULL) { /* else the start did not come so far */
+            uv_close((uv_handle_t *)&d->signals[i], NULL);
+        }
     }
     loop_stop(&d->loop);
 }

@@ -6,6 +6,7 @@
 #include "daemon/listener.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "protocol/encode.h"
 
 #include <arpa/inet.h>
@@ -22,6 +23,7 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 64
+#define TELL_NS UINT64_C(1000000000)
 
 struct door {
     uv_poll_t poll;
@@ -38,6 +40,7 @@ struct listener {
     uint32_t open;  /* doors with a listening fd */
     uint32_t polls; /* handles that uv has not closed yet */
     int spare_fd;
+    uint64_t told_ns; /* when the log was last told of refused clients */
 };
 
 /* ---- opening ---- */
@@ -170,8 +173,25 @@ static void turn_away(struct listener *l, int fd, enum err why, const char *word
         (void)n; /* it is turned away in any case */
     }
     buf_fini(&b);
+    /* A close with bytes unread would send a reset, which overtakes our words. */
+    char unread[4096];
+    shutdown(fd, SHUT_WR);
+    for (int i = 0; i < 16 && recv(fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++) {
+    }
     close(fd);
     atomic_fetch_add(l->opts.refused, 1);
+}
+
+/* Once a second is enough: a flood must not fill the log. */
+static void tell_refused(struct listener *l, const char *why)
+{
+    uint64_t now_ns = clock_now_ns();
+    if (l->told_ns == 0 || now_ns - l->told_ns >= TELL_NS) {
+        l->told_ns = now_ns;
+        LOG(l->opts.log, LOG_CLIENT, LOG_ERROR, "clients are refused",
+            LOG_S("error", str_of(why)), LOG_I("so_far", atomic_load(l->opts.refused)),
+            LOG_END);
+    }
 }
 
 static void open_spare(struct listener *l)
@@ -205,12 +225,12 @@ static bool accept_one(struct door *d)
             l->opts.accepted(l->opts.arg, fd);
         } else {
             turn_away(l, fd, ERR_TOO_MANY_CLIENTS, "limits.clients is reached");
+            tell_refused(l, "limits.clients is reached");
         }
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        LOG(l->opts.log, LOG_CLIENT, LOG_ERROR, "a client was refused",
-            LOG_S("error", str_of(strerror(errno))), LOG_END);
+        tell_refused(l, strerror(errno));
         return turn_away_with_spare(l, d->fd);
     }
     return errno == EINTR || errno == ECONNABORTED;

@@ -90,6 +90,62 @@ START_TEST(destroy_works_what_is_queued)
 }
 END_TEST
 
+static _Atomic bool gate_open;
+
+static void wait_at_gate(struct connector_job *j)
+{
+    (void)j;
+    struct timespec wait = {.tv_nsec = 1000000};
+    while (!atomic_load(&gate_open)) {
+        nanosleep(&wait, NULL);
+    }
+}
+
+static void count_done(struct connector_job *j)
+{
+    (void)j;
+    done_count++;
+}
+
+static void turn_until(int count)
+{
+    while (done_count < count) {
+        (void)loop_turn(&loop);
+    }
+}
+
+START_TEST(dead_targets_do_not_keep_the_jobs_of_others_waiting)
+{
+    static const char targets[9];
+    struct connector_job dead[8 * 4];
+    struct connector *c = connector_create(2);
+    ck_assert_ptr_nonnull(c);
+    ck_assert_int_eq(loop_init(&loop), ERR_OK);
+    atomic_store(&gate_open, false);
+    done_count = 0;
+    for (int i = 0; i < 8 * 4; i++) { /* 8 dead servers, with more jobs than may run */
+        dead[i] = (struct connector_job){
+            .work = wait_at_gate, .done = count_done, .loop = &loop, .target = &targets[i % 8]};
+        connector_submit(c, &dead[i]);
+    }
+    atomic_store(&busy_max, 0);
+    struct job work[20];
+    for (int i = 0; i < 20; i++) {
+        work[i] = (struct job){
+            .job = {.work = on_work, .done = count_done, .loop = &loop, .target = &targets[8]}};
+        connector_submit(c, &work[i].job);
+    }
+    turn_until(20);
+    ck_assert_int_le(atomic_load(&busy_max), 2);
+    atomic_store(&gate_open, true);
+    turn_until(20 + 8 * 4);
+    connector_destroy(c);
+    loop_stop(&loop);
+    loop_run(&loop);
+    loop_fini(&loop);
+}
+END_TEST
+
 START_TEST(destroy_accepts_nothing)
 {
     connector_destroy(NULL);
@@ -103,6 +159,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, every_job_is_worked_once_and_done_on_the_loop);
     tcase_add_test(tc, destroy_works_what_is_queued);
+    tcase_add_test(tc, dead_targets_do_not_keep_the_jobs_of_others_waiting);
     tcase_add_test(tc, destroy_accepts_nothing);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
