@@ -20,7 +20,7 @@ static enum daemon_exit run_with(const char *yaml)
 
 START_TEST(a_url_that_the_driver_refuses_is_a_bad_conf)
 {
-    ck_assert_int_eq(run_with("listen: [{tcp: \"127.0.0.1:0\"}]\n"
+    ck_assert_int_eq(run_with("listen: [{tcp: \"127.0.0.1:7432\"}]\n"
                               "databases: {main: {url: \"sqlite:///x.db?nonsense=1\"}}\n"),
                      EXIT_BAD_CONF);
 }
