@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The demo as a user runs it, from beginning to end, on ports and folders of the tests."""
+import glob
 import json
 import os
 import pty
@@ -172,10 +173,57 @@ def test_ctrl_c_leaves_nothing_behind(demo, database, when):
     pids, folders = demo.running()
     proc.send_signal(signal.SIGINT)
     out = proc.communicate(timeout=60)[0]
-    assert proc.returncode in (130, 0), out  # 0: it was faster than us
+    # 0: it was faster than us; -SIGINT: it had not even begun.
+    assert proc.returncode in (130, 0, -signal.SIGINT), out
+    assert "Traceback" not in out
     assert all(gone(p) for p in pids), out
     assert not any(os.path.exists(f) for f in folders), out
     assert demo.running() == ([], []) and demo.free()
+
+
+def test_an_impatient_ctrl_c_does_not_end_the_clearing_up(demo):
+    proc, master = at_a_terminal(demo, "postgresql")
+    try:
+        read_until(master, b" 2. ")
+        pids, folders = demo.running()
+        for _ in range(200):
+            proc.send_signal(signal.SIGINT)
+            time.sleep(0.001)
+        assert proc.wait(60) == 130
+    finally:
+        os.close(master)
+    assert len(pids) == 2 and all(gone(p) for p in pids)
+    assert not os.path.exists(folders[0]) and demo.running() == ([], [])
+
+
+def processes_about(folder, what=""):
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as f:
+                line = f.read()
+        except OSError:
+            continue
+        if folder.encode() in line and what.encode() in line:
+            found.append(path)
+    return found
+
+
+def test_ctrl_c_ends_what_a_tool_has_started(demo):
+    """mariadb-install-db has a child that writes into the folder."""
+    proc, master = at_a_terminal(demo, "mariadb")
+    try:
+        read_until(master, b"temporary folder")
+        end, folder = time.monotonic() + 60, None
+        while folder is None or not processes_about(folder, "--bootstrap"):
+            assert time.monotonic() < end and proc.poll() is None
+            folder = (demo.running()[1] or [None])[0]
+            time.sleep(0.005)
+        proc.send_signal(signal.SIGINT)
+        assert proc.wait(60) == 130
+    finally:
+        os.close(master)
+    assert processes_about(folder) == [] and not os.path.exists(folder)
 
 
 def test_a_port_in_use_is_told(demo):
