@@ -57,14 +57,16 @@ fuzz:
 format:
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format-14 -i
 
-lint: all
-	tools/install-deps lint
+lint:
+	tools/install-deps build lint
+	$(MAKE) all
 	tools/lint
 
 docs: all
 	tools/check-docs --write
 
 install: all
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
