@@ -29,6 +29,8 @@
 #define FDS_PER_SESSION 3 /* SQLite: the file, its WAL and shared memory */
 #define POOL_LARGE 100
 #define DEAF_NS UINT64_C(5000000000)
+#define LAST_CALL_NS UINT64_C(1000000000)
+#define SESSIONS_GRACE_NS UINT64_C(3000000000)
 #define DRAIN_GRACE_NS UINT64_C(10000000000)
 
 enum daemon_state { DAEMON_RUNNING, DAEMON_STOPPING };
@@ -44,7 +46,9 @@ struct daemon {
     struct worker_shared shared;
     struct worker *workers;
     unsigned worker_count, workers_left;
-    struct timer last_call; /* the drain must be over by then */
+    struct timer last_call; /* once a second of the drain */
+    uint64_t last_call_ns;  /* it must be over by then */
+    uint64_t clients_gone_ns;
     struct settings *first; /* listeners borrow its texts */
     pthread_mutex_t lock;   /* guards settings: the stats thread reads it */
     struct settings *settings;
@@ -187,14 +191,19 @@ static void on_accepted(void *arg, int fd)
     }
 }
 
-static bool has_room(void *arg)
+static uint64_t count_clients(struct daemon *d)
 {
-    struct daemon *d = arg;
     uint64_t clients = 0;
     for (unsigned i = 0; i < d->worker_count; i++) {
         clients += atomic_load(&d->workers[i].assigned);
     }
-    return clients < d->clients_max;
+    return clients;
+}
+
+static bool has_room(void *arg)
+{
+    struct daemon *d = arg;
+    return count_clients(d) < d->clients_max;
 }
 
 /* What the pools may come to need; one without a limit is reckoned as a large one. */
@@ -299,11 +308,27 @@ static void reload(struct daemon *d)
         LOG_END);
 }
 
+/* Once all clients are gone, only sessions are left to close. A database that does
+ * not answer may keep that waiting for ever, and nothing hangs on it. */
 static void on_last_call(struct timer *t)
 {
     struct daemon *d = (struct daemon *)((char *)t - offsetof(struct daemon, last_call));
-    LOG(&d->log, LOG_DAEMON, LOG_ERROR, "requests did not end in time; leaving them", LOG_END);
-    _exit(EXIT_FAILED);
+    uint64_t now_ns = clock_now_ns();
+    if (count_clients(d) > 0) {
+        d->clients_gone_ns = 0;
+    } else if (d->clients_gone_ns == 0) {
+        d->clients_gone_ns = now_ns;
+    } else if (now_ns - d->clients_gone_ns >= SESSIONS_GRACE_NS) {
+        LOG(&d->log, LOG_DAEMON, LOG_WARN, "leaving sessions of databases that do not answer",
+            LOG_END);
+        _exit(d->code);
+    }
+    if (now_ns >= d->last_call_ns ||
+        loop_timer_start(&d->loop, t, now_ns + LAST_CALL_NS) != ERR_OK) {
+        LOG(&d->log, LOG_DAEMON, LOG_ERROR, "requests did not end in time; leaving them",
+            LOG_END);
+        _exit(EXIT_FAILED);
+    }
 }
 
 static void stop(struct daemon *d)
@@ -319,8 +344,9 @@ static void stop(struct daemon *d)
     listener_close(d->listener);
     d->listener = NULL;
     d->last_call.fire = on_last_call;
-    uint64_t due = clock_now_ns() + drain_ms * 1000000 + DRAIN_GRACE_NS;
-    if (loop_timer_start(&d->loop, &d->last_call, due) != ERR_OK) {
+    uint64_t now_ns = clock_now_ns();
+    d->last_call_ns = now_ns + drain_ms * 1000000 + DRAIN_GRACE_NS;
+    if (loop_timer_start(&d->loop, &d->last_call, now_ns + LAST_CALL_NS) != ERR_OK) {
         LOG(&d->log, LOG_DAEMON, LOG_WARN, "out of memory: the drain has no limit", LOG_END);
     }
     for (unsigned i = 0; i < d->worker_count; i++) {

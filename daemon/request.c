@@ -92,7 +92,7 @@ void req_replace_err(struct req *r, enum err e)
 int req_fail_to(struct req *r, enum err e, enum req_state next)
 {
     req_set_err(r, e);
-    return next;
+    return (int)next;
 }
 
 bool req_is_read(const struct req *r)
@@ -232,6 +232,9 @@ static struct req *req_take(struct worker *w)
     if (r != NULL) {
         w->free_reqs = r->next;
         w->free_req_count--;
+        if (w->free_req_count < w->free_req_low) {
+            w->free_req_low = w->free_req_count;
+        }
         r->next = NULL;
         return r;
     }
@@ -247,6 +250,17 @@ void req_destroy(struct req *r)
     arena_fini(&r->arena);
     buf_fini(&r->answer);
     free(r);
+}
+
+void req_trim(struct worker *w)
+{
+    for (uint32_t n = (w->free_req_low + 1) / 2; n > 0; n--) {
+        struct req *r = w->free_reqs;
+        w->free_reqs = r->next;
+        w->free_req_count--;
+        req_destroy(r);
+    }
+    w->free_req_low = w->free_req_count;
 }
 
 /* Back to the free list, with its arena's first block. */

@@ -110,6 +110,8 @@ void req_add_credit(struct req *r, uint32_t credit);
 bool req_is_read(const struct req *r);
 /* What the compiler is asked for r, against this catalog of its database. */
 struct compile_request req_compile_request(const struct req *r, struct catalog *catalog);
+/* Once a second: gives back half of the free requests that nobody needed since. */
+void req_trim(struct worker *w);
 /* Frees a request that is on no list. */
 void req_destroy(struct req *r);
 const char *req_state_name(enum req_state s);

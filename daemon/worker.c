@@ -372,6 +372,7 @@ static void on_beat(struct timer *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, beat));
     struct compiler_counts c = compiler_counts(w->compiler);
+    req_trim(w);
     atomic_store_explicit(&w->counts.plan_hits, c.hits, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_misses, c.misses, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_evicted, c.evicted, memory_order_relaxed);

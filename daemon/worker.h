@@ -65,6 +65,7 @@ struct worker {
     struct conn *conns;
     struct req *free_reqs;
     uint32_t free_req_count;
+    uint32_t free_req_low; /* least of it since the last beat: so many were not needed */
     enum worker_state state;
     struct timer drain_timer;
     struct loop *main_loop;    /* told when the thread has ended … */
