@@ -14,7 +14,7 @@ all: $(BUILD)/build.ninja
 
 $(BUILD)/build.ninja:
 	@command -v meson >/dev/null || { echo "meson is missing; tools/install-deps build gets what a build needs"; exit 1; }
-	meson setup $(BUILD) --prefix $(PREFIX)
+	meson setup $(BUILD)
 
 help:
 	@echo "make            build/tribikosd"
@@ -66,8 +66,7 @@ docs: all
 	tools/check-docs --write
 
 install: all
-	meson configure $(BUILD) -Dprefix=$(PREFIX)
-	meson install -C $(BUILD) --no-rebuild
+	install -D -m 755 $(BUILD)/tribikosd $(DESTDIR)$(PREFIX)/sbin/tribikosd
 
 clean:
 	@! [ -e build/demo/state.json ] || demo/run --stop
