@@ -60,6 +60,7 @@ def test_params(make_db):
 def test_clients(make_db):
     """One too many is told why and closed; a place that comes free is used again."""
     db = make_db(conf={"limits": {"clients": 20}})
+    db.daemon.wait_until(lambda: db.daemon.stats()["clients"]["now"] == 0, "is alone", 10)
     held = [db.client() for _ in range(20)]
     try:
         for c in held:
