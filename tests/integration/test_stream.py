@@ -63,6 +63,17 @@ def test_a_stream_without_id(client):
                                               ["done", "rowcount"], ["ok"]]
 
 
+@pytest.mark.parametrize("request_, code, path", [
+    ({"query": NAMES, "as": "columns"}, "bad_request", "/stream"),
+    ({"query": NAMES, "expect": "one"}, "bad_request", "/stream"),
+    ({"query": NAMES, "stream": {"credit": 1}}, "bad_request", "/stream/credit"),
+    ({"query": {"delete": "votes", "where": True}}, "unsupported_feature", "/stream")])
+def test_what_cannot_be_streamed(client, request_, code, path):
+    error = client.fails({"stream": {"chunk": 5}, **request_}, code)
+    assert error["path"] == path
+    assert client.query({"select": ["choice"], "from": "votes"}, expect="count")["value"] == 1
+
+
 def test_an_error_before_the_first_row(client):
     reply = client.ask({"id": 1, "query": {"select": ["nmae"], "from": "users"}, "stream": {}})
     assert reply["id"] == 1 and reply["error"]["code"] == "unknown_column"
