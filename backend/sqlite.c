@@ -148,7 +148,8 @@ static void on_flush(struct task *t)
 {
     struct sqlite_conn *c = OWNER(t, flush_task);
     pthread_mutex_lock(&c->lock);
-    bool asked = c->flow == FLOW_ASKED; /* not if a cancel was faster */
+    /* Not if a cancel was faster: then the thread goes on, and may be at the sink. */
+    bool asked = c->flow == FLOW_ASKED && atomic_load(&c->session.stop) == STOP_NO;
     pthread_mutex_unlock(&c->lock);
     if (!asked) {
         return;

@@ -194,7 +194,8 @@ void conn_flush_later(struct conn *c)
 
 /* ---- bytes in ---- */
 
-/* Requests that can only go on when the client sends `more`. */
+/* Requests that can only go on when the client sends `more`. Each has a database
+ * connection, so the pool bounds how many there are. */
 static uint32_t count_stalled(const struct conn *c)
 {
     uint32_t n = 0;
@@ -210,8 +211,7 @@ static bool has_room(const struct conn *c)
         return false;
     }
     uint32_t most = (uint32_t)limits(c)->in_flight;
-    return c->req_count < most ||
-           (c->req_count < 2 * most && c->req_count - count_stalled(c) < most);
+    return c->req_count < most || c->req_count - count_stalled(c) < most;
 }
 
 /* The answer to a line that cannot be read, in its turn; then we part. */

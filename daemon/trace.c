@@ -65,7 +65,8 @@ static void tell(const struct req *r, enum log_category c, enum log_level level,
 static bool is_slow(const struct req *r)
 {
     uint64_t slow_ms = r->backend == NULL ? 0 : r->backend->db->conf->slow_ms;
-    return slow_ms > 0 && r->bound.run_count > 0 &&
+    /* a stream takes as long as its reader likes */
+    return slow_ms > 0 && r->bound.run_count > 0 && !r->msg.stream &&
            clock_now_ns() - r->arrived_ns >= slow_ms * NS_PER_MS;
 }
 

@@ -50,6 +50,31 @@ static struct conf *make_conf(const char *limits, const char *pool)
     return c;
 }
 
+/* A reload reads the catalog of the fake database as well, and finds nothing of use.
+ * It is given that of the real one, once that was read. */
+static void lend_catalog(const struct settings *s, struct settings *from)
+{
+    struct database *real = settings_database(from, STR("main"));
+    struct database *fake = settings_database(s, STR("fake"));
+    pthread_mutex_lock(&real->lock);
+    struct catalog *c = real->catalog == NULL ? NULL : catalog_ref(real->catalog);
+    pthread_mutex_unlock(&real->lock);
+    pthread_mutex_lock(&fake->lock);
+    if (c != NULL && c != fake->catalog) {
+        struct catalog *old = fake->catalog;
+        fake->catalog = c;
+        c = old;
+        atomic_store(&fake->catalog_version, catalog_version(fake->catalog));
+    }
+    pthread_mutex_unlock(&fake->lock);
+    catalog_unref(c);
+}
+
+void rig_mend(struct rig *r)
+{
+    lend_catalog(r->settings, r->settings);
+}
+
 static void make_settings(struct rig *r, const char *limits, const char *pool)
 {
     struct fail f;
@@ -58,15 +83,15 @@ static void make_settings(struct rig *r, const char *limits, const char *pool)
     ck_assert_msg(settings_create(make_conf(limits, pool), old, &s, &f) == ERR_OK, "%s",
                   f.message);
     struct database *fake = settings_database(s, STR("fake"));
+    if (fake->target == &r->fake.target) { /* carried over: workers read it */
+        settings_unref(old);
+        r->settings = s;
+        return;
+    }
     fake->target = &r->fake.target;
     fake->driver = &driver_fake;
-    struct database *real = settings_database(s, STR("main"));
-    if (old != NULL && fake->catalog == NULL && real->catalog == NULL) {
-        real = settings_database(old, STR("main"));
-    }
-    if (real->catalog != NULL && fake->catalog == NULL) {
-        fake->catalog = catalog_ref(real->catalog);
-        atomic_store(&fake->catalog_version, catalog_version(fake->catalog));
+    if (old != NULL) {
+        lend_catalog(s, old);
     }
     settings_unref(old);
     r->settings = s;
@@ -84,20 +109,14 @@ static void write_stats(void *arg, struct buf *out)
     BUF_LIT(out, "{}\n");
 }
 
-/* The fake database has the catalog of the real one, once that was read. */
-static void lend_catalog(struct rig *r)
+static void read_catalog(struct rig *r)
 {
     struct client c;
     client_open(r, &c);
     client_send(&c, "{\"op\":\"schema.reload\"}\n");
     client_expect(&c, "{\"ok\":true,\"tables\":2}");
     client_close(&c);
-    struct database *real = settings_database(r->settings, STR("main"));
-    struct database *fake = settings_database(r->settings, STR("fake"));
-    pthread_mutex_lock(&real->lock);
-    fake->catalog = catalog_ref(real->catalog);
-    pthread_mutex_unlock(&real->lock);
-    atomic_store(&fake->catalog_version, catalog_version(fake->catalog));
+    rig_mend(r);
 }
 
 void rig_up(struct rig *r, const char *limits, const char *pool)
@@ -123,7 +142,7 @@ void rig_up(struct rig *r, const char *limits, const char *pool)
     r->worker->main_loop = &r->main;
     r->worker->ended.run = on_ended;
     ck_assert_int_eq(worker_start(r->worker, &r->shared, 0, r->settings, &f), ERR_OK);
-    lend_catalog(r);
+    read_catalog(r);
 }
 
 void rig_down_in(struct rig *r, uint64_t drain_ms)

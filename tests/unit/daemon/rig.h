@@ -44,6 +44,8 @@ void rig_down_in(struct rig *r, uint64_t drain_ms);
 void rig_down(struct rig *r);
 /* New settings with the same databases; those whose pool differs are retired. */
 void rig_reload(struct rig *r, const char *limits, const char *pool);
+/* The fake database loses its tables in a reload: gives them back. */
+void rig_mend(struct rig *r);
 /* Everything logged so far; to be freed. */
 char *rig_log(struct rig *r);
 void rig_sleep_ms(unsigned ms);

@@ -374,6 +374,16 @@ START_TEST(streams_that_wait_for_credit_do_not_keep_more_from_being_read)
     }
     client_send(&c, PING);
     client_expect(&c, "{\"ok\":true}");
+    for (int i = 3; i < 8; i++) { /* more than twice as many */
+        char line[200];
+        snprintf(line, sizeof line,
+                 "{\"id\":%d,\"stream\":{\"chunk\":9,\"credit\":1}," ALL_OF_T "}\n", i);
+        client_send(&c, line);
+        client_line(&c);
+        client_line(&c);
+    }
+    client_send(&c, PING);
+    client_expect(&c, "{\"ok\":true}");
 }
 END_TEST
 

@@ -293,6 +293,7 @@ static void storm(uint64_t seed)
         }
         uint64_t x = next(&random);
         if (x % 8 == 0) {
+            rig_mend(&r);
             stir_fake(&random);
         }
         if (x % 997 == 0) {
