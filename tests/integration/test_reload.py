@@ -301,7 +301,8 @@ def test_a_password_in_a_broken_url_is_not_shown(tmp_path):
     for url in ("postgresql://app:hunter2pw@host:99999999/x", "postgres//app:hunter2pw@h/x",
                 "mariadb://app:hunter2pw@h/x?nonsense=1", "postgresql://app:hunter2pw@[::1/x",
                 "oracle://app:hunter2pw@h/x"):
-        done = run_program("--check", conf_file(tmp_path, f"databases: {{main: {{url: '{url}'}}}}\n"))
+        conf = conf_file(tmp_path, f"databases: {{main: {{url: '{url}'}}}}\n")
+        done = run_program("--check", conf)
         assert done.returncode == 2, url
         assert "hunter2pw" not in done.stdout + done.stderr, done
 
