@@ -6,6 +6,7 @@
  * happen on connector threads, while nobody else touches it. How a run goes:
  * backend/maria_conn.h.
  */
+#include "backend/descriptor.h"
 #include "backend/maria_conn.h"
 #include "base/clock.h"
 
@@ -14,7 +15,6 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* Bit of the extended capabilities. */
 #define CAN_BULK (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)
@@ -141,13 +141,11 @@ static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connec
     struct maria_conn *c = (struct maria_conn *)conn;
     conn->loop = l;
     conn->connector = k;
-    c->fd = dup((int)mysql_get_socket(c->my));
+    c->fd = descriptor_copy((int)mysql_get_socket(c->my));
     int rc = c->fd < 0 ? uv_translate_sys_error(errno)
                        : uv_poll_init_socket(&l->uv, &c->poll, c->fd);
     if (rc != 0) {
-        if (c->fd >= 0) {
-            (void)close(c->fd);
-        }
+        descriptor_drop(c->fd);
         conn->broken = true;
         return fail_set(f, ERR_CONNECTION_FAILED, "the loop refuses the socket: %s",
                         uv_strerror(rc));
@@ -184,7 +182,7 @@ static void submit_close(struct maria_conn *c)
 static void on_poll_closed(uv_handle_t *h)
 {
     struct maria_conn *c = h->data;
-    (void)close(c->fd);
+    descriptor_drop(c->fd);
     submit_close(c);
 }
 

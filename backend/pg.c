@@ -8,13 +8,13 @@
  */
 #include "backend/pg.h"
 
+#include "backend/descriptor.h"
 #include "base/clock.h"
 
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* A TLS record may be larger than what one read takes, and what the TLS library
  * keeps makes no socket readable. */
@@ -290,7 +290,7 @@ static void free_conn(struct pg_conn *c)
 static void on_poll_closed(uv_handle_t *h)
 {
     struct pg_conn *c = h->data;
-    close(c->poll_fd);
+    descriptor_drop(c->poll_fd);
     free_conn(c);
 }
 
@@ -345,14 +345,10 @@ static enum err pg_attach(struct db_conn *conn, struct loop *l, struct connector
     c->start_task.run = pg_on_start_failed;
     c->resume_task.run = pg_on_resume;
     c->poll.data = c;
-    /* A descriptor of our own: libpq closes its socket when it meets an error, and
-     * libuv aborts when a number it watches is closed, or another's, behind its back. */
-    c->poll_fd = dup(PQsocket(c->pg));
+    c->poll_fd = descriptor_copy(PQsocket(c->pg));
     if (c->poll_fd < 0 || PQsetnonblocking(c->pg, 1) != 0 ||
         uv_poll_init(&l->uv, &c->poll, c->poll_fd) != 0) {
-        if (c->poll_fd >= 0) {
-            close(c->poll_fd);
-        }
+        descriptor_drop(c->poll_fd);
         conn->broken = true;
         c->link = PG_LINK_LOST;
         return fail_set(f, ERR_CONNECTION_FAILED, "the connection cannot be polled");

@@ -10,6 +10,10 @@
  * no WAL: readers and a writer shut each other out for the length of a
  * transaction, waiting as long as the busy timeout allows.
  *
+ * The locale of lower and upper. glibc remembers for ever that a locale could not be
+ * read, also when that was for want of a file descriptor. A keeper holds the locale
+ * from the start, so that opening a connection later never has to read it.
+ *
  * Options of a target (of the URL's query):
  *   timeout       seconds, fractions allowed: how long a lock is waited for (5)
  *   mode          ro, rw, rwc: create the file if it is missing (rwc)
@@ -25,8 +29,8 @@
 
 struct sqlite_keeper;
 
-/* Keeps t's database in memory alive until sqlite_keeper_close; *out is NULL, and
- * that is a success, if t is not SQLite or is a file. Does not block. Any thread.
+/* Keeps alive what t's connections share until sqlite_keeper_close; *out is NULL, and
+ * that is a success, if t is not SQLite. Reads the locale's files. Any thread.
  * ERR_CONNECTION_FAILED, ERR_OUT_OF_MEMORY. */
 enum err sqlite_keeper_open(const struct db_target *t, struct sqlite_keeper **out,
                             struct fail *f) MUST_CHECK;

@@ -306,6 +306,15 @@ static enum err open_handle(struct sqlite_session *s, struct fail *f)
     return e == ERR_OUT_OF_MEMORY ? e : ERR_CONNECTION_FAILED;
 }
 
+static enum err open_locale(locale_t *out, struct fail *f)
+{
+    *out = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    return *out != (locale_t)0
+               ? ERR_OK
+               : fail_set(f, ERR_CONNECTION_FAILED,
+                          "the system has no C.UTF-8 locale, which lower and upper need");
+}
+
 static void close_handle(struct sqlite_session *s)
 {
     sqlite3_stmt *st;
@@ -325,10 +334,9 @@ enum err sqlite_session_open(struct sqlite_session *s, const struct db_target *t
     if (e != ERR_OK) {
         return e;
     }
-    s->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (s->locale == (locale_t)0) {
-        return fail_set(f, ERR_CONNECTION_FAILED,
-                        "the system has no C.UTF-8 locale, which lower and upper need");
+    e = open_locale(&s->locale, f);
+    if (e != ERR_OK) {
+        return e;
     }
     s->path = s->in_memory ? memory_path(t) : absolute_path(t->database);
     if (s->path == NULL || prepared_init(&s->cache, t->statement_cache) != ERR_OK) {
@@ -374,27 +382,42 @@ void sqlite_session_close(struct sqlite_session *s)
 /* -- keepers --------------------------------------------------------------- */
 
 struct sqlite_keeper {
-    sqlite3 *db;
+    sqlite3 *db;     /* of a database in memory, or NULL */
+    locale_t locale; /* keeps glibc's copy: see sqlite.h */
 };
+
+static enum err keep_in_memory(const struct db_target *t, struct sqlite_keeper *k,
+                               struct fail *f)
+{
+    char *path = memory_path(t);
+    if (path == NULL) {
+        return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    enum err e = ERR_OK;
+    if (sqlite3_open_v2(path, &k->db, flags, "memdb") != SQLITE_OK) {
+        e = fail_set(f, ERR_CONNECTION_FAILED, "no database in memory: %s",
+                     sqlite3_errmsg(k->db));
+    }
+    free(path);
+    return e;
+}
 
 enum err sqlite_keeper_open(const struct db_target *t, struct sqlite_keeper **out,
                             struct fail *f)
 {
     *out = NULL;
-    if (t->kind != DB_SQLITE || !target_in_memory(t)) {
+    if (t->kind != DB_SQLITE) {
         return ERR_OK;
     }
     struct sqlite_keeper *k = calloc(1, sizeof *k);
-    char *path = memory_path(t);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    enum err e = ERR_OK;
-    if (k == NULL || path == NULL) {
-        e = fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
-    } else if (sqlite3_open_v2(path, &k->db, flags, "memdb") != SQLITE_OK) {
-        e = fail_set(f, ERR_CONNECTION_FAILED, "no database in memory: %s",
-                     sqlite3_errmsg(k->db));
+    if (k == NULL) {
+        return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     }
-    free(path);
+    enum err e = open_locale(&k->locale, f);
+    if (e == ERR_OK && target_in_memory(t)) {
+        e = keep_in_memory(t, k, f);
+    }
     if (e != ERR_OK) {
         sqlite_keeper_close(k);
         return e;
@@ -407,6 +430,9 @@ void sqlite_keeper_close(struct sqlite_keeper *k)
 {
     if (k != NULL) {
         (void)sqlite3_close(k->db);
+        if (k->locale != (locale_t)0) {
+            freelocale(k->locale);
+        }
         free(k);
     }
 }

@@ -321,7 +321,7 @@ static void on_last_call(struct timer *t)
     } else if (now_ns - d->clients_gone_ns >= SESSIONS_GRACE_NS) {
         LOG(&d->log, LOG_DAEMON, LOG_WARN, "leaving sessions of databases that do not answer",
             LOG_END);
-        _exit(d->code);
+        _exit((int)d->code);
     }
     if (now_ns >= d->last_call_ns ||
         loop_timer_start(&d->loop, t, now_ns + LAST_CALL_NS) != ERR_OK) {

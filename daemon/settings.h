@@ -42,7 +42,7 @@ struct database {
     struct db_target own_target;
     const struct db_target *target; /* own_target; a test may put another in its place */
     struct pool_share share;
-    struct sqlite_keeper *keeper; /* of a database in memory, or NULL */
+    struct sqlite_keeper *keeper; /* SQLite: what its connections share; else NULL */
 
     pthread_mutex_t lock; /* guards what follows */
     struct catalog *catalog;
