@@ -364,6 +364,9 @@ static void close_main_loop(struct daemon *d)
             uv_close((uv_handle_t *)&d->signals[i], NULL);
         }
     }
+    /* The end is near: an impatient second signal must not turn it into a failure. */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
     loop_stop(&d->loop);
 }
 
