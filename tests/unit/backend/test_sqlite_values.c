@@ -333,13 +333,17 @@ END_TEST
 
 START_TEST(a_keeper_keeps_what_is_in_memory)
 {
-    struct sqlite_keeper *k = NULL, *second = NULL, *none = NULL;
+    struct sqlite_keeper *k = NULL, *second = NULL, *file = NULL, *none = NULL;
+    struct db_target elsewhere = {.kind = DB_PG};
     struct fail f;
     fail_init(&f);
     ck_assert_int_eq(sqlite_keeper_open(&memory_target, &k, &f), ERR_OK);
     ck_assert_ptr_nonnull(k);
-    ck_assert_int_eq(sqlite_keeper_open(&file_target, &none, &f), ERR_OK);
+    ck_assert_int_eq(sqlite_keeper_open(&elsewhere, &none, &f), ERR_OK);
     ck_assert_ptr_null(none);
+    ck_assert_int_eq(sqlite_keeper_open(&file_target, &file, &f), ERR_OK);
+    ck_assert_ptr_nonnull(file); /* the locale */
+    sqlite_keeper_close(file);
     struct db_conn *c = open_conn(&memory_target);
     rig_must(&rig, c, "create table t (x)");
     rig_close(&rig, c);
