@@ -28,7 +28,7 @@ static const char *const tables =
     "from n where i < 2000) select i, 'a name that makes the row somewhat longer ' || i from "
     "n\n";
 
-static struct conf *make_conf(const char *limits, const char *pool)
+static struct conf *make_conf(const struct rig *r, const char *limits, const char *pool)
 {
     struct buf yaml, errors;
     buf_init(&yaml);
@@ -39,9 +39,10 @@ static struct conf *make_conf(const char *limits, const char *pool)
                "log: {level: debug}\n"
                "default_database: main\n"
                "databases:\n"
-               "  main:\n    url: \"sqlite://\"\n    slow: 1ms\n    pool: %s\n%s"
+               "  main:\n    url: \"sqlite:///%s/main.db?synchronous=off\"\n    slow: 1ms\n    "
+               "pool: %s\n%s"
                "  fake:\n    url: \"sqlite:///never-opened.db\"\n    pool: %s\n",
-               limits == NULL ? "{}" : limits, pool == NULL ? "{}" : pool, tables,
+               limits == NULL ? "{}" : limits, r->folder, pool == NULL ? "{}" : pool, tables,
                pool == NULL ? "{}" : pool);
     struct conf *c = conf_parse("test", buf_str(&yaml), &errors);
     ck_assert_msg(c != NULL, "%.*s", (int)errors.len, errors.ptr);
@@ -80,7 +81,7 @@ static void make_settings(struct rig *r, const char *limits, const char *pool)
     struct fail f;
     fail_init(&f);
     struct settings *old = r->settings, *s;
-    ck_assert_msg(settings_create(make_conf(limits, pool), old, &s, &f) == ERR_OK, "%s",
+    ck_assert_msg(settings_create(make_conf(r, limits, pool), old, &s, &f) == ERR_OK, "%s",
                   f.message);
     struct database *fake = settings_database(s, STR("fake"));
     if (fake->target == &r->fake.target) { /* carried over: workers read it */
@@ -124,6 +125,8 @@ void rig_up(struct rig *r, const char *limits, const char *pool)
     struct fail f;
     memset(r, 0, sizeof *r);
     signal(SIGPIPE, SIG_IGN);
+    strcpy(r->folder, "/tmp/tribikos-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(r->folder));
     fail_init(&f);
     r->log_fd = memfd_create("log", MFD_CLOEXEC);
     log_init(&r->log, r->log_fd, LOG_TEXT);
@@ -165,6 +168,13 @@ void rig_down_in(struct rig *r, uint64_t drain_ms)
     loop_fini(&r->main);
     fake_fini(&r->fake);
     close(r->log_fd);
+    static const char *const files[] = {"main.db", "main.db-wal", "main.db-shm"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s/%s", r->folder, files[i]);
+        unlink(path);
+    }
+    ck_assert_int_eq(rmdir(r->folder), 0);
 }
 
 void rig_down(struct rig *r)

@@ -3,7 +3,8 @@
  * tests/unit/daemon/rig.h: one real worker with clients on socket pairs, for the
  * tests of connections and requests.
  *
- * Databases: `main`, SQLite in memory with a table t of 2,000 rows (id, name) and an
+ * Databases: `main`, SQLite in a file (in memory, a paused reader keeps new sessions
+ * from running their on_connect) with a table t of 2,000 rows (id, name) and an
  * empty table w; `fake`, which knows the same tables and does what the test tells it.
  */
 #ifndef TESTS_DAEMON_RIG_H
@@ -21,6 +22,7 @@
 struct rig {
     struct log log;
     int log_fd; /* a file in memory */
+    char folder[32];
     struct loop main;
     struct worker_shared shared;
     struct worker *worker;

@@ -314,7 +314,7 @@ static uint64_t env_number(const char *name, uint64_t usual)
 
 START_TEST(every_request_gets_one_final_line_whatever_happens)
 {
-    uint64_t seed = env_number("STORM_SEED", 1), rounds = env_number("STORM_ROUNDS", 5);
+    uint64_t seed = env_number("STORM_SEED", 1), rounds = env_number("STORM_ROUNDS", 4);
     rig_up(&r, "{in_flight: 8, output_buffer: 64KiB, paused: 100ms}", "{size: 2}");
     for (int i = 0; i < LOG_CATEGORY_COUNT; i++) {
         log_set_level(&r.log, (enum log_category)i, LOG_ERROR);
