@@ -174,8 +174,8 @@ static void close_done(struct connector_job *j)
 static void submit_close(struct maria_conn *c)
 {
     c->ending = ENDING_JOB;
-    c->close_job =
-        (struct connector_job){.work = close_work, .done = close_done, .loop = c->conn.loop};
+    c->close_job = (struct connector_job){
+        .work = close_work, .done = close_done, .loop = c->conn.loop, .target = c->conn.target};
     connector_submit(c->conn.connector, &c->close_job);
 }
 

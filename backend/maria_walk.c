@@ -211,8 +211,8 @@ void maria_send_kill(struct maria_conn *c, const char *what)
     c->kill = KILL_SENT;
     c->kill_count++;
     c->kill_what = what;
-    c->kill_job =
-        (struct connector_job){.work = kill_work, .done = kill_done, .loop = c->conn.loop};
+    c->kill_job = (struct connector_job){
+        .work = kill_work, .done = kill_done, .loop = c->conn.loop, .target = c->conn.target};
     connector_submit(c->conn.connector, &c->kill_job);
 }
 

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FREE_REQS_MAX 256
+#define FREE_REQS_MAX 64
 #define TO(state) (UINT32_C(1) << (state))
 
 /* Read top to bottom: it is a request's life. */
