@@ -41,6 +41,18 @@ USER = "app"
 START_SECONDS = 60
 
 
+def stands_still(pid):
+    """Whether every thread of pid is stopped (or gone)."""
+    for stat in glob.glob(f"/proc/{pid}/task/*/stat"):
+        try:
+            with open(stat, encoding="utf-8") as f:
+                if f.read().rsplit(")", 1)[1].split()[0] not in "TtZX":
+                    return False
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return True
+
+
 class ServerError(Exception):
     """A server could not be started or used: the suite must fail, never skip."""
 
@@ -198,8 +210,13 @@ class Server:
         self.start()
 
     def pause(self):
-        """SIGSTOP: the kernel still takes connections, nobody answers."""
-        kill_tree(self.proc.pid, signal.SIGSTOP)
+        """SIGSTOP: the kernel still takes connections, nobody answers. Threads stop one
+        by one: it returns when the last of them stands still."""
+        family = kill_tree(self.proc.pid, signal.SIGSTOP)
+        end = time.monotonic() + 10
+        while not all(stands_still(pid) for pid in family):
+            assert time.monotonic() < end, "the server does not stop"
+            time.sleep(0.005)
 
     def resume(self):
         kill_tree(self.proc.pid, signal.SIGCONT)
