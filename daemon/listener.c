@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * daemon/listener.c: bind, listen, accept; one spare descriptor for the day when
+ * daemon/listener.c: bind, listen, accept; spare descriptors for the day when
  * there are none left.
  */
 #include "daemon/listener.h"
@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #define BACKLOG 1024
+#define SPARES 8
+#define REST_NS UINT64_C(50000000)
 #define ACCEPTS_A_TURN 64
 #define TELL_NS UINT64_C(1000000000)
 
@@ -37,10 +39,11 @@ struct door {
 struct listener {
     struct listener_opts opts;
     struct door *doors;
-    uint32_t open;  /* doors with a listening fd */
-    uint32_t polls; /* handles that uv has not closed yet */
-    int spare_fd;
-    uint64_t told_ns; /* when the log was last told of refused clients */
+    uint32_t open;         /* doors with a listening fd */
+    uint32_t polls;        /* handles that uv has not closed yet */
+    int spare_fds[SPARES]; /* -1: taken by another thread in the moment it was free */
+    struct timer rest;     /* runs while nobody is accepted for want of a descriptor */
+    uint64_t told_ns;      /* when the log was last told of refused clients */
 };
 
 /* ---- opening ---- */
@@ -194,25 +197,66 @@ static void tell_refused(struct listener *l, const char *why)
     }
 }
 
-static void open_spare(struct listener *l)
+static void open_spares(struct listener *l)
 {
-    l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (int i = 0; i < SPARES; i++) {
+        if (l->spare_fds[i] < 0) {
+            l->spare_fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        }
+    }
+}
+
+/* Closes one and says so. */
+static bool give_spare(struct listener *l)
+{
+    for (int i = 0; i < SPARES; i++) {
+        if (l->spare_fds[i] >= 0) {
+            close(l->spare_fds[i]);
+            l->spare_fds[i] = -1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_knock(uv_poll_t *p, int status, int events);
+
+static void on_rested(struct timer *t)
+{
+    struct listener *l = (struct listener *)((char *)t - offsetof(struct listener, rest));
+    open_spares(l);
+    for (uint32_t i = 0; i < l->polls; i++) {
+        (void)uv_poll_start(&l->doors[i].poll, UV_READABLE, on_knock);
+    }
+}
+
+/* Who knocks stays in the backlog, and would wake us without end: look again in a
+ * moment. */
+static void rest(struct listener *l)
+{
+    l->rest.fire = on_rested;
+    if (loop_timer_start(l->opts.loop, &l->rest, clock_now_ns() + REST_NS) != ERR_OK) {
+        return; /* then it is busy waiting, until there is memory */
+    }
+    for (uint32_t i = 0; i < l->polls; i++) {
+        (void)uv_poll_stop(&l->doors[i].poll);
+    }
 }
 
 /* No descriptor is left: the spare one lets the client be taken and told. Without
  * that it would stay in the backlog and wake us for ever. */
 static bool turn_away_with_spare(struct listener *l, int listen_fd)
 {
-    if (l->spare_fd < 0) {
-        open_spare(l);
-        return false;
+    int fd = -1;
+    if (give_spare(l)) {
+        fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     }
-    close(l->spare_fd);
-    int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         turn_away(l, fd, ERR_TOO_MANY_CLIENTS, "no file descriptor is left");
+    } else {
+        rest(l);
     }
-    open_spare(l);
+    open_spares(l);
     return fd >= 0;
 }
 
@@ -278,7 +322,8 @@ enum err listener_open(const struct listener_opts *opts, struct listener **out, 
     }
     l->opts = *opts;
     l->doors = doors;
-    open_spare(l);
+    memset(l->spare_fds, -1, sizeof l->spare_fds);
+    open_spares(l);
     for (uint32_t i = 0; i < opts->count; i++) {
         enum err e = open_door(l, &l->doors[i], &opts->listen[i], f);
         if (e != ERR_OK) {
@@ -319,8 +364,8 @@ void listener_close(struct listener *l)
     if (l == NULL) {
         return;
     }
-    if (l->spare_fd >= 0) {
-        close(l->spare_fd);
+    loop_timer_stop(l->opts.loop, &l->rest);
+    while (give_spare(l)) {
     }
     uint32_t polls = l->polls;
     for (uint32_t i = 0; i < l->open; i++) {
