@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "compiler/clauses.h"
 #include "compiler/plan.h"
 #include "schema/catalog.h"
 #include "value/type.h"
@@ -46,6 +47,9 @@ enum expr_kind {
     EXPR_LIST,       /* members of an IN list */
     EXPR_PARAM_LIST, /* an IN list that a param holds */
     EXPR_QUERY,
+    EXPR_PATH,    /* of JSON: a literal list, or a param that holds one */
+    EXPR_OVER,    /* a call over a window */
+    EXPR_KEYWORD, /* a word of a fixed set, for the rule of its operator */
     EXPR_DRESSED, /* made while emitting: a template around expressions */
 };
 
@@ -65,7 +69,7 @@ struct expr {
     union {
         struct {
             uint32_t index;          /* of shape.literals */
-            const struct json *node; /* its data */
+            const struct json *node; /* its data; EXPR_PATH: NULL when a param holds it */
         } literal;
         struct {
             struct str name;
@@ -80,7 +84,12 @@ struct expr {
             const struct op_info *op;
             struct expr **args;
             uint32_t count;
+            struct aggregate *aggregate; /* NULL: nothing stands beside the arguments */
         } call;
+        struct {
+            struct expr *call;
+            struct window *window;
+        } over;
         struct {
             struct expr *of, *otherwise;
             struct when *whens;
@@ -93,6 +102,7 @@ struct expr {
             int form;            /* enum json_form of such literals */
         } list;
         struct query *query;
+        struct str keyword;
         struct {
             const char *text;
             const struct expr *of; /* NULL: parts */

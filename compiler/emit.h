@@ -41,6 +41,10 @@ enum emit_place {
 };
 enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place place) MUST_CHECK;
 
+/* A call as the template of its operator says. */
+enum err emit_operator(struct emitter *em, const struct expr *call,
+                       const struct expr *const *args, enum emit_place place) MUST_CHECK;
+
 /* x where it stands beside something of type `other` of its family: a date beside
  * a timestamp, an enum beside a text. */
 enum err emit_beside(struct emitter *em, const struct expr *x,

@@ -6,6 +6,7 @@
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
+#include "compiler/walk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -361,6 +362,9 @@ static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_pl
     case EXPR_STAR:
     case EXPR_LIST:
     case EXPR_PARAM_LIST:
+    case EXPR_PATH:
+    case EXPR_OVER:
+    case EXPR_KEYWORD:
         break;
     }
     return ctx_fail(em->c, x->src, ERR_INTERNAL, "an expression that has no SQL of its own");

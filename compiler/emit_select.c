@@ -5,6 +5,7 @@
 #include "compiler/emit.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
+#include "compiler/walk.h"
 
 /* ---- from ---- */
 

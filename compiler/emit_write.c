@@ -5,6 +5,7 @@
 #include "compiler/emit.h"
 #include "compiler/names.h"
 #include "compiler/resolve.h"
+#include "compiler/walk.h"
 
 static void emit_target(struct emitter *em, const struct write *w)
 {
@@ -146,33 +147,29 @@ static enum err emit_insert(struct emitter *em, const struct write *w, uint32_t 
 
 /* ---- update ---- */
 
-static bool reads_column(const struct write *w, const struct expr *x, const struct column *col)
+struct column_read {
+    const struct write *w;
+    const struct column *column;
+};
+
+/* Whether x does not read the column of the row that is written. A case or a
+ * subquery that touches the row may read any of its columns. */
+static bool spares_column(const struct expr *x, void *arg)
 {
+    const struct column_read *r = arg;
     if (x->kind == EXPR_NAME) {
-        return x->name.source == w->scope.sources[0] && x->name.column == col->index;
+        return x->name.source != r->w->scope.sources[0] || x->name.column != r->column->index;
     }
-    if (x->kind == EXPR_CALL) {
-        for (uint32_t i = 0; i < x->call.count; i++) {
-            if (reads_column(w, x->call.args[i], col)) {
-                return true;
-            }
-        }
+    if (x->kind == EXPR_CASE || x->kind == EXPR_QUERY) {
+        return expr_sources(&r->w->scope, x) == 0;
     }
-    if (x->kind == EXPR_LIST && x->list.items != NULL) {
-        for (uint32_t i = 0; i < x->list.count; i++) {
-            if (reads_column(w, x->list.items[i], col)) {
-                return true;
-            }
-        }
-    }
-    /* a case or a subquery that touches the row may read any of its columns */
-    bool opaque = x->kind == EXPR_CASE || x->kind == EXPR_QUERY;
-    return opaque && expr_sources(&w->scope, x) != 0;
+    return expr_children(x, spares_column, arg);
 }
 
 static bool reads(const struct write *w, const struct assign *a, const struct assign *b)
 {
-    return a != b && a->value != NULL && reads_column(w, a->value, b->column);
+    struct column_read r = {w, b->column};
+    return a != b && a->value != NULL && !spares_column(a->value, &r);
 }
 
 /* MariaDB assigns from left to right and reads what it has assigned, so a value

@@ -8,14 +8,14 @@
  */
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
+#include "compiler/walk.h"
 
 struct grouping {
     struct context *c;
     const struct query *q;
     unsigned depth; /* subqueries of q around what is looked at */
+    enum err err;   /* that ended a walk */
 };
-
-static enum err check_query(struct grouping *g, const struct query *inner);
 
 static bool is_grouped(const struct query *q, const struct expr *e)
 {
@@ -68,94 +68,46 @@ static enum err check_name(struct grouping *g, const struct expr *e)
 
 static enum err check_expr(struct grouping *g, const struct expr *e);
 
-static enum err check_list(struct grouping *g, struct expr *const *list, uint32_t count)
+static bool visit_expr(const struct expr *e, void *arg)
 {
-    enum err err = ERR_OK;
-    for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
-        err = check_expr(g, list[i]);
-    }
-    return err;
+    struct grouping *g = arg;
+    g->err = check_expr(g, e);
+    return g->err == ERR_OK;
 }
 
-static enum err check_optional(struct grouping *g, const struct expr *e)
+/* A correlated subquery: q's columns in it follow the same rule. */
+static bool visit_query(const struct query *inner, void *arg)
 {
-    return e == NULL ? ERR_OK : check_expr(g, e);
-}
-
-static enum err check_case(struct grouping *g, const struct expr *e)
-{
-    enum err err = check_optional(g, e->cas.of);
-    for (uint32_t i = 0; i < e->cas.count && err == ERR_OK; i++) {
-        err = check_expr(g, e->cas.whens[i].cond);
-        err = err != ERR_OK ? err : check_expr(g, e->cas.whens[i].then);
-    }
-    return err != ERR_OK ? err : check_optional(g, e->cas.otherwise);
+    struct grouping *g = arg;
+    g->depth++;
+    bool ok = query_exprs(inner, visit_expr, g) && query_parts(inner, visit_query, g);
+    g->depth--;
+    return ok;
 }
 
 static enum err check_expr(struct grouping *g, const struct expr *e)
 {
-    if (is_grouped(g->q, e)) {
+    bool aggregate = e->kind == EXPR_CALL && (e->call.op->flags & OP_AGGREGATE) != 0;
+    if (is_grouped(g->q, e) || (aggregate && g->depth == 0)) {
         return ERR_OK;
     }
-    switch (e->kind) {
-    case EXPR_NULL:
-    case EXPR_BOOL:
-    case EXPR_LITERAL:
-    case EXPR_PARAM:
-    case EXPR_PARAM_LIST:
-    case EXPR_STAR:
-    case EXPR_DRESSED:
-        return ERR_OK;
-    case EXPR_NAME:
+    if (e->kind == EXPR_NAME) {
         return check_name(g, e);
-    case EXPR_CALL:
-        if ((e->call.op->flags & OP_AGGREGATE) != 0 && g->depth == 0) {
-            return ERR_OK;
-        }
-        return check_list(g, e->call.args, e->call.count);
-    case EXPR_CASE:
-        return check_case(g, e);
-    case EXPR_LIST:
-        return e->list.items == NULL ? ERR_OK : check_list(g, e->list.items, e->list.count);
-    case EXPR_QUERY:
-        return check_query(g, e->query);
     }
-    return ERR_OK;
-}
-
-static enum err check_joins(struct grouping *g, const struct from_node *n)
-{
-    enum err err = ERR_OK;
-    for (const struct join *j = n->joins; j != NULL && err == ERR_OK; j = j->next) {
-        err = check_optional(g, j->on);
-        err = err != ERR_OK ? err : check_joins(g, j->right);
+    if (e->kind == EXPR_QUERY) {
+        return visit_query(e->query, g) ? ERR_OK : g->err;
     }
-    return err;
-}
-
-/* A correlated subquery: q's columns in it follow the same rule. */
-static enum err check_query(struct grouping *g, const struct query *inner)
-{
-    g->depth++;
-    enum err err = inner->from == NULL ? ERR_OK : check_joins(g, inner->from);
-    for (uint32_t i = 0; i < inner->output_count && err == ERR_OK; i++) {
-        err = check_expr(g, inner->outputs[i].expr);
-    }
-    err = err != ERR_OK ? err : check_optional(g, inner->where);
-    err = err != ERR_OK ? err : check_optional(g, inner->having);
-    err = err != ERR_OK ? err : check_list(g, inner->group, inner->group_count);
-    g->depth--;
-    return err;
+    return expr_children(e, visit_expr, g) ? ERR_OK : g->err;
 }
 
 enum err check_grouped(struct context *c, const struct query *q)
 {
-    struct grouping g = {c, q, 0};
+    struct grouping g = {c, q, 0, ERR_OK};
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < q->output_count && err == ERR_OK; i++) {
         err = check_expr(&g, q->outputs[i].expr);
     }
-    err = err != ERR_OK ? err : check_optional(&g, q->having);
+    err = err != ERR_OK ? err : (q->having == NULL ? ERR_OK : check_expr(&g, q->having));
     for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
         err = check_expr(&g, q->order[i].expr);
     }

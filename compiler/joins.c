@@ -6,6 +6,7 @@
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
+#include "compiler/walk.h"
 
 /* ---- on left out: the one foreign key between the sides ---- */
 

@@ -32,7 +32,10 @@ enum err parse_param(struct context *c, const struct json *at, struct str text,
                      struct str *name, const struct json **value) MUST_CHECK;
 
 /* parse_select.c */
-enum err parse_select(struct context *c, const struct json *j, struct query **out) MUST_CHECK;
+/* Q: a select, or what else gives rows: compounds, values. */
+enum err parse_query(struct context *c, const struct json *j, struct query **out) MUST_CHECK;
+/* Whether the object is a Q, by its keys. */
+bool is_query_form(const struct json *j);
 enum err parse_items(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
 
 /* parse_from.c */

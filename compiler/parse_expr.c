@@ -240,8 +240,8 @@ static enum err check_arity(struct context *c, const struct json *j, const struc
     if (n >= op->min_args && (op->max_args == ARGS_ANY || n <= op->max_args)) {
         return ERR_OK;
     }
-    if (op->rule == RULE_LOGIC && n == 0) {
-        return ctx_fail(c, j, ERR_EMPTY_LIST, "`%s` needs at least one condition", op->name);
+    if (n == 0 && op->max_args == ARGS_ANY) {
+        return ctx_fail(c, j, ERR_EMPTY_LIST, "`%s` needs at least one argument", op->name);
     }
     if (op->min_args == op->max_args) {
         return ctx_fail(c, j, ERR_BAD_ARITY, "`%s` takes %u argument%s, not %u", op->name,
@@ -304,7 +304,7 @@ static enum err parse_in_list(struct context *c, const struct json *j, struct ex
         }
         return e;
     }
-    if (j->kind == JSON_OBJECT && json_get(j, "select") != NULL) {
+    if (is_query_form(j)) {
         return parse_expr(c, j, out);
     }
     enum err e =
@@ -314,13 +314,10 @@ static enum err parse_in_list(struct context *c, const struct json *j, struct ex
     return e;
 }
 
-/* e or ["distinct", e] */
-static enum err parse_aggregate_arg(struct context *c, const struct json *j, struct expr *call)
+/* a := e | ["distinct", e] */
+static enum err parse_aggregate_arg(struct context *c, const struct json *j, struct expr *call,
+                                    struct expr **out)
 {
-    if (call->call.op->rule == RULE_COUNT && json_is(j, "*")) {
-        call->call.args[0] = expr_new(c, EXPR_STAR, j);
-        return call->call.args[0] == NULL ? ctx_full(c) : ERR_OK;
-    }
     if (j->kind == JSON_ARRAY && json_is(j->first, "distinct")) {
         if (j->len != 2) {
             return ctx_fail(c, j, ERR_BAD_ARITY, "`distinct` takes 1 argument, not %u",
@@ -329,29 +326,73 @@ static enum err parse_aggregate_arg(struct context *c, const struct json *j, str
         call->distinct = true;
         j = j->first->next;
     }
-    return parse_expr(c, j, &call->call.args[0]);
+    return parse_expr(c, j, out);
+}
+
+static enum err parse_star_or_arg(struct context *c, const struct json *j, struct expr *call,
+                                  struct expr **out)
+{
+    if (!json_is(j, "*")) {
+        return parse_aggregate_arg(c, j, call, out);
+    }
+    *out = expr_new(c, EXPR_STAR, j);
+    return *out == NULL ? ctx_full(c) : ERR_OK;
+}
+
+/* k := a word of a fixed set, which the operator's rule checks */
+static enum err parse_keyword(struct context *c, const struct json *j, struct expr **out)
+{
+    if (j->kind != JSON_STRING || is_param(json_text(j))) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "a keyword stands here, not %s",
+                        json_kind_name(j));
+    }
+    *out = expr_new(c, EXPR_KEYWORD, j);
+    if (*out == NULL) {
+        return ctx_full(c);
+    }
+    (*out)->keyword = json_text(j);
+    (*out)->nullable = false;
+    return ERR_OK;
+}
+
+static enum err parse_statement_arg(struct context *c, const struct json *j, struct expr *call,
+                                    struct expr **out)
+{
+    if (!is_query_form(j)) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`%s` takes a select, not %s", call->call.op->name,
+                        json_kind_name(j));
+    }
+    return parse_expr(c, j, out);
+}
+
+/* A type is no argument of the call any more. */
+static enum err parse_type_arg(struct context *c, const struct json *j, struct expr *call)
+{
+    call->call.count--;
+    return literal_type(c, j, &call->type);
 }
 
 static enum err parse_argument(struct context *c, const struct json *j, struct expr *call,
                                uint32_t i)
 {
-    const struct op_info *op = call->call.op;
     struct expr **out = &call->call.args[i];
-    if (op->rule == RULE_IN && i == 1) {
+    switch (argument_kind(call->call.op, i)) {
+    case 'a':
+        return parse_aggregate_arg(c, j, call, out);
+    case 's':
+        return parse_star_or_arg(c, j, call, out);
+    case 'k':
+        return parse_keyword(c, j, out);
+    case 't':
+        return parse_type_arg(c, j, call);
+    case 'l':
+    case 'm':
         return parse_in_list(c, j, out);
+    case 'q':
+        return parse_statement_arg(c, j, call, out);
+    default:
+        return parse_expr(c, j, out);
     }
-    if (op->rule == RULE_CAST && i == 1) {
-        call->call.count = 1;
-        return literal_type(c, j, &call->type);
-    }
-    if (op->rule == RULE_EXISTS && (j->kind != JSON_OBJECT || json_get(j, "select") == NULL)) {
-        return ctx_fail(c, j, ERR_BAD_QUERY, "`exists` takes a select, not %s",
-                        json_kind_name(j));
-    }
-    if ((op->flags & OP_AGGREGATE) != 0) {
-        return parse_aggregate_arg(c, j, call);
-    }
-    return parse_expr(c, j, out);
 }
 
 /* [op, arg…] */
@@ -367,7 +408,7 @@ static enum err parse_call(struct context *c, const struct json *j, struct expr 
     if (op == NULL) {
         return unknown_operator(c, j->first);
     }
-    if (op->rule == RULE_PLANNED) {
+    if ((op->flags & OP_PLANNED) != 0) {
         char what[64];
         snprintf(what, sizeof what, "`%s`", op->name);
         return not_built(c, j->first, what);
@@ -438,7 +479,7 @@ static enum err parse_query_expr(struct context *c, const struct json *j, struct
 {
     struct expr *e = expr_new(c, EXPR_QUERY, j);
     *out = e;
-    return e == NULL ? ctx_full(c) : parse_select(c, j, &e->query);
+    return e == NULL ? ctx_full(c) : parse_query(c, j, &e->query);
 }
 
 static enum err parse_object(struct context *c, const struct json *j, struct expr **out)
@@ -452,7 +493,7 @@ static enum err parse_object(struct context *c, const struct json *j, struct exp
     if (json_get(j, "case") != NULL) {
         return parse_case(c, j, out);
     }
-    if (json_get(j, "select") != NULL) {
+    if (is_query_form(j)) {
         return parse_query_expr(c, j, out);
     }
     if (json_get(j, "name") != NULL) {

@@ -68,7 +68,7 @@ static enum err parse_derived(struct context *c, const struct json *j, struct st
                               struct query *q, struct source **out)
 {
     struct source s = {.src = j, .name = alias, .aliased = true};
-    enum err e = parse_select(c, j, &s.query);
+    enum err e = parse_query(c, j, &s.query);
     return e != ERR_OK ? e : add_source(c, q, s, out);
 }
 
@@ -85,7 +85,7 @@ static enum err parse_aliased(struct context *c, const struct json *m, struct qu
     if (m->kind == JSON_STRING || is_name_form(m)) {
         return parse_table(c, m, alias, q, out);
     }
-    if (m->kind == JSON_OBJECT && json_get(m, "select") != NULL) {
+    if (is_query_form(m)) {
         return parse_derived(c, m, alias, q, out);
     }
     for (size_t i = 0; m->kind == JSON_OBJECT && i < sizeof planned / sizeof planned[0]; i++) {

@@ -261,7 +261,7 @@ static enum err parse_tail(struct context *c, const struct json *j, struct query
     return e;
 }
 
-enum err parse_select(struct context *c, const struct json *j, struct query **out)
+static enum err parse_select(struct context *c, const struct json *j, struct query **out)
 {
     enum err e = check_keys(c, j, KEYS(select_keys), "a select");
     struct query *q = ARENA_NEW(c->a, struct query);
@@ -283,6 +283,16 @@ enum err parse_select(struct context *c, const struct json *j, struct query **ou
         e = parse_from(c, from, joins, q);
     }
     return e != ERR_OK ? e : parse_tail(c, j, q);
+}
+
+bool is_query_form(const struct json *j)
+{
+    return j->kind == JSON_OBJECT && json_get(j, "select") != NULL;
+}
+
+enum err parse_query(struct context *c, const struct json *j, struct query **out)
+{
+    return parse_select(c, j, out);
 }
 
 /* ---- statement ---- */
@@ -308,8 +318,8 @@ enum err parse_statement(struct context *c, struct parsed *out)
 {
     const struct json *j = c->in->query;
     *out = (struct parsed){NULL, NULL};
-    if (j->kind == JSON_OBJECT && json_get(j, "select") != NULL) {
-        return parse_select(c, j, &out->query);
+    if (is_query_form(j)) {
+        return parse_query(c, j, &out->query);
     }
     if (j->kind == JSON_OBJECT && json_get(j, "insert") != NULL) {
         return parse_write(c, PLAN_INSERT, &out->write);

@@ -4,6 +4,7 @@
  */
 #include "compiler/build.h"
 #include "compiler/resolve.h"
+#include "compiler/walk.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -39,15 +39,6 @@ struct item {
     const struct json *src;
 };
 
-enum order_nulls { NULLS_DEFAULT, NULLS_FIRST, NULLS_LAST };
-
-struct order {
-    struct expr *expr;
-    bool descending;
-    enum order_nulls nulls;
-    const struct json *src;
-};
-
 /* A column of a query's result. */
 struct output {
     struct str name;

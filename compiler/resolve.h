@@ -23,8 +23,7 @@ enum err resolve_write(struct context *c, struct write *w) MUST_CHECK;
 /* resolve_expr.c */
 enum err resolve_expr(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
 
-/* rules.c */
-enum err apply_rule(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+/* ops.c */
 /* A condition for the operator `what`: boolean, or untyped and made so. */
 enum err need_boolean(struct context *c, struct expr *e, const char *what) MUST_CHECK;
 
@@ -43,15 +42,6 @@ enum err name_source(struct context *c, struct query *q, struct source *s) MUST_
 enum err resolve_from(struct context *c, struct query *q) MUST_CHECK;
 /* ERR_CARTESIAN_PRODUCT unless conditions connect all sources. After `where`. */
 enum err check_connected(struct context *c, struct query *q) MUST_CHECK;
-
-/* walk.c */
-bool expr_equal(const struct expr *a, const struct expr *b);
-/* Bits of q's own sources in e, with its subqueries; OUTER_BIT for sources of
- * queries around q. */
-#define OUTER_BIT ((uint64_t)1 << 63)
-uint64_t expr_sources(const struct query *q, const struct expr *e);
-/* Whether q gives at most one row whatever the data are. */
-bool query_single_row(const struct query *q);
 
 /* group.c */
 /* In a query with aggregates every column must be grouped or aggregated. */

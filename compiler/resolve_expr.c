@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * compiler/resolve_expr.c: the way down an expression: names, aggregates, cases,
- * subqueries. compiler/rules.c has the types of calls.
+ * subqueries. compiler/ops_….c have the types of calls.
  */
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
+#include "compiler/walk.h"
 
 static enum err start_aggregate(struct context *c, struct query *q, const struct expr *e)
 {
@@ -56,9 +57,8 @@ static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
     bool aggregate = (e->call.op->flags & OP_AGGREGATE) != 0;
     enum err err = aggregate ? start_aggregate(c, q, e) : ERR_OK;
     for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
-        bool exists = e->call.op->rule == RULE_EXISTS;
-        err = exists ? resolve_subquery(c, q, e->call.args[i])
-                     : resolve_expr(c, q, e->call.args[i]);
+        err = argument_kind(e->call.op, i) == 'q' ? resolve_subquery(c, q, e->call.args[i])
+                                                  : resolve_expr(c, q, e->call.args[i]);
     }
     if (err == ERR_OK && aggregate) {
         err = end_aggregate(c, q, e);
@@ -69,7 +69,7 @@ static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
     if (e->call.op->volatility > c->volatility) {
         c->volatility = e->call.op->volatility;
     }
-    return apply_rule(c, q, e);
+    return e->call.op->rule(c, q, e);
 }
 
 static enum err case_conditions(struct context *c, struct query *q, struct expr *e)
@@ -134,8 +134,12 @@ enum err resolve_expr(struct context *c, struct query *q, struct expr *e)
     case EXPR_PARAM:
     case EXPR_PARAM_LIST:
     case EXPR_STAR:
+    case EXPR_PATH:
+    case EXPR_KEYWORD:
     case EXPR_DRESSED:
         return ERR_OK;
+    case EXPR_OVER:
+        return not_built(c, e->src, "`over`");
     case EXPR_NAME:
         return resolve_name(c, q, e);
     case EXPR_CALL:

@@ -7,6 +7,7 @@
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
+#include "compiler/walk.h"
 
 /* ---- items ---- */
 
@@ -91,8 +92,12 @@ static struct str default_name(const struct expr *e)
     case EXPR_LIST:
     case EXPR_PARAM_LIST:
     case EXPR_QUERY:
+    case EXPR_PATH:
+    case EXPR_KEYWORD:
     case EXPR_DRESSED:
         break;
+    case EXPR_OVER:
+        return default_name(e->over.call);
     }
     return STR("value");
 }

@@ -5,6 +5,7 @@
 #include "compiler/names.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
+#include "compiler/walk.h"
 
 static const struct table *target(const struct write *w)
 {
@@ -146,34 +147,6 @@ static enum err resolve_values(struct context *c, struct write *w, struct query 
 
 /* ---- returning ---- */
 
-static bool has_query(const struct expr *e)
-{
-    if (e->kind == EXPR_QUERY) {
-        return true;
-    }
-    if (e->kind == EXPR_CASE) {
-        bool any = (e->cas.of != NULL && has_query(e->cas.of)) ||
-                   (e->cas.otherwise != NULL && has_query(e->cas.otherwise));
-        for (uint32_t i = 0; i < e->cas.count; i++) {
-            any = any || has_query(e->cas.whens[i].cond) || has_query(e->cas.whens[i].then);
-        }
-        return any;
-    }
-    if (e->kind == EXPR_LIST && e->list.items != NULL) {
-        for (uint32_t i = 0; i < e->list.count; i++) {
-            if (has_query(e->list.items[i])) {
-                return true;
-            }
-        }
-    }
-    for (uint32_t i = 0; e->kind == EXPR_CALL && i < e->call.count; i++) {
-        if (has_query(e->call.args[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum err resolve_returning(struct context *c, struct write *w)
 {
     struct query *q = &w->scope;
@@ -182,7 +155,7 @@ static enum err resolve_returning(struct context *c, struct write *w)
     for (uint32_t i = 0; i < q->output_count && err == ERR_OK; i++) {
         struct expr *e = q->outputs[i].expr;
         err = settle(c, e, NULL, SETTLE_COMPARE);
-        if (err == ERR_OK && has_query(e)) {
+        if (err == ERR_OK && expr_has_query(e)) {
             err = not_built(c, e->src, "a subquery in `returning`");
         }
     }

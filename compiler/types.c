@@ -351,6 +351,9 @@ enum err settle(struct context *c, struct expr *e, const struct type *want,
     case EXPR_STAR:
     case EXPR_LIST:
     case EXPR_PARAM_LIST:
+    case EXPR_PATH:
+    case EXPR_OVER:
+    case EXPR_KEYWORD:
     case EXPR_DRESSED:
         return ERR_OK;
     }

@@ -1,9 +1,124 @@
 /* SPDX-License-Identifier: MIT
  *
- * compiler/walk.c: questions about resolved expressions.
+ * compiler/walk.c: see compiler/walk.h.
  */
+#include "compiler/walk.h"
+
 #include "compiler/operators.h"
-#include "compiler/resolve.h"
+
+/* ---- what is inside ---- */
+
+static bool visit_list(struct expr *const *list, uint32_t count, expr_visit *visit, void *arg)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!visit(list[i], arg)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool visit_optional(const struct expr *e, expr_visit *visit, void *arg)
+{
+    return e == NULL || visit(e, arg);
+}
+
+static bool visit_orders(const struct order *list, uint32_t count, expr_visit *visit, void *arg)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!visit(list[i].expr, arg)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool visit_case(const struct expr *e, expr_visit *visit, void *arg)
+{
+    for (uint32_t i = 0; i < e->cas.count; i++) {
+        if (!visit(e->cas.whens[i].cond, arg) || !visit(e->cas.whens[i].then, arg)) {
+            return false;
+        }
+    }
+    return visit_optional(e->cas.of, visit, arg) &&
+           visit_optional(e->cas.otherwise, visit, arg);
+}
+
+static bool visit_call(const struct expr *e, expr_visit *visit, void *arg)
+{
+    const struct aggregate *a = e->call.aggregate;
+    return visit_list(e->call.args, e->call.count, visit, arg) &&
+           (a == NULL || (visit_optional(a->filter, visit, arg) &&
+                          visit_orders(a->order, a->order_count, visit, arg) &&
+                          visit_orders(a->within, a->within_count, visit, arg)));
+}
+
+static bool visit_window(const struct window *w, expr_visit *visit, void *arg)
+{
+    return visit_list(w->partition, w->partition_count, visit, arg) &&
+           visit_orders(w->order, w->order_count, visit, arg);
+}
+
+bool expr_children(const struct expr *e, expr_visit *visit, void *arg)
+{
+    switch (e->kind) {
+    case EXPR_CALL:
+        return visit_call(e, visit, arg);
+    case EXPR_CASE:
+        return visit_case(e, visit, arg);
+    case EXPR_LIST:
+        return e->list.items == NULL || visit_list(e->list.items, e->list.count, visit, arg);
+    case EXPR_OVER:
+        return visit(e->over.call, arg) && visit_window(e->over.window, visit, arg);
+    case EXPR_NULL:
+    case EXPR_BOOL:
+    case EXPR_LITERAL:
+    case EXPR_PARAM:
+    case EXPR_NAME:
+    case EXPR_STAR:
+    case EXPR_PARAM_LIST:
+    case EXPR_QUERY:
+    case EXPR_PATH:
+    case EXPR_KEYWORD:
+    case EXPR_DRESSED:
+        break;
+    }
+    return true;
+}
+
+static bool visit_joins(const struct from_node *n, expr_visit *visit, void *arg)
+{
+    for (const struct join *j = n->joins; j != NULL; j = j->next) {
+        if (!visit_optional(j->on, visit, arg) || !visit_joins(j->right, visit, arg)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool query_exprs(const struct query *q, expr_visit *visit, void *arg)
+{
+    for (uint32_t i = 0; i < q->output_count; i++) {
+        if (!visit(q->outputs[i].expr, arg)) {
+            return false;
+        }
+    }
+    return (q->from == NULL || visit_joins(q->from, visit, arg)) &&
+           visit_optional(q->where, visit, arg) && visit_optional(q->having, visit, arg) &&
+           visit_list(q->group, q->group_count, visit, arg) &&
+           visit_orders(q->order, q->order_count, visit, arg);
+}
+
+bool query_parts(const struct query *q, query_visit *visit, void *arg)
+{
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        const struct query *part = q->sources[i]->query;
+        if (part != NULL && !visit(part, arg)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* ---- equality ---- */
 
@@ -46,6 +161,46 @@ static bool equal_in_lists(const struct expr *a, const struct expr *b)
            equal_lists(a->list.items, b->list.items, a->list.count);
 }
 
+static bool equal_orders(const struct order *a, const struct order *b, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (a[i].descending != b[i].descending || a[i].nulls != b[i].nulls ||
+            !str_eq(a[i].collation, b[i].collation) || !expr_equal(a[i].expr, b[i].expr)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool equal_aggregates(const struct aggregate *a, const struct aggregate *b)
+{
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return a->order_count == b->order_count && a->within_count == b->within_count &&
+           equal_optional(a->filter, b->filter) &&
+           equal_orders(a->order, b->order, a->order_count) &&
+           equal_orders(a->within, b->within, a->within_count);
+}
+
+static bool equal_calls(const struct expr *a, const struct expr *b)
+{
+    return a->call.op == b->call.op && a->distinct == b->distinct &&
+           a->call.count == b->call.count &&
+           equal_lists(a->call.args, b->call.args, a->call.count) &&
+           equal_aggregates(a->call.aggregate, b->call.aggregate);
+}
+
+static bool equal_windows(const struct window *a, const struct window *b)
+{
+    return str_eq(a->base, b->base) && a->unit == b->unit && a->exclude == b->exclude &&
+           a->partition_count == b->partition_count && a->order_count == b->order_count &&
+           a->lo.unbounded == b->lo.unbounded && a->lo.offset == b->lo.offset &&
+           a->hi.unbounded == b->hi.unbounded && a->hi.offset == b->hi.offset &&
+           equal_lists(a->partition, b->partition, a->partition_count) &&
+           equal_orders(a->order, b->order, a->order_count);
+}
+
 bool expr_equal(const struct expr *a, const struct expr *b)
 {
     if (a == b) {
@@ -68,13 +223,17 @@ bool expr_equal(const struct expr *a, const struct expr *b)
     case EXPR_NAME:
         return a->name.source == b->name.source && a->name.column == b->name.column;
     case EXPR_CALL:
-        return a->call.op == b->call.op && a->distinct == b->distinct &&
-               a->call.count == b->call.count &&
-               equal_lists(a->call.args, b->call.args, a->call.count);
+        return equal_calls(a, b);
     case EXPR_CASE:
         return equal_cases(a, b);
     case EXPR_LIST:
         return equal_in_lists(a, b);
+    case EXPR_OVER:
+        return expr_equal(a->over.call, b->over.call) &&
+               equal_windows(a->over.window, b->over.window);
+    case EXPR_KEYWORD:
+        return str_eq(a->keyword, b->keyword);
+    case EXPR_PATH:
     case EXPR_QUERY:
     case EXPR_DRESSED:
         return false;
@@ -84,41 +243,10 @@ bool expr_equal(const struct expr *a, const struct expr *b)
 
 /* ---- sources ---- */
 
-static uint64_t list_sources(const struct query *q, struct expr *const *list, uint32_t count)
-{
-    uint64_t bits = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        bits |= expr_sources(q, list[i]);
-    }
-    return bits;
-}
-
-static uint64_t optional_sources(const struct query *q, const struct expr *e)
-{
-    return e == NULL ? 0 : expr_sources(q, e);
-}
-
-static uint64_t join_sources(const struct query *q, const struct from_node *n)
-{
-    uint64_t bits = 0;
-    for (const struct join *j = n->joins; j != NULL; j = j->next) {
-        bits |= optional_sources(q, j->on) | join_sources(q, j->right);
-    }
-    return bits;
-}
-
-static uint64_t query_sources(const struct query *q, const struct query *inner)
-{
-    uint64_t bits = inner->from == NULL ? 0 : join_sources(q, inner->from);
-    for (uint32_t i = 0; i < inner->output_count; i++) {
-        bits |= expr_sources(q, inner->outputs[i].expr);
-    }
-    for (uint32_t i = 0; i < inner->order_count; i++) {
-        bits |= expr_sources(q, inner->order[i].expr);
-    }
-    return bits | optional_sources(q, inner->where) | optional_sources(q, inner->having) |
-           list_sources(q, inner->group, inner->group_count);
-}
+struct source_walk {
+    const struct query *q;
+    uint64_t bits;
+};
 
 static uint64_t name_source_bit(const struct query *q, const struct source *s)
 {
@@ -133,38 +261,38 @@ static uint64_t name_source_bit(const struct query *q, const struct source *s)
     return 0; /* of a subquery inside */
 }
 
-static uint64_t case_sources(const struct query *q, const struct expr *e)
+static bool add_sources(const struct expr *e, void *arg);
+
+static bool add_query_sources(const struct query *inner, void *arg)
 {
-    uint64_t bits = optional_sources(q, e->cas.of) | optional_sources(q, e->cas.otherwise);
-    for (uint32_t i = 0; i < e->cas.count; i++) {
-        bits |= expr_sources(q, e->cas.whens[i].cond) | expr_sources(q, e->cas.whens[i].then);
+    return query_exprs(inner, add_sources, arg) && query_parts(inner, add_query_sources, arg);
+}
+
+static bool add_sources(const struct expr *e, void *arg)
+{
+    struct source_walk *w = arg;
+    if (e->kind == EXPR_NAME) {
+        w->bits |= name_source_bit(w->q, e->name.source);
     }
-    return bits;
+    return e->kind == EXPR_QUERY ? add_query_sources(e->query, arg)
+                                 : expr_children(e, add_sources, arg);
 }
 
 uint64_t expr_sources(const struct query *q, const struct expr *e)
 {
-    switch (e->kind) {
-    case EXPR_NULL:
-    case EXPR_BOOL:
-    case EXPR_LITERAL:
-    case EXPR_PARAM:
-    case EXPR_PARAM_LIST:
-    case EXPR_STAR:
-    case EXPR_DRESSED:
-        return 0;
-    case EXPR_NAME:
-        return name_source_bit(q, e->name.source);
-    case EXPR_CALL:
-        return list_sources(q, e->call.args, e->call.count);
-    case EXPR_CASE:
-        return case_sources(q, e);
-    case EXPR_LIST:
-        return e->list.items == NULL ? 0 : list_sources(q, e->list.items, e->list.count);
-    case EXPR_QUERY:
-        return query_sources(q, e->query);
-    }
-    return 0;
+    struct source_walk w = {q, 0};
+    add_sources(e, &w);
+    return w.bits;
+}
+
+static bool is_no_query(const struct expr *e, void *arg)
+{
+    return e->kind != EXPR_QUERY && expr_children(e, is_no_query, arg);
+}
+
+bool expr_has_query(const struct expr *e)
+{
+    return !is_no_query(e, NULL);
 }
 
 /* ---- at most one row ---- */
