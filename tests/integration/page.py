@@ -12,7 +12,8 @@ A request without `←` is one whose answer is not shown; SQL lines may be left 
 Examples run from the top of the page to its end, on one copy of the fixture for
 each database. As a program it fills in the SQL and the answers of all examples:
 
-    python3 tests/integration/page.py docs/SQL.md      then look at the diff
+    python3 tests/integration/page.py docs/SQL.md                   then look at the diff
+    python3 tests/integration/page.py docs/COOKBOOK.md --answers    the answers alone
 """
 import json
 import os
@@ -90,12 +91,15 @@ def compiled(client, request, database):
     return None if "error" in answer else answer["sql"].replace(f"`{database}`.", "`shop`.")
 
 
-def fill(example, clients):
-    """Writes what the servers say into the example; the databases must agree."""
+def fill_sql(example, clients):
     sql = {name: compiled(client, example.request, "shop") for name, client in clients.items()}
     sql = {name: text for name, text in sql.items() if text is not None}
     same = len(sql) == len(clients) and len(set(sql.values())) == 1
     example.sql = {"sql": next(iter(sql.values()))} if same else sql
+
+
+def fill_answer(example, clients):
+    """What the servers say; the databases must agree."""
     lines = {}
     for name, client in clients.items():
         client.send_raw(example.text.encode() + b"\n")
@@ -108,7 +112,7 @@ def fill(example, clients):
     example.answer = lines["postgresql"]
 
 
-def main(path):
+def main(path, answers_only):
     import conftest
     import fixture
     from servers import MariaDB, Postgresql
@@ -124,7 +128,9 @@ def main(path):
             pieces = parts(f.read())
         for piece in pieces:
             for example in piece if isinstance(piece, list) else []:
-                fill(example, clients)
+                if not answers_only:
+                    fill_sql(example, clients)
+                fill_answer(example, clients)
         with open(path, "w", encoding="utf-8") as f:
             for piece in pieces:
                 f.write(piece if isinstance(piece, str) else
@@ -140,4 +146,4 @@ SETTINGS = {}
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    main(sys.argv[1])
+    main(sys.argv[1], "--answers" in sys.argv[2:])
