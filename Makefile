@@ -49,6 +49,7 @@ bench:
 	tools/install-deps build bench
 	$(MAKE) all
 	bench/run
+	bench/compile
 
 fuzz:
 	tools/install-deps build test

@@ -17,6 +17,8 @@
 #define PAIRWISE_MAX 32 /* members up to which keys are compared with each other */
 #define FIRST_BATCH 16
 #define LARGEST_BATCH 512
+/* Longer objects are not looked for among those that are known. */
+#define KNOWN_BYTES_MAX 16384
 
 struct parser {
     const char *at;
@@ -33,6 +35,7 @@ struct parser {
     uint64_t seed; /* drawn with the first slots */
     struct arena *arena;
     struct fail *fail;
+    struct json_known *known;
 };
 
 /* ---- errors ---- */
@@ -509,6 +512,53 @@ static enum err read_value(struct parser *p, struct json *j)
     }
 }
 
+size_t json_object_bytes(struct str text)
+{
+    const char *at = text.ptr, *end = at + text.len;
+    unsigned depth = 0;
+    uint64_t high = 0;
+    for (; at < end; at++) {
+        char c = (char)(*at | 0x20); /* brackets and braces differ in this bit */
+        if (*at == '"') {
+            at = json_plain_end(at + 1, end, &high);
+            while (at < end && *at != '"') { /* an escape, or a fault for others to find */
+                at = json_plain_end(end - at < 2 ? end : at + 2, end, &high);
+            }
+        } else if (c == '{') {
+            depth++;
+        } else if (c == '}' && --depth == 0) {
+            return (size_t)(at + 1 - text.ptr);
+        }
+    }
+    return 0;
+}
+
+/* The object at p->at, if its bytes are known: then it is not read, but passed. */
+static bool take_known(struct parser *p, struct json *j)
+{
+    struct json_known *k = p->known;
+    if (k == NULL || p->depth != 1 || p->at == p->end || *p->at != '{' || k->text.ptr != NULL ||
+        j->key == NULL || !str_eq(json_key(j), k->key)) {
+        return false;
+    }
+    size_t most = (size_t)(p->end - p->at);
+    most = most < KNOWN_BYTES_MAX ? most : KNOWN_BYTES_MAX;
+    size_t bytes = json_object_bytes((struct str){p->at, most});
+    if (bytes == 0) {
+        return false;
+    }
+    k->text = (struct str){p->at, bytes};
+    k->found = k->find(k, k->text, p->max_depth - 1);
+    if (k->found == NULL) {
+        return false;
+    }
+    j->kind = JSON_OBJECT;
+    j->len = k->found->len;
+    j->first = k->found->first;
+    p->at += bytes;
+    return true;
+}
+
 /* One member of the open container (or the root): its key, and its value, of which
  * a container is only opened. */
 static enum err read_member(struct parser *p, struct json **out)
@@ -527,7 +577,7 @@ static enum err read_member(struct parser *p, struct json **out)
         }
     }
     j->offset = (uint32_t)(p->at - p->start);
-    enum err e = read_value(p, j);
+    enum err e = take_known(p, j) ? ERR_OK : read_value(p, j);
     if (e == ERR_OK && p->open != j) {
         attach(p, j);
     }
@@ -581,8 +631,8 @@ static enum err read_text(struct parser *p, struct json **root)
     return p->at == p->end ? ERR_OK : bad_json(p, p->at, "something follows the JSON value");
 }
 
-enum err json_parse(struct arena *a, struct str input, unsigned max_depth, struct json **out,
-                    struct fail *f)
+enum err json_parse_with(struct arena *a, struct str input, const struct json_opts *opts,
+                         struct json **out, struct fail *f)
 {
     *out = NULL;
     const char *start = input.len == 0 ? "" : input.ptr;
@@ -590,7 +640,8 @@ enum err json_parse(struct arena *a, struct str input, unsigned max_depth, struc
         .at = start,
         .end = start + input.len,
         .start = start,
-        .max_depth = max_depth,
+        .max_depth = opts->max_depth,
+        .known = opts->known,
         .batch = FIRST_BATCH,
         .arena = a,
         .fail = f,
@@ -605,4 +656,10 @@ enum err json_parse(struct arena *a, struct str input, unsigned max_depth, struc
         *out = root;
     }
     return e;
+}
+
+enum err json_parse(struct arena *a, struct str input, unsigned max_depth, struct json **out,
+                    struct fail *f)
+{
+    return json_parse_with(a, input, &(struct json_opts){.max_depth = max_depth}, out, f);
 }

@@ -51,6 +51,32 @@ struct json {
 enum err json_parse(struct arena *a, struct str input, unsigned max_depth, struct json **out,
                     struct fail *f) MUST_CHECK;
 
+/* What is known of values that were read before: equal bytes are the same value, so
+ * their tree need not be built again. Asked at most once for each input, for the
+ * object under `key` in the outermost object. */
+struct json_known {
+    struct str key;
+    /* The tree of this object, read with at most max_depth open brackets and living as
+     * long as the new tree; or NULL. */
+    const struct json *(*find)(struct json_known *k, struct str object, unsigned max_depth);
+    struct str text;          /* set: the bytes of that object, if it was looked for */
+    const struct json *found; /* set: what `find` gave */
+};
+
+/* Bytes of the object at the start of text, if it is well-formed; 0 if it does not end
+ * in text. */
+size_t json_object_bytes(struct str text);
+
+struct json_opts {
+    unsigned max_depth;
+    struct json_known *known; /* may be NULL */
+};
+
+/* json_parse with more to say. The member that was found has the children of
+ * known->found, whose offsets count from the object's own first byte. */
+enum err json_parse_with(struct arena *a, struct str input, const struct json_opts *opts,
+                         struct json **out, struct fail *f) MUST_CHECK;
+
 /* The text of a string or number; empty for other kinds. */
 struct str json_text(const struct json *j);
 struct str json_key(const struct json *j);

@@ -11,6 +11,7 @@
 #include "compiler/context.h"
 #include "compiler/parse.h"
 #include "compiler/resolve.h"
+#include "compiler/seen.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,7 @@
 
 struct compiler {
     struct plan_cache cache;
+    struct seen_cache seen;
     struct buf key; /* of the request in hand */
     _Atomic uint64_t *next_statement;
     uint64_t hits, misses;
@@ -31,6 +33,7 @@ struct compiler *compiler_create(const struct compiler_opts *opts)
         return NULL;
     }
     plan_cache_init(&c->cache, opts->cache_bytes, opts->seed);
+    seen_init(&c->seen, opts->cache_bytes / 4, opts->seed);
     buf_init(&c->key);
     c->next_statement = opts->next_statement;
     return c;
@@ -42,6 +45,7 @@ void compiler_destroy(struct compiler *c)
         return;
     }
     plan_cache_fini(&c->cache);
+    seen_fini(&c->seen);
     buf_fini(&c->key);
     free(c);
 }
@@ -52,7 +56,8 @@ struct compiler_counts compiler_counts(const struct compiler *c)
                                     .misses = c->misses,
                                     .evicted = c->cache.evicted,
                                     .plans = c->cache.count,
-                                    .bytes = c->cache.bytes};
+                                    .seen = c->seen.hits,
+                                    .bytes = c->cache.bytes + c->seen.bytes};
 }
 
 void compiler_forget(struct compiler *c, uint64_t catalog_version)
@@ -195,10 +200,45 @@ static enum err plan_request(struct compiler *comp, struct context *c, struct bo
     return e;
 }
 
+/* ---- queries that come again ---- */
+
+struct seen *compiler_seen(struct compiler *c, struct str query_text, unsigned max_depth)
+{
+    return seen_find(&c->seen, query_text, max_depth);
+}
+
+const struct json *compiler_seen_tree(const struct seen *s)
+{
+    return s->tree;
+}
+
+void compiler_seen_done(struct seen *s)
+{
+    seen_unref(s);
+}
+
+/* The second time that a good query comes, its tree and its part of the key are kept
+ * for the third. */
+static void note_seen(struct compiler *comp, const struct compile_request *in)
+{
+    if (in->seen != NULL || in->query_text.len == 0 ||
+        !seen_again(&comp->seen, in->query_text)) {
+        return;
+    }
+    struct seen *s = seen_create(in->query_text);
+    if (s != NULL) {
+        shape_remember(in, &comp->key, s);
+        seen_keep(&comp->seen, s);
+    }
+}
+
 static enum err start(struct compiler *comp, struct context *c, struct bound *out)
 {
     *out = (struct bound){.plan = NULL};
     enum err e = plan_request(comp, c, out);
+    if (e == ERR_OK) {
+        note_seen(comp, c->in);
+    }
     buf_shrink(&comp->key, KEY_KEEP_BYTES);
     return e;
 }

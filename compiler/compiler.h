@@ -27,14 +27,16 @@ extern const struct dialect dialect_sqlite;
 struct compiler;
 
 struct compiler_opts {
-    size_t cache_bytes;               /* bound of the plan cache */
+    size_t cache_bytes;               /* bound of the plan cache; queries that are known
+                                       * by their bytes may take a quarter of it more */
     uint64_t seed;                    /* base/hash.h */
     _Atomic uint64_t *next_statement; /* source of statement ids, shared by all workers */
 };
 
 struct compiler_counts {
     uint64_t hits, misses, evicted, plans;
-    size_t bytes;
+    uint64_t seen; /* queries that were known by their bytes */
+    size_t bytes;  /* of plans and of queries that are known */
 };
 
 /* NULL when out of memory. */
@@ -57,8 +59,13 @@ enum query_expect {
 
 enum query_keys { KEYS_DEFAULT, KEYS_NO, KEYS_YES };
 
+/* A query whose bytes came before (compiler/seen.h). */
+struct seen;
+
 struct compile_request {
     const struct json *query;  /* the statement */
+    struct str query_text;     /* its bytes, to know it again; may be empty */
+    const struct seen *seen;   /* it was known; then `query` is its tree */
     const struct json *params; /* object, or NULL */
     struct catalog *catalog;   /* a plan takes a reference */
     const struct dialect *dialect;
@@ -95,6 +102,13 @@ enum err compiler_bind(struct compiler *c, const struct compile_request *in, str
  * without a type from a column are taken as text. The caller gets a reference. */
 enum err compiler_plan(struct compiler *c, const struct compile_request *in, struct arena *a,
                        struct plan **out, bool *hit, struct fail *f) MUST_CHECK;
+
+/* What is known of a query with these bytes, or NULL: then it must be read. It lends its
+ * tree until compiler_seen_done. */
+struct seen *compiler_seen(struct compiler *c, struct str query_text, unsigned max_depth);
+const struct json *compiler_seen_tree(const struct seen *s);
+/* NULL is accepted. */
+void compiler_seen_done(struct seen *s);
 
 /* Statements that every database has in its own words. */
 struct dialect_words {

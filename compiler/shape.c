@@ -7,6 +7,7 @@
 
 #include "compiler/compiler.h"
 #include "compiler/context.h"
+#include "compiler/seen.h"
 #include "compiler/shape_walk.h"
 
 #include <string.h>
@@ -460,6 +461,18 @@ static void walk_params(struct walk *w)
     }
 }
 
+/* What the query itself adds to the key. */
+static enum err walk_query(struct walk *w)
+{
+    const struct seen *seen = w->c.in->seen;
+    if (seen != NULL && seen->key.len > 0) {
+        *w->s = seen->shape;
+        buf_str_add(w->key, seen->key);
+        return ERR_OK;
+    }
+    return walk_statement(w, w->c.in->query);
+}
+
 enum err shape_walk(const struct compile_request *in, struct arena *a, struct buf *key,
                     struct shape *s, struct fail *f)
 {
@@ -472,13 +485,24 @@ enum err shape_walk(const struct compile_request *in, struct arena *a, struct bu
     buf_char(key, (char)in->keys);
     buf_char(key, in->params != NULL ? 'P' : '-');
     buf_add(key, &version, sizeof version);
-    enum err e = walk_statement(&w, in->query);
+    enum err e = walk_query(&w);
     if (e != ERR_OK) {
         return e;
     }
     walk_params(&w);
     return key->failed ? fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the plan's key")
                        : ERR_OK;
+}
+
+void shape_remember(const struct compile_request *in, struct buf *key, struct seen *s)
+{
+    struct compile_request with = *in;
+    struct walk w = {.c = {.in = &with, .a = &s->arena}, .key = key, .s = &s->shape};
+    with.query = s->tree;
+    buf_clear(key);
+    bool alike = walk_statement(&w, s->tree) == ERR_OK && !key->failed &&
+                 s->shape.data_param == NULL && !s->shape.rows_unknown;
+    s->key = alike ? arena_str(&s->arena, buf_str(key)) : (struct str){NULL, 0};
 }
 
 /* Nodes are in document order, so their offsets rise; those of lists are NULL. */

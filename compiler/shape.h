@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct compile_request;
+struct seen;
 
 /* What the JSON form of a literal or param tells a plan. */
 enum json_form {
@@ -74,6 +75,10 @@ struct shape {
  * objects), ERR_QUERY_TOO_LARGE (too many sets of keys), ERR_MISSING_PARAM. */
 enum err shape_walk(const struct compile_request *in, struct arena *a, struct buf *key,
                     struct shape *s, struct fail *f) MUST_CHECK;
+
+/* Keeps in `s` what shape_walk would write and find of its query, whatever the params
+ * are; nothing if rows in the params decide about it. `key` is for use meanwhile. */
+void shape_remember(const struct compile_request *in, struct buf *key, struct seen *s);
 
 /* The index of the literal at `node`, shared by equal ones; false if the walk did
  * not elide it. A node may be claimed once. */

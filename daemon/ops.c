@@ -196,7 +196,11 @@ enum err op_prepare(struct req *r)
         return fail_at(&r->fail, ERR_OVERLOAD, STR("/name"),
                        "this connection keeps %d prepared statements already", PREPARED_MAX);
     }
-    enum err e = conn_prepare(c, r->msg.name, json_source(r->msg.query, r->line), r->msg.db,
+    struct str text = r->msg.query_text;
+    if (text.len == 0) { /* too long to be known: its tree is of this line */
+        text = json_source(r->msg.query, r->line);
+    }
+    enum err e = conn_prepare(c, r->msg.name, text, r->msg.db,
                               (unsigned)conf_of(r)->limits.depth, &r->prepared);
     if (e != ERR_OK) {
         r->prepared = NULL;
@@ -204,6 +208,9 @@ enum err op_prepare(struct req *r)
     }
     r->prepared->refs++;
     r->msg.query = r->prepared->query;
+    r->msg.query_text = (struct str){NULL, 0};
+    compiler_seen_done(r->seen);
+    r->seen = NULL;
     return ERR_OK;
 }
 

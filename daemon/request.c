@@ -320,6 +320,7 @@ static void finish(struct req *r)
     }
     plan_unref(r->bound.plan);
     prepared_unref(r->prepared);
+    compiler_seen_done(r->seen);
     if (r->backend != NULL) {
         backend_release(r->backend);
     }

@@ -68,6 +68,7 @@ struct req {
     size_t spilled_bytes; /* … of these: what a reply that waits for its turn may hold */
     struct backend *backend;
     struct prepared *prepared;
+    struct seen *seen; /* its query is known by its bytes */
     struct catalog_wait catalog_wait;
     bool refreshed; /* the catalog was read again for this request */
     bool executed;  /* its effect is over (for the order of requests without id) */

@@ -15,10 +15,24 @@ static enum err charge(struct req *r)
                          : fail_set(&r->fail, ERR_OUT_OF_MEMORY, "limits.memory is reached");
 }
 
+struct finder {
+    struct json_known known;
+    struct req *req;
+};
+
+static const struct json *find_seen(struct json_known *k, struct str text, unsigned max_depth)
+{
+    struct req *r = ((struct finder *)k)->req;
+    r->seen = compiler_seen(r->worker->compiler, text, max_depth);
+    return r->seen == NULL ? NULL : compiler_seen_tree(r->seen);
+}
+
 static enum err parse(struct req *r)
 {
-    const struct conf_limits *l = &req_conf(r)->limits;
-    enum err e = message_parse(r->line, &r->arena, (unsigned)l->depth, &r->msg, &r->fail);
+    struct finder f = {.known = {.key = STR("query"), .find = find_seen}, .req = r};
+    struct json_opts opts = {.max_depth = (unsigned)req_conf(r)->limits.depth,
+                             .known = &f.known};
+    enum err e = message_parse(r->line, &r->arena, &opts, &r->msg, &r->fail);
     if (e != ERR_OK) {
         count_add(&r->worker->counts.malformed, 1);
         return e;
@@ -197,6 +211,8 @@ struct compile_request req_compile_request(const struct req *r, struct catalog *
     const struct conf_limits *l = &req_conf(r)->limits;
     return (struct compile_request){
         .query = r->msg.query,
+        .query_text = r->msg.query_text,
+        .seen = r->seen,
         .params = r->msg.params,
         .catalog = catalog,
         .dialect = r->backend->db->dialect,

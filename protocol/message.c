@@ -523,13 +523,13 @@ static enum err read_id_first(struct read *r, const struct json *root)
     return read_id(r);
 }
 
-enum err message_parse(struct str source, struct arena *a, unsigned max_depth,
+enum err message_parse(struct str source, struct arena *a, const struct json_opts *opts,
                        struct message *m, struct fail *f)
 {
     *m = (struct message){
         .op = OP_QUERY, .as = ROWS_ARRAYS, .chunk_rows = 500, .credit = UINT32_MAX};
     struct json *root;
-    enum err e = json_parse(a, source, max_depth, &root, f);
+    enum err e = json_parse_with(a, source, opts, &root, f);
     if (e != ERR_OK) {
         return e;
     }
@@ -545,6 +545,10 @@ enum err message_parse(struct str source, struct arena *a, unsigned max_depth,
     }
     for (const struct json *j = root->first; e == ERR_OK && j != NULL; j = j->next) {
         e = read_member(&r, j);
+    }
+    if (m->query != NULL && opts->known != NULL) {
+        m->query_text = opts->known->text;
+        m->query = opts->known->found != NULL ? opts->known->found : m->query;
     }
     return e == ERR_OK ? check_whole(m, f) : e;
 }

@@ -60,6 +60,7 @@ struct message {
     enum op op;
     struct str db;             /* empty: the connection's */
     const struct json *query;  /* query, prepare, compile */
+    struct str query_text;     /* its bytes; empty if it is longer than is looked for */
     struct str run;            /* name of a prepared statement, or empty */
     const struct json *params; /* object or NULL */
     struct str name;           /* prepare, deallocate */
@@ -78,12 +79,13 @@ struct message {
     uint32_t dialect_count;
 };
 
-/* Reads a line. `source` must outlive m. On error m->id is set if the line had a
+/* Reads a line. `source` must outlive m, and so must what opts->known gives: its key
+ * is `query`. On error m->id is set if the line had a
  * usable one, and f says where (path, or offset for bad JSON). Errors: those of
  * json_parse, ERR_BAD_REQUEST, ERR_UNKNOWN_KEY (with the nearest right key as a
  * hint), ERR_UNKNOWN_OP, ERR_TOO_MANY_PARAMS. Keys of features that this server
  * does not have yet (tx, session, cache, shard, …) are ERR_UNSUPPORTED_FEATURE. */
-enum err message_parse(struct str source, struct arena *a, unsigned max_depth,
+enum err message_parse(struct str source, struct arena *a, const struct json_opts *opts,
                        struct message *m, struct fail *f) MUST_CHECK;
 
 /* Reads "500ms", "5s", "2m", "1h" (a whole number and a unit). */

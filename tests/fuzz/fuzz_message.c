@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fail f;
     arena_init(&a, LIMIT_BYTES);
     fail_init(&f);
-    enum err e = message_parse(text, &a, DEPTH, &m, &f);
+    enum err e = message_parse(text, &a, &(struct json_opts){.max_depth = DEPTH}, &m, &f);
     if (e == ERR_OK) {
         check_request(&m);
     } else {

@@ -192,6 +192,7 @@ void rig_fini(struct rig *r)
 {
     plan_unref(r->bound.plan);
     compiler_destroy(r->compiler);
+    compiler_seen_done(r->seen);
     for (unsigned i = 0; i < RIG_DIALECTS; i++) {
         catalog_unref(r->catalogs[i]);
     }
@@ -207,15 +208,32 @@ static enum query_expect expect_of(const struct json *j)
                                  : QUERY_EXISTS;
 }
 
+struct finder {
+    struct json_known known;
+    struct rig *rig;
+};
+
+static const struct json *find_seen(struct json_known *k, struct str text, unsigned max_depth)
+{
+    struct rig *r = ((struct finder *)k)->rig;
+    r->seen = compiler_seen(r->compiler, text, max_depth);
+    return r->seen == NULL ? NULL : compiler_seen_tree(r->seen);
+}
+
 static enum err read_request(struct rig *r, unsigned d, const char *text,
                              struct compile_request *out)
 {
     struct json *root;
+    struct finder finder = {.known = {.key = STR("query"), .find = find_seen}, .rig = r};
+    compiler_seen_done(r->seen);
+    r->seen = NULL;
     plan_unref(r->bound.plan);
     r->bound = (struct bound){.plan = NULL};
     arena_fini(&r->arena);
     fail_init(&r->fail);
-    enum err e = json_parse(&r->arena, str_of(text), 64, &root, &r->fail);
+    enum err e = json_parse_with(&r->arena, str_of(text),
+                                 &(struct json_opts){.max_depth = 64, .known = &finder.known},
+                                 &root, &r->fail);
     if (e != ERR_OK) {
         return e;
     }
@@ -224,7 +242,9 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
     }
     const struct json *keys = json_get(root, "keys");
     *out = (struct compile_request){
-        .query = json_get(root, "query"),
+        .query = r->seen != NULL ? compiler_seen_tree(r->seen) : json_get(root, "query"),
+        .query_text = finder.known.text,
+        .seen = r->seen,
         .params = json_get(root, "params"),
         .catalog = r->catalogs[d],
         .dialect = rig_dialects[d],

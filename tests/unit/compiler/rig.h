@@ -15,6 +15,7 @@ struct rig {
     struct arena arena; /* of the request in hand */
     struct catalog *catalogs[RIG_DIALECTS];
     struct compiler *compiler;
+    struct seen *seen; /* the query in hand was known by its bytes */
     _Atomic uint64_t next_statement;
     struct fail fail;
     struct bound bound; /* of the last rig_bind that succeeded */

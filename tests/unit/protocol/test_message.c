@@ -26,7 +26,7 @@ static void teardown(void)
 static enum err parse(const char *line)
 {
     fail_init(&fail);
-    return message_parse(str_of(line), &arena, 32, &m, &fail);
+    return message_parse(str_of(line), &arena, &(struct json_opts){.max_depth = 32}, &m, &fail);
 }
 
 #define ASSERT_OK(line) ck_assert_msg(parse(line) == ERR_OK, "%s: %s", fail.path, fail.message)
@@ -286,7 +286,9 @@ START_TEST(long_keys_do_no_harm)
         BUF_LIT(&b, "/\xe2\x82\xac");
     }
     BUF_LIT(&b, "\":1}");
-    ck_assert_int_eq(message_parse(buf_str(&b), &arena, 32, &m, &fail), ERR_UNKNOWN_KEY);
+    ck_assert_int_eq(
+        message_parse(buf_str(&b), &arena, &(struct json_opts){.max_depth = 32}, &m, &fail),
+        ERR_UNKNOWN_KEY);
     ck_assert(utf8_valid(str_of(fail.path), NULL));
     ck_assert(utf8_valid(str_of(fail.message), NULL));
     buf_clear(&b);
@@ -296,7 +298,9 @@ START_TEST(long_keys_do_no_harm)
         BUF_LIT(&b, "~\xe2\x82\xac");
     }
     BUF_LIT(&b, "\":1}}");
-    ck_assert_int_eq(message_parse(buf_str(&b), &arena, 32, &m, &fail), ERR_UNKNOWN_KEY);
+    ck_assert_int_eq(
+        message_parse(buf_str(&b), &arena, &(struct json_opts){.max_depth = 32}, &m, &fail),
+        ERR_UNKNOWN_KEY);
     ck_assert(utf8_valid(str_of(fail.path), NULL));
     buf_clear(&b);
     fail_init(&fail);
@@ -305,7 +309,9 @@ START_TEST(long_keys_do_no_harm)
         BUF_LIT(&b, "\xe2\x82\xac");
     }
     BUF_LIT(&b, "\"}");
-    ck_assert_int_eq(message_parse(buf_str(&b), &arena, 32, &m, &fail), ERR_UNKNOWN_OP);
+    ck_assert_int_eq(
+        message_parse(buf_str(&b), &arena, &(struct json_opts){.max_depth = 32}, &m, &fail),
+        ERR_UNKNOWN_OP);
     ck_assert(utf8_valid(str_of(fail.message), NULL));
     buf_fini(&b);
 }
@@ -315,7 +321,8 @@ START_TEST(a_small_arena_is_request_too_large)
 {
     struct arena small;
     arena_init(&small, 100);
-    ck_assert_int_eq(message_parse(STR("{\"op\":\"ping\",\"id\":1}"), &small, 32, &m, &fail),
+    ck_assert_int_eq(message_parse(STR("{\"op\":\"ping\",\"id\":1}"), &small,
+                                   &(struct json_opts){.max_depth = 32}, &m, &fail),
                      ERR_REQUEST_TOO_LARGE);
     arena_fini(&small);
 }
