@@ -252,6 +252,16 @@ static enum maria_step shape_changed(struct maria_conn *c, unsigned got)
     return STEP_DRAIN;
 }
 
+/* DELETE … RETURNING whose condition can never hold is answered without columns. */
+static enum maria_step no_rows(struct maria_conn *c)
+{
+    struct run *r = c->conn.running;
+    uint64_t affected = mysql_stmt_affected_rows(c->stmt);
+    bool expected = r->stmt->column_count == 0 || (!r->stmt->read_only && affected == 0);
+    r->rowcount += affected;
+    return expected ? next_set(c) : shape_changed(c, 0);
+}
+
 static enum maria_step execute_then(struct maria_conn *c)
 {
     struct run *r = c->conn.running;
@@ -267,8 +277,7 @@ static enum maria_step execute_then(struct maria_conn *c)
     }
     unsigned columns = mysql_stmt_field_count(c->stmt);
     if (columns == 0) {
-        r->rowcount += mysql_stmt_affected_rows(c->stmt);
-        return r->stmt->column_count > 0 ? shape_changed(c, 0) : next_set(c);
+        return no_rows(c);
     }
     if (r->stmt->column_count == 0) {
         return STEP_DRAIN;

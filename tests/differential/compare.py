@@ -11,7 +11,8 @@ The rules, which are all there are:
 - An error is the same code on all. Where a statement is risky (has parts that a database
   may skip or take in another order: and/or, case, subqueries, limits, joins with
   conditions, writes), an error of class `data` on one may be rows, or another `data`
-  error, on the other: these are counted as `either`, not as equal.
+  error, on the other: these are counted as `either`, not as equal. A write that breaks
+  several constraints may name either.
 - `unsupported_feature` on some databases is a refusal there; the others are compared.
 """
 import collections
@@ -19,6 +20,7 @@ import json
 
 DATA_ERRORS = {"out_of_range", "division_by_zero", "bad_value", "too_long", "data_error",
                "multiple_results"}
+INTEGRITY_ERRORS = {"unique_violation", "foreign_key_violation", "not_null_violation"}
 SAME_TYPE = {"real": "double"}
 
 
@@ -137,7 +139,7 @@ def among(taken, ordered, risky):
                 return Verdict("invalid", reply["error"]["message"])
     if len(kinds) == 1:
         return Verdict("equal", next(iter(kinds)))
-    if risky and kinds <= DATA_ERRORS | {None}:
+    if risky and (kinds <= DATA_ERRORS | {None} or kinds <= INTEGRITY_ERRORS):
         return Verdict("either")
     return Verdict("differs", "errors: " + ", ".join(f"{db} {code}" for db, code in codes.items()))
 
@@ -148,9 +150,11 @@ class Counts:
     def __init__(self):
         self.what = collections.Counter()
         self.refusals, self.invalid, self.errors = (collections.Counter() for _ in range(3))
+        self.seeds = {}  # the first seed of each reason
 
-    def add(self, v):
+    def add(self, v, seed=0):
         self.what[v.what] += 1
+        self.seeds.setdefault(v.why, seed)
         if v.what == "refused":
             self.refusals[v.why] += 1
         elif v.what == "invalid":

@@ -148,7 +148,7 @@ class Run:
             batch = [generate(s) for s in range(seed, min(last, seed + BATCH))]
             results = list(run_cases(self.rig, [of_statement(s) for s in batch]))
             for statement, (case, verdict) in zip(batch, results):
-                self.counts.add(verdict)
+                self.counts.add(verdict, statement.seed)
                 if verdict.what == "differs" and not self.over():
                     self.report(case, verdict, f"seed {statement.seed}")
             seed += len(batch)
@@ -161,7 +161,7 @@ class Run:
         for what, title in ((c.refusals, "refused"), (c.invalid, "invalid"),
                             (c.errors, "the same error")):
             for why, count in what.most_common(self.options.most):
-                print(f"  {count:6} {title}: {why[:150]}")
+                print(f"  {count:6} {title}: {why[:150]} (seed {c.seeds[why]})")
         for why, count in sorted(self.kinds.items(), key=lambda k: -k[1]):
             print(f"  {count:6} disagree: {why[:150]}")
         print(f"{c.answered():.2f} % answered, {c.what['refused']} refused, "

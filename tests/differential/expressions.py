@@ -7,7 +7,8 @@ from values import Values
 COMPARED = ["int", "int", "int", "num", "dbl", "text", "text", "date", "ts", "tz", "time", "uuid",
             "bool", "bytes"]
 SHOWN = COMPARED + ["json", "approx", "text", "num", "dbl", "date"]
-SORTED = {"int", "num", "text", "date", "ts", "tz", "time", "uuid", "bool"}
+# Not uuid: MariaDB sorts them by their parts.
+SORTED = {"int", "num", "text", "date", "ts", "tz", "time", "bool"}
 COMPARISONS = ["=", "!=", "<", "<=", ">", ">="]
 
 
@@ -95,6 +96,8 @@ class Expressions(Values):
         if not isinstance(t, str) or t[:1] != "$":
             return t
         word = t[1:]
+        if word[0] == "$":
+            return self.no_value(word[1:], depth)
         if word == "ctext":
             return self.compared_text(depth)
         if word == "any":
@@ -111,6 +114,12 @@ class Expressions(Values):
         if word == "textcolumn":
             return self.compared_text(0)
         return self.expr(word, depth)
+
+    def no_value(self, kind, depth):
+        e = self.expr(kind, depth)
+        if e is None or is_value(e):
+            e = self.column(kind) or ["coalesce", self.literal(kind), self.literal(kind)]
+        return e
 
     def case(self, kind, depth):
         self.risky = True
@@ -299,3 +308,11 @@ class Expressions(Values):
             for key in source.key:
                 out.append(self.order_entry(name(source.alias, key), source.column(key).null))
         return out
+
+
+def is_value(e):
+    """Whether e is a literal or a param."""
+    if isinstance(e, str):
+        return e.startswith(":")
+    return not isinstance(e, (list, dict)) or isinstance(e, dict) and "value" in e or \
+        isinstance(e, list) and e[0] == "cast" and is_value(e[1])

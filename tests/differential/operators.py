@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The operators of the language as templates, by the type that they give.
 
-"$kind" is an expression of that type, "#word" a special argument (values.Values),
-all else stands as it is. The weight comes first. A test of its own checks that no
+"$kind" is an expression of that type, "$$kind" one that is no bare value (which `cast`
+would read as the new type), "#word" a special argument (values.Values), all else stands
+as it is. The weight comes first. A test of its own checks that no
 operator of the language is missing here (`differ.py --coverage`).
 """
 
@@ -26,12 +27,12 @@ TEMPLATES = {
         (2, ["date_diff", "#unit", "$ts", "$ts"]), (1, ["date_diff", "#dayunit", "$date", "$date"]),
         (1, ["age_years", "$date", "$date"]),
         (1, ["json_length", "$json"]), (.5, ["json_length", "$json", "#path"]),
-        (1, ["cast", "$num", "bigint"]), (1, ["cast", "$dbl", "bigint"]),
-        (1, ["cast", ["cast", "$int", "text"], "integer"]), (.15, ["cast", "$text", "bigint"]),
-        (1, ["try_cast", "$text", "integer"]), (.7, ["cast", "$bool", "integer"]),
+        (1, ["cast", "$$num", "bigint"]), (1, ["cast", "$$dbl", "bigint"]),
+        (1, ["cast", ["cast", "$$int", "text"], "integer"]), (.15, ["cast", "$$text", "bigint"]),
+        (1, ["try_cast", "$$text", "integer"]), (.7, ["cast", "$$bool", "integer"]),
         (2, ["coalesce", "$int", "$int"]), (1, ["nullif", "$int", "$int"]),
         (1, ["greatest", "$int", "$int"]), (1, ["least", "$int", "$int", "$int"]),
-        (.2, ["as_type", "$int", "bigint"]), (.3, ["cast", "$int", "smallint"]),
+        (.2, ["as_type", "$$int", "bigint"]), (.3, ["cast", "$$int", "smallint"]),
     ],
     "num": [
         (4, ["+", "$num", "$num"]), (3, ["-", "$num", "$num"]), (2, ["*", "$num", "$num"]),
@@ -40,8 +41,8 @@ TEMPLATES = {
         (1, ["%", "$num", "#nonzeronum"]), (.5, ["//", "$num", "#nonzeronum"]),
         (2, ["abs", "$num"]), (1, ["sign", "$num"]), (1, ["ceil", "$num"]),
         (1, ["floor", "$num"]), (2, ["round", "$num"]), (2, ["round", "$num", "#digits"]),
-        (1, ["cast", "$int", "numeric(12,2)"]), (1, ["cast", "$num", "numeric(12,2)"]),
-        (.5, ["try_cast", "$text", "numeric(10,2)"]),
+        (1, ["cast", "$$int", "numeric(12,2)"]), (1, ["cast", "$$num", "numeric(12,2)"]),
+        (.5, ["try_cast", "$$text", "numeric(10,2)"]),
         (2, ["coalesce", "$num", "$num"]), (1, ["nullif", "$num", "$num"]),
         (1, ["greatest", "$num", "$num"]), (1, ["least", "$num", "$int"]),
         (.2, ["/", "$num", "$num"]),
@@ -53,10 +54,10 @@ TEMPLATES = {
         (1, ["+", "$dbl", "$int"]), (1, ["*", "$num", "$dbl"]),
         (2, ["abs", "$dbl"]), (1, ["sign", "$dbl"]), (1, ["ceil", "$dbl"]),
         (1, ["floor", "$dbl"]), (1, ["round", "$dbl"]), (.5, ["%", "$dbl", "#nonzerodbl"]),
-        (1, ["cast", "$int", "double"]), (1, ["cast", "$num", "double"]),
+        (1, ["cast", "$$int", "double"]), (1, ["cast", "$$num", "double"]),
         (2, ["coalesce", "$dbl", "$dbl"]), (1, ["nullif", "$dbl", "$dbl"]),
         (1, ["greatest", "$dbl", "$dbl"]), (1, ["least", "$dbl", "$dbl"]),
-        (.5, ["try_cast", "$text", "double"]),
+        (.5, ["try_cast", "$$text", "double"]),
     ],
     # Results that may differ in the last digits: they are shown, never compared.
     "approx": [
@@ -69,7 +70,7 @@ TEMPLATES = {
         (1, ["extract", "epoch", "$ts"]),
     ],
     "text": [
-        (3, ["||", "$text", "$text"]), (1, ["concat", "$text", "$int", "$text"]),
+        (3, ["||", "$text", "$text"]), (1, ["concat", "$text", "$$int", "$text"]),
         (2, ["lower", "$text"]), (2, ["upper", "$text"]), (1, ["trim", "$text"]),
         (1, ["ltrim", "$text"]), (1, ["rtrim", "$text"]), (1, ["trim", "$text", "#chars"]),
         (1, ["ltrim", "$text", "#chars"]), (1, ["rtrim", "$text", "#chars"]),
@@ -82,10 +83,10 @@ TEMPLATES = {
         (.5, ["regexp_replace", "$text", "#regexp", "#chars"]),
         (1, ["md5", "$text"]), (1, ["sha256", "$text"]), (1, ["hex", "$bytes"]),
         (.5, ["hex", "$text"]), (1, ["collate", "$text", "binary"]),
-        (2, ["cast", "$int", "text"]), (1, ["cast", "$num", "text"]),
-        (1, ["cast", "$date", "text"]), (1, ["cast", "$uuid", "text"]),
-        (1, ["cast", "$bool", "text"]), (1, ["cast", "$ts", "text"]),
-        (.5, ["cast", "$time", "text"]), (.2, ["cast", "$text", "varchar(5)"]),
+        (2, ["cast", "$$int", "text"]), (1, ["cast", "$$num", "text"]),
+        (1, ["cast", "$$date", "text"]), (1, ["cast", "$$uuid", "text"]),
+        (1, ["cast", "$$bool", "text"]), (1, ["cast", "$$ts", "text"]),
+        (.5, ["cast", "$$time", "text"]), (.2, ["cast", "$$text", "varchar(5)"]),
         (2, ["->>", "$json", "#path"]), (1, ["json_type", "$json"]),
         (.5, ["json_type", "$json", "#path"]),
         (1, ["format_date", "#format", "$ts"]), (.5, ["format_date", "#format", "$date"]),
@@ -94,15 +95,15 @@ TEMPLATES = {
     ],
     "date": [
         (2, ["date_add", "#dayunit", "#count", "$date"]), (1, ["date_trunc", "#dayunit", "$date"]),
-        (1, ["cast", "$ts", "date"]), (1, ["coalesce", "$date", "$date"]),
+        (1, ["cast", "$$ts", "date"]), (1, ["coalesce", "$date", "$date"]),
         (1, ["nullif", "$date", "$date"]), (1, ["greatest", "$date", "$date"]),
         (1, ["least", "$date", "$date"]), (1, ["make_date", 2024, "#pos", "#pos"]),
-        (.3, ["make_date", "$int", "$int", "$int"]), (.5, ["try_cast", "$text", "date"]),
-        (.5, ["cast", ["cast", "$date", "text"], "date"]),
+        (.3, ["make_date", "$int", "$int", "$int"]), (.5, ["try_cast", "$$text", "date"]),
+        (.5, ["cast", ["cast", "$$date", "text"], "date"]),
     ],
     "ts": [
         (2, ["date_add", "#unit", "#count", "$ts"]), (1, ["date_add", "#unit", "$int", "$ts"]),
-        (2, ["date_trunc", "#unit", "$ts"]), (1, ["cast", "$date", "timestamp"]),
+        (2, ["date_trunc", "#unit", "$ts"]), (1, ["cast", "$$date", "timestamp"]),
         (1, ["coalesce", "$ts", "$ts"]), (1, ["nullif", "$ts", "$ts"]),
         (1, ["greatest", "$ts", "$ts"]), (1, ["least", "$ts", "$ts"]),
         (2, ["+", "$ts", "$span"]), (1, ["-", "$ts", "$span"]),
@@ -113,10 +114,10 @@ TEMPLATES = {
         (1, ["+", "$tz", "$span"]), (1, ["greatest", "$tz", "$tz"]),
     ],
     "time": [(1, ["coalesce", "$time", "$time"]), (1, ["nullif", "$time", "$time"]),
-             (1, ["greatest", "$time", "$time"]), (.5, ["cast", "$ts", "time"])],
+             (1, ["greatest", "$time", "$time"]), (.5, ["cast", "$$ts", "time"])],
     "uuid": [(1, ["coalesce", "$uuid", "$uuid"]), (1, ["nullif", "$uuid", "$uuid"]),
-             (.5, ["cast", ["cast", "$uuid", "text"], "uuid"]),
-             (.3, ["try_cast", "$text", "uuid"])],
+             (.5, ["cast", ["cast", "$$uuid", "text"], "uuid"]),
+             (.3, ["try_cast", "$$text", "uuid"])],
     "bytes": [(1, ["coalesce", "$bytes", "$bytes"]), (1, ["||", "$bytes", "$bytes"])],
     "span": [(1, ["-", "$ts", "$ts"])],
     "json": [
@@ -137,8 +138,8 @@ TEMPLATES = {
         (.5, ["icontains", "$text", "#affix"]), (.3, ["regexp", "$ctext", "#regexp"]),
         (.3, ["iregexp", "$ctext", "#regexp"]), (.5, ["startswith", "$ctext", "$text"]),
         (1, ["json_contains", "$json", "$json"]),
-        (.5, ["coalesce", "$bool", "$bool"]), (.2, ["cast", "$int", "boolean"]),
-        (.3, ["try_cast", "$text", "boolean"]),
+        (.5, ["coalesce", "$bool", "$bool"]), (.2, ["cast", "$$int", "boolean"]),
+        (.3, ["try_cast", "$$text", "boolean"]),
         # What has no fixed value is only asked something that is always so.
         (.2, [">", ["now"], {"value": "2020-01-01T00:00:00Z", "type": "timestamptz"}]),
         (.2, [">=", ["clock"], ["now"]]),

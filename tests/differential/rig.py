@@ -98,6 +98,9 @@ class Rig:
                 if "error" in reply:
                     raise AssertionError(f"cannot fill the tables: {reply}")
 
+    def fill_scratch(self):
+        self.fill(schema.SCRATCH)
+
     def exchange(self, lines):
         """For each request line the reply lines of DATABASES, in that order."""
         found = [None] * len(self.lanes)

@@ -191,7 +191,7 @@ class Selects(Expressions):
         if kind in operators.AGGREGATES and self.chance(.5):
             self.scope.groups = []
             q["where"] = self.inside_plain(lambda: self.condition(1))
-            q["select"] = [self.aggregate(kind, 1)]
+            q["select"] = [{"c0": self.aggregate(kind, 1)}]
             return q
         if self.chance(.5) and len(table.key) == 1:
             q["where"] = ["=", name(alias, table.key[0]), self.outer_int() or 3]
@@ -200,7 +200,7 @@ class Selects(Expressions):
                 q["where"] = self.condition(1)
             q["order_by"] = self.total_order(self.scope.sources)
             q["limit"] = 1
-        q["select"] = [self.expr(kind, min(depth, 1))]
+        q["select"] = [{"c0": self.expr(kind, min(depth, 1))}]
         return q
 
     def inside_plain(self, make):
@@ -326,7 +326,7 @@ class Selects(Expressions):
         comparable = all(c.kind in SORTED and c.bytewise or c.kind in SORTED - {"text"}
                          for c in self.outputs)
         order = None
-        if comparable and self.chance(.1) and not scope.groups:
+        if comparable and self.chance(.1) and not scope.groups and self.varied(q["select"]):
             q["distinct"] = True
             order = [self.order_entry(c.name) for c in self.outputs]
             if any(isinstance(i, str) for i in q["select"]):
@@ -361,6 +361,12 @@ class Selects(Expressions):
             q["offset"] = r.choice([0, 1, 2, 10])
         if not plain and self.chance(.02) and scope.groups is None and "distinct" not in q:
             q["for"] = {r.choice(["update", "share"]): True}
+
+    def varied(self, items):
+        """Whether an item has a column: MariaDB loses the offset of DISTINCT constants."""
+        near = [e for e, _ in self.scope.in_sight()]
+        return any(v in near for item in items if isinstance(item, dict)
+                   for v in item.values())
 
     # ---- queries ----
 
