@@ -4,10 +4,12 @@
 BUILD := build
 DB ?= sqlite
 SECONDS_EACH ?= 600
+COUNT ?= 1000000
+SEED ?= 1
 PREFIX ?= /usr/local
 DEMO_PACKAGES := build demo $(if $(filter postgresql mariadb,$(DB)),demo-$(DB))
 
-.PHONY: all help demo demo-stop test bench fuzz format check lint docs clean install
+.PHONY: all help demo demo-stop test differential mutation bench fuzz format check lint docs clean install
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) tribikosd
@@ -21,6 +23,8 @@ help:
 	@echo "make demo       build, load real data into SQLite, ask about it (DB=postgresql, DB=mariadb)"
 	@echo "make demo-stop  end what a demo left running"
 	@echo "make test       all tests, with the packages they need"
+	@echo "make differential  COUNT=1000000 random statements on three databases, from SEED=1 on"
+	@echo "make mutation   all faults made on purpose, which those must find"
 	@echo "make check      the checks of the sources alone"
 	@echo "make bench      benchmarks against other programs"
 	@echo "make fuzz       each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
@@ -41,6 +45,12 @@ demo-stop:
 test:
 	tools/install-deps build test
 	tools/run-tests
+
+differential: all
+	TRIBIKOSD=$(BUILD)/tribikosd /usr/bin/python3 tests/differential/differ.py --count $(COUNT) --seed $(SEED)
+
+mutation: all
+	/usr/bin/python3 tests/differential/mutate.py --all
 
 check: all
 	tools/run-tests house
