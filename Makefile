@@ -47,7 +47,7 @@ test:
 	tools/run-tests
 
 differential: all
-	TRIBIKOSD=$(BUILD)/tribikosd /usr/bin/python3 tests/differential/differ.py --count $(COUNT) --seed $(SEED)
+	TRIBIKOSD=$(CURDIR)/$(BUILD)/tribikosd /usr/bin/python3 tests/differential/differ.py --count $(COUNT) --seed $(SEED)
 
 mutation: all
 	/usr/bin/python3 tests/differential/mutate.py --all
