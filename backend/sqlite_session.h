@@ -88,4 +88,10 @@ int sqlite_functions_register(sqlite3 *db, locale_t locale);
 /* The same for arithmetic. */
 int sqlite_arith_register(sqlite3 *db);
 
+/* -- sqlite_aggregates.c, sqlite_collect.c --------------------------------- */
+
+/* The same for sums, means and variances, and for what collects rows. */
+int sqlite_aggregates_register(sqlite3 *db);
+int sqlite_collect_register(sqlite3 *db);
+
 #endif

@@ -21,10 +21,11 @@ enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 struct dialect {
     struct dialect_words words;
     enum dialect_column column;
-    char quote;       /* around identifiers, doubled inside them */
-    bool numbered;    /* placeholders are $1 $2 …, else ? */
-    bool arrays;      /* a list can be one parameter: = ANY($1), unnest($1) */
-    bool nulls_order; /* ORDER BY … NULLS FIRST */
+    char quote;            /* around identifiers, doubled inside them */
+    bool numbered;         /* placeholders are $1 $2 …, else ? */
+    bool arrays;           /* a list can be one parameter: = ANY($1), unnest($1) */
+    bool nulls_order;      /* ORDER BY … NULLS FIRST */
+    bool aggregate_filter; /* count(*) FILTER (WHERE …) */
     bool update_returning;
     bool simultaneous_set;  /* UPDATE reads the old row in every assignment */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
@@ -60,8 +61,9 @@ struct dialect {
     uint32_t (*array_native)(const struct type *t);
     /* The SQL name of the type, for arrays and nulls; NULL: has none. */
     const char *(*type_name)(const struct type *t);
-    /* Templates for quotients ($1, $2) and means ($1) of exact numerics with `scale`
-     * digits behind the point. */
+    /* Templates for quotients ($1, $2) and means ($1, with the marks of
+     * compiler/emit_aggregate.c) of exact numerics with `scale` digits behind the
+     * point. */
     void (*numeric_divide)(int scale, char *out, size_t out_bytes);
     void (*numeric_avg)(int scale, char *out, size_t out_bytes);
 };

@@ -66,7 +66,7 @@ static void numeric_divide(int scale, char *out, size_t out_bytes)
 
 static void numeric_avg(int scale, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "avg(CAST($1 AS DECIMAL(65,%d)))", scale - 4);
+    snprintf(out, out_bytes, "avg(#CAST($1 AS DECIMAL(65,%d)))^", scale - 4);
 }
 
 #define WORDS(text)                                                                            \

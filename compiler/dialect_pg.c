@@ -125,7 +125,7 @@ static void numeric_divide(int scale, char *out, size_t out_bytes)
 
 static void numeric_avg(int scale, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "round((sum($1) + " FORTY_DIGITS ") / count($1), %d)", scale);
+    snprintf(out, out_bytes, "round((sum(#$1)^ + " FORTY_DIGITS ") / count(#$1)^, %d)", scale);
 }
 
 #define WORDS(text)                                                                            \
@@ -144,6 +144,7 @@ const struct dialect dialect_pg = {
     .numbered = true,
     .arrays = true,
     .nulls_order = true,
+    .aggregate_filter = true,
     .update_returning = true,
     .simultaneous_set = true,
     .limit_in_subquery = true,

@@ -12,6 +12,17 @@
  *   tb_one(count, value)         value, or an error when count is above 1
  *   tb_fit(text, n)              text, or an error when it has more than n characters
  *   tb_range(i, low, high)       i, or an error when it is out of these bounds
+ *   tb_mean(sum, count, n)       exact, with n digits behind the point, rounded half
+ *                                away from zero
+ *   tb_sum(x)                    aggregate: exact decimal sum; what SQLite cannot hold
+ *                                exactly is an error
+ *   tb_sum_double(x) tb_avg_double(x)
+ *                                aggregates: a sum that is not finite is an error
+ *   tb_var_pop(x) tb_var_samp(x) tb_stddev_pop(x) tb_stddev_samp(x)
+ *                                aggregates: by Welford's method
+ *   tb_string_agg(order, s, x, key…)
+ *                                aggregate: distinct and in order, as
+ *                                compiler/emit_aggregate.c writes it
  *
  * All give null for a null argument, except the escape and the value of tb_one.
  */
@@ -107,8 +118,7 @@ static void numeric_divide(int scale, char *out, size_t out_bytes)
 
 static void numeric_avg(int scale, char *out, size_t out_bytes)
 {
-    (void)scale;
-    snprintf(out, out_bytes, "avg($1)");
+    snprintf(out, out_bytes, "tb_mean(tb_sum(#$1)^, count(#$1)^, %d)", scale);
 }
 
 #define WORDS(text)                                                                            \
@@ -125,6 +135,7 @@ const struct dialect dialect_sqlite = {
     .column = COLUMN_SQLITE,
     .quote = '"',
     .nulls_order = true,
+    .aggregate_filter = true,
     .update_returning = true,
     .simultaneous_set = true,
     .limit_in_subquery = true,

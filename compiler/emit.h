@@ -22,8 +22,9 @@ struct emitter {
     struct buf sql;
     struct plan_bind *binds; /* in the request's arena */
     uint32_t bind_count, bind_cap;
-    uint32_t nesting; /* what the database's parser holds on its stack just here */
-    bool from_unnest; /* placeholders are columns of unnested arrays: u.c1 */
+    uint32_t nesting;          /* what the database's parser holds on its stack just here */
+    bool from_unnest;          /* placeholders are columns of unnested arrays: u.c1 */
+    const struct window *over; /* of the call that is written next; NULL: none */
 };
 
 /* Symbols on the stack of SQLite's parser, measured: its depth is 100. */
@@ -75,7 +76,14 @@ enum err emit_nest(struct emitter *em, uint32_t cost, const struct json *at) MUS
 void emit_name(struct emitter *em, struct str name);
 void emit_text(struct emitter *em, const char *text);
 
+/* emit_aggregate.c */
+/* A call of an aggregate, by a template with the marks that are listed there. */
+enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
+                             const struct expr *const *args, const char *text) MUST_CHECK;
+
 /* emit_select.c */
+/* " ORDER BY …", or nothing where the list is empty. */
+enum err emit_orders(struct emitter *em, const struct order *list, uint32_t count) MUST_CHECK;
 enum query_place {
     PLACE_TOP,     /* columns are nameless */
     PLACE_DERIVED, /* columns are c1, c2 … */

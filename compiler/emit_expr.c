@@ -360,6 +360,8 @@ static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_pl
                    ? emit_template(em, x->dressed.text, &x->dressed.of, 1)
                    : emit_template(em, x->dressed.text, x->dressed.parts, x->dressed.count);
     case EXPR_STAR:
+        buf_char(&em->sql, '*');
+        return ERR_OK;
     case EXPR_LIST:
     case EXPR_PARAM_LIST:
     case EXPR_PATH:

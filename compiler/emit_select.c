@@ -110,12 +110,18 @@ static enum err emit_position(struct emitter *em, const struct query *q, const s
     return ERR_OK;
 }
 
+static enum err emit_key(struct emitter *em, const struct query *q, const struct expr *x)
+{
+    return q == NULL ? emit_root(em, x) : emit_position(em, q, x);
+}
+
+/* q: whose outputs a key may be; NULL: none. */
 static enum err emit_order(struct emitter *em, const struct query *q, const struct order *o)
 {
     const char *direction = o->descending ? " DESC" : "";
     enum err e;
     if (o->nulls == NULLS_DEFAULT || em->d->nulls_order) {
-        e = emit_position(em, q, o->expr);
+        e = emit_key(em, q, o->expr);
         emit_text(em, direction);
         if (o->nulls != NULLS_DEFAULT) {
             emit_text(em, o->nulls == NULLS_FIRST ? " NULLS FIRST" : " NULLS LAST");
@@ -125,8 +131,18 @@ static enum err emit_order(struct emitter *em, const struct query *q, const stru
     buf_char(&em->sql, '(');
     e = emit_expr(em, o->expr);
     emit_text(em, o->nulls == NULLS_FIRST ? " IS NULL) DESC, " : " IS NULL), ");
-    e = e != ERR_OK ? e : emit_position(em, q, o->expr);
+    e = e != ERR_OK ? e : emit_key(em, q, o->expr);
     emit_text(em, direction);
+    return e;
+}
+
+enum err emit_orders(struct emitter *em, const struct order *list, uint32_t count)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < count && e == ERR_OK; i++) {
+        emit_text(em, i == 0 ? " ORDER BY " : ", ");
+        e = emit_order(em, NULL, &list[i]);
+    }
     return e;
 }
 

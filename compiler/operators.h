@@ -45,6 +45,7 @@ enum {
     OP_TABLE = 32,     /* only in from, as {"function": …} */
     OP_ROW = 64,       /* `tuple`: only as an operand of comparisons and `in` */
     OP_PLANNED = 128,  /* known to the language, not built yet */
+    OP_ORDERED = 256,  /* an aggregate that takes its rows in an order */
 };
 
 #define ARGS_ANY 255
@@ -54,7 +55,7 @@ enum {
 struct op_info {
     const char *name;
     uint8_t min_args, max_args; /* ARGS_ANY: no bound */
-    uint8_t flags;
+    uint16_t flags;
     enum op_dress dress;
     enum volatility volatility;
     /* The kinds of the arguments, a letter each, the last one for all that follow:

@@ -47,7 +47,10 @@ static enum err rule_extreme(struct context *c, struct query *q, struct expr *e)
     e->type = x->type;
     if (err == ERR_OK && f != FAMILY_NUMBER && f != FAMILY_TEXT && f != FAMILY_DATE &&
         f != FAMILY_TIME) {
-        return type_mismatch(c, x, call_name(e), "numbers, texts, dates or times");
+        err = type_mismatch(c, x, call_name(e), "numbers, texts, dates or times");
+        if (f == FAMILY_BOOLEAN) {
+            fail_hint(c->f, "bool_and and bool_or are the aggregates of conditions");
+        }
     }
     return err;
 }
@@ -72,60 +75,146 @@ static enum err rule_avg(struct context *c, struct query *q, struct expr *e)
     return ERR_OK;
 }
 
+static enum err rule_bool(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    e->type = type_of(TYPE_BOOLEAN);
+    return need_boolean(c, e->call.args[0], call_name(e));
+}
+
+static enum err rule_spread(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    e->type = type_of(TYPE_DOUBLE);
+    if (e->distinct) {
+        enum err err =
+            ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                     "`distinct` in `%s` is not the same on all databases", call_name(e));
+        fail_hint(c->f, "take it over a subquery with `distinct`");
+        return err;
+    }
+    return need_number(c, e->call.args[0], call_name(e));
+}
+
+static enum err rule_string_agg(struct context *c, struct query *q, struct expr *e)
+{
+    struct expr *separator = e->call.args[1];
+    (void)q;
+    e->type = type_of(TYPE_TEXT);
+    if (!is_untyped_value(separator)) {
+        return not_built(c, separator->src, "a separator that is not a literal or a param");
+    }
+    enum err err = need_text(c, e->call.args[0], "string_agg");
+    return err != ERR_OK ? err : need_text(c, separator, "string_agg");
+}
+
+/* ---- emitting ---- */
+
+static bool is_float(const struct expr *e)
+{
+    return e->type.kind == TYPE_REAL || e->type.kind == TYPE_DOUBLE;
+}
+
+/* Sums and means that the plain function does not give: MariaDB and SQLite let doubles
+ * overflow silently, SQLite adds exact numbers as doubles. */
+static const char *arithmetic_text(const struct emitter *em, const struct expr *call)
+{
+    static const char *const of_floats[2][DIALECT_COUNT] = {
+        {"sum(#$1)^", "(sum(#$1)^ * 1e0)", "tb_sum_double(#$1)^"},
+        {"avg(#$1)^", "(avg(#$1)^ * 1e0)", "tb_avg_double(#$1)^"}};
+    static const char *const of_exact[DIALECT_COUNT] = {"sum(#$1)^", "sum(#$1)^",
+                                                        "tb_sum(#$1)^"};
+    if (is_float(call->call.args[0])) {
+        return of_floats[call->call.op->rule == rule_avg][em->d->column];
+    }
+    return call->type.kind == TYPE_NUMERIC ? of_exact[em->d->column]
+                                           : call->call.op->sql[em->d->column];
+}
+
 static enum err emit_aggregate(struct emitter *em, const struct expr *call,
                                const struct expr *const *args, enum emit_place place)
 {
     (void)place;
-    char text[256];
-    const struct expr *x = args[0];
-    if (x->kind == EXPR_STAR) {
-        emit_text(em, "count(*)");
-        return ERR_OK;
-    }
-    if (call->call.op->rule == rule_avg && call->type.kind == TYPE_NUMERIC) {
-        if (call->distinct) {
-            return not_built(em->c, call->src, "`avg` of distinct exact numbers");
-        }
-        em->d->numeric_avg(call->type.scale, text, sizeof text);
-        return emit_template(em, text, &x, 1);
-    }
-    emit_text(em, call->call.op->name);
-    emit_text(em, call->distinct ? "(DISTINCT " : "(");
-    enum err e = emit_expr(em, x);
-    buf_char(&em->sql, ')');
-    return e;
+    return emit_aggregate_text(em, call, args, call->call.op->sql[em->d->column]);
 }
 
-#define AGGREGATE(op, of, how, arg)                                                            \
+static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
+                                const struct expr *const *args, enum emit_place place)
+{
+    (void)place;
+    char text[256];
+    if (call->call.op->rule != rule_avg || call->type.kind != TYPE_NUMERIC) {
+        return emit_aggregate_text(em, call, args, arithmetic_text(em, call));
+    }
+    em->d->numeric_avg(call->type.scale, text, sizeof text);
+    return emit_aggregate_text(em, call, args, text);
+}
+
+/* SQLite's own neither sorts nor leaves repeats out, but knows windows. */
+static enum err emit_string_agg(struct emitter *em, const struct expr *call,
+                                const struct expr *const *args, enum emit_place place)
+{
+    static const char *const plain[DIALECT_COUNT] = {NULL, NULL, "group_concat($1, $2)^"};
+    const struct aggregate *a = call->call.aggregate;
+    bool collects = call->distinct || (a != NULL && a->order_count > 0);
+    if (collects || plain[em->d->column] == NULL) {
+        return emit_aggregate(em, call, args, place);
+    }
+    return emit_aggregate_text(em, call, args, plain[em->d->column]);
+}
+
+#define AGGREGATE(op, of, how, arg, ...)                                                       \
     {                                                                                          \
         .name = (op), .min_args = 1, .max_args = 1, .flags = OP_AGGREGATE, .rule = (of),       \
-        .emit = emit_aggregate, .dress = (how), .kinds = (arg)                                 \
+        .emit = emit_aggregate, .dress = (how), .kinds = (arg), .sql = __VA_ARGS__             \
     }
+/* Sums and means. */
+#define ARITHMETIC(op, of, how)                                                                \
+    {                                                                                          \
+        .name = (op), .min_args = 1, .max_args = 1, .flags = OP_AGGREGATE, .rule = (of),       \
+        .emit = emit_arithmetic, .dress = (how), .kinds = "a", .sql = ALL(op "(#$1)^")         \
+    }
+#define SPREAD(op, maria)                                                                      \
+    AGGREGATE(op, rule_spread, DRESS_DOUBLE, "a", {op "($1)^", maria, "tb_" op "($1)^"})
 
 static const struct op_info list[] = {
     PLANNED("array_agg"),
-    AGGREGATE("avg", rule_avg, DRESS_DOUBLE, "a"),
-    PLANNED("bool_and"),
-    PLANNED("bool_or"),
+    ARITHMETIC("avg", rule_avg, DRESS_DOUBLE),
+    AGGREGATE("bool_and", rule_bool, DRESS_NONE, "a",
+              {"bool_and($1)^", "min($1)^", "min($1)^"}),
+    AGGREGATE("bool_or", rule_bool, DRESS_NONE, "a", {"bool_or($1)^", "max($1)^", "max($1)^"}),
     {.name = "count",
      .min_args = 1,
      .max_args = 1,
      .flags = OP_AGGREGATE | OP_KEEPS_NULL,
      .rule = rule_count,
      .emit = emit_aggregate,
-     .kinds = "s"},
+     .kinds = "s",
+     .sql = ALL("count(#$1)^")},
     PLANNED("distinct"),
     PLANNED("grouping"),
     PLANNED("json_agg"),
     PLANNED("json_object_agg"),
-    AGGREGATE("max", rule_extreme, DRESS_TEXT, "a"),
-    AGGREGATE("min", rule_extreme, DRESS_TEXT, "a"),
-    PLANNED("stddev_pop"),
-    PLANNED("stddev_samp"),
-    PLANNED("string_agg"),
-    AGGREGATE("sum", rule_sum, DRESS_SUM, "a"),
-    PLANNED("var_pop"),
-    PLANNED("var_samp"),
+    AGGREGATE("max", rule_extreme, DRESS_TEXT, "a", ALL("max($1)^")),
+    AGGREGATE("min", rule_extreme, DRESS_TEXT, "a", ALL("min($1)^")),
+    SPREAD("stddev_pop", "sqrt((var_pop($1)^ * 1e0))"),
+    SPREAD("stddev_samp", "sqrt((var_samp($1)^ * 1e0))"),
+    {.name = "string_agg",
+     .min_args = 2,
+     .max_args = 2,
+     .flags = OP_AGGREGATE | OP_ORDERED,
+     .dress = DRESS_TEXT,
+     .rule = rule_string_agg,
+     .emit = emit_string_agg,
+     .kinds = "ae",
+     .sql = {"string_agg(#$1, $2%)^",
+             /* its own separator can only be a constant of the SQL */
+             "substr(group_concat(#concat(coalesce($2, ''), $1)% SEPARATOR ''), "
+             "char_length(coalesce($2, '')) + 1)",
+             "tb_string_agg(~, $2, $1&)^"}},
+    ARITHMETIC("sum", rule_sum, DRESS_SUM),
+    SPREAD("var_pop", "(var_pop($1)^ * 1e0)"),
+    SPREAD("var_samp", "(var_samp($1)^ * 1e0)"),
 };
 
 const struct op_table ops_aggregate = OP_TABLE_OF(list);

@@ -31,7 +31,14 @@ bool is_param(struct str text);
 enum err parse_param(struct context *c, const struct json *at, struct str text,
                      struct str *name, const struct json **value) MUST_CHECK;
 
+/* parse_window.c */
+/* {"aggregate": …}: the call, with what stands beside it. */
+enum err parse_aggregate(struct context *c, const struct json *j, struct expr **out) MUST_CHECK;
+
 /* parse_select.c */
+/* [O…]; `key` is its name for errors. */
+enum err parse_orders(struct context *c, const struct json *j, const char *key,
+                      struct order **out, uint32_t *count) MUST_CHECK;
 /* Q: a select, or what else gives rows: compounds, values. */
 enum err parse_query(struct context *c, const struct json *j, struct query **out) MUST_CHECK;
 /* Whether the object is a Q, by its keys. */

@@ -5,6 +5,7 @@
  *   E := null | true | false | number | "name" | ":param"
  *      | {"value": any, "type": T} | {"name": [text…]} | [op, arg…] | Q
  *      | {"case":[[E,E]…], "else":E, "of":E}
+ *      | {"aggregate": …}                       parse_window.c
  */
 #include "compiler/names.h"
 #include "compiler/operators.h"
@@ -484,14 +485,16 @@ static enum err parse_query_expr(struct context *c, const struct json *j, struct
 
 static enum err parse_object(struct context *c, const struct json *j, struct expr **out)
 {
-    static const char *const planned[] = {"over",      "aggregate", "union",
-                                          "union_all", "intersect", "except",
-                                          "values",    "window",    "with"};
+    static const char *const planned[] = {"over",   "union",  "union_all", "intersect",
+                                          "except", "values", "window",    "with"};
     if (json_get(j, "value") != NULL) {
         return parse_value_form(c, j, out);
     }
     if (json_get(j, "case") != NULL) {
         return parse_case(c, j, out);
+    }
+    if (json_get(j, "aggregate") != NULL) {
+        return parse_aggregate(c, j, out);
     }
     if (is_query_form(j)) {
         return parse_query_expr(c, j, out);

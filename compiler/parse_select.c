@@ -147,18 +147,19 @@ static enum err check_list(struct context *c, const struct json *j, const char *
     return j->len > 0 ? ERR_OK : ctx_fail(c, j, ERR_EMPTY_LIST, "`%s` must not be empty", name);
 }
 
-static enum err parse_order_by(struct context *c, const struct json *j, struct query *q)
+enum err parse_orders(struct context *c, const struct json *j, const char *key,
+                      struct order **out, uint32_t *count)
 {
-    enum err e = check_list(c, j, "order_by");
+    enum err e = check_list(c, j, key);
     if (e != ERR_OK) {
         return e;
     }
-    q->order = ARENA_ARRAY(c->a, j->len, struct order);
-    if (q->order == NULL) {
+    *out = ARENA_ARRAY(c->a, j->len, struct order);
+    if (*out == NULL) {
         return ctx_full(c);
     }
     for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
-        e = parse_order(c, m, &q->order[q->order_count++]);
+        e = parse_order(c, m, &(*out)[(*count)++]);
     }
     return e;
 }
@@ -250,7 +251,7 @@ static enum err parse_tail(struct context *c, const struct json *j, struct query
         e = parse_optional(c, json_get(j, "having"), &q->having);
     }
     if (e == ERR_OK && order != NULL) {
-        e = parse_order_by(c, order, q);
+        e = parse_orders(c, order, "order_by", &q->order, &q->order_count);
     }
     if (e == ERR_OK && limit != NULL) {
         e = parse_bound(c, limit, "limit", &q->limit);

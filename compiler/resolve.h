@@ -17,6 +17,18 @@ enum err resolve_items(struct context *c, struct query *q) MUST_CHECK;
 enum err resolve_condition(struct context *c, struct query *q, struct expr *e,
                            const char *what) MUST_CHECK;
 
+/* A constant by which nothing can be ordered or grouped. */
+bool is_constant(const struct expr *e);
+enum err refuse_constant(struct context *c, const struct expr *e, const char *clause);
+/* ERR_TYPE_MISMATCH for what has no order. */
+enum err refuse_json(struct context *c, const struct expr *e, const char *clause) MUST_CHECK;
+
+/* resolve_window.c */
+/* What stands beside the arguments of an aggregate; when these have types: whether
+ * it goes with them. */
+enum err resolve_extras(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+enum err check_extras(struct context *c, const struct expr *e) MUST_CHECK;
+
 /* resolve_write.c */
 enum err resolve_write(struct context *c, struct write *w) MUST_CHECK;
 

@@ -60,6 +60,7 @@ static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
         err = argument_kind(e->call.op, i) == 'q' ? resolve_subquery(c, q, e->call.args[i])
                                                   : resolve_expr(c, q, e->call.args[i]);
     }
+    err = err == ERR_OK && aggregate ? resolve_extras(c, q, e) : err;
     if (err == ERR_OK && aggregate) {
         err = end_aggregate(c, q, e);
     }
@@ -69,7 +70,8 @@ static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
     if (e->call.op->volatility > c->volatility) {
         c->volatility = e->call.op->volatility;
     }
-    return e->call.op->rule(c, q, e);
+    err = e->call.op->rule(c, q, e);
+    return err == ERR_OK && aggregate ? check_extras(c, e) : err;
 }
 
 static enum err case_conditions(struct context *c, struct query *q, struct expr *e)

@@ -140,13 +140,13 @@ enum err resolve_condition(struct context *c, struct query *q, struct expr *e, c
     return err != ERR_OK ? err : settle(c, e, &boolean, SETTLE_COMPARE);
 }
 
-static bool is_constant(const struct expr *e)
+bool is_constant(const struct expr *e)
 {
     return e->kind == EXPR_NULL || e->kind == EXPR_BOOL || e->kind == EXPR_LITERAL ||
            e->kind == EXPR_PARAM;
 }
 
-static enum err refuse_constant(struct context *c, const struct expr *e, const char *clause)
+enum err refuse_constant(struct context *c, const struct expr *e, const char *clause)
 {
     enum err err = ctx_fail(c, e->src, ERR_BAD_QUERY, "a constant in `%s`", clause);
     fail_hint(c->f, "databases would take it for a position; name a column");
@@ -163,7 +163,7 @@ static enum err refuse_outer(struct context *c, const struct query *q, const str
     return not_built(c, e->src, clause);
 }
 
-static enum err refuse_json(struct context *c, const struct expr *e, const char *clause)
+enum err refuse_json(struct context *c, const struct expr *e, const char *clause)
 {
     if (type_family(e->type.kind) != FAMILY_JSON) {
         return ERR_OK;

@@ -38,6 +38,10 @@ static void start(void)
     assert(rc == SQLITE_OK);
     rc = sqlite_arith_register(state->db);
     assert(rc == SQLITE_OK);
+    rc = sqlite_aggregates_register(state->db);
+    assert(rc == SQLITE_OK);
+    rc = sqlite_collect_register(state->db);
+    assert(rc == SQLITE_OK);
     rc = sqlite3_exec(state->db, rig_ddl, NULL, NULL, NULL);
     assert(rc == SQLITE_OK);
 }

@@ -91,7 +91,7 @@ static const struct {
     {"{\"select\":[1],\"where\":[\"or\"]}", ERR_EMPTY_LIST, "/query/where", NULL, 0},
     {"{\"select\":[{\"x\":{\"over\":1}}]}", ERR_UNSUPPORTED_FEATURE, "/query/select/0/x", NULL,
      0},
-    {"{\"select\":[{\"x\":{\"aggregate\":1}}]}", ERR_UNSUPPORTED_FEATURE, "/query/select/0/x",
+    {"{\"select\":[{\"x\":{\"aggregate\":1}}]}", ERR_BAD_QUERY, "/query/select/0/x/aggregate",
      NULL, 0},
     {"{\"select\":[{\"x\":{\"foo\":1}}]}", ERR_BAD_QUERY, "/query/select/0/x", NULL, 0},
     {"{\"select\":[{\"x\":{\"case\":[]}}]}", ERR_EMPTY_LIST, "/query/select/0/x/case", NULL, 0},

@@ -237,6 +237,8 @@ static void open_sqlite(void)
     must(sqlite_functions_register(golden.db, golden.utf8) == SQLITE_OK, "sqlite",
          "cannot be opened", "");
     must(sqlite_arith_register(golden.db) == SQLITE_OK, "sqlite", "cannot be opened", "");
+    must(sqlite_aggregates_register(golden.db) == SQLITE_OK, "sqlite", "cannot be opened", "");
+    must(sqlite_collect_register(golden.db) == SQLITE_OK, "sqlite", "cannot be opened", "");
     must(sqlite3_exec(golden.db, rig_ddl, NULL, NULL, NULL) == SQLITE_OK, "sqlite",
          "cannot be opened", "");
 }

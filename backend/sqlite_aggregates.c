@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/sqlite_aggregates.c: sums, means and variances where SQLite's own would
+ * round, or answer with infinity. Each is also a function of windows: what a frame
+ * leaves behind is taken out again.
+ *
+ * Called on the connection's thread; the state of one group is SQLite's.
+ */
+#include "backend/sqlite_session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* sqlite_error.c knows these words. */
+static void out_of_range(sqlite3_context *ctx)
+{
+    sqlite3_result_error(ctx, "out of range: SQLite keeps 15 digits of a numeric", -1);
+}
+
+static void not_finite(sqlite3_context *ctx)
+{
+    sqlite3_result_error(ctx, "a number is out of range", -1);
+}
+
+/* -- exact decimals -------------------------------------------------------- */
+
+__extension__ typedef __int128 wide;
+
+#define WIDE_MAX (((wide)INT64_MAX << 64) + (wide)UINT64_MAX)
+enum { KEPT_DIGITS = 15, MOST_DIGITS = 38 };
+
+/* units / 10^scale */
+struct exact {
+    wide units;
+    int scale;
+};
+
+enum exact_verdict { EXACT_OK, EXACT_RANGE, EXACT_BAD };
+
+static enum exact_verdict times_ten(wide *units, int times)
+{
+    for (; times > 0 && *units != 0; times--) {
+        if (*units > WIDE_MAX / 10 || *units < -(WIDE_MAX / 10)) {
+            return EXACT_RANGE;
+        }
+        *units *= 10;
+    }
+    return EXACT_OK;
+}
+
+/* A double stands for the decimal of 15 digits that it was read from. */
+static enum exact_verdict read_double(double v, struct exact *out)
+{
+    char text[40];
+    if (!isfinite(v)) {
+        return EXACT_RANGE;
+    }
+    snprintf(text, sizeof text, "%.14e", v); /* [-]d.dddddddddddddde±x */
+    char *e = strchr(text, 'e'), *point = strchr(text, '.');
+    int exponent = atoi(e + 1);
+    memmove(point, point + 1, (size_t)(e - point - 1));
+    e[-1] = '\0';
+    long long digits = strtoll(text, NULL, 10);
+    int scale = KEPT_DIGITS - 1 - exponent;
+    for (; digits != 0 && digits % 10 == 0 && scale > 0; scale--) {
+        digits /= 10;
+    }
+    *out = (struct exact){digits, scale > 0 && digits != 0 ? scale : 0};
+    if (out->scale > MOST_DIGITS) {
+        return EXACT_RANGE;
+    }
+    return scale < 0 ? times_ten(&out->units, -scale) : EXACT_OK;
+}
+
+static enum exact_verdict read_exact(sqlite3_value *v, struct exact *out)
+{
+    switch (sqlite3_value_numeric_type(v)) {
+    case SQLITE_INTEGER:
+        *out = (struct exact){sqlite3_value_int64(v), 0};
+        return EXACT_OK;
+    case SQLITE_FLOAT:
+        return read_double(sqlite3_value_double(v), out);
+    default:
+        return EXACT_BAD;
+    }
+}
+
+static enum exact_verdict add_exact(struct exact *sum, struct exact x)
+{
+    int scale = sum->scale > x.scale ? sum->scale : x.scale;
+    if (times_ten(&sum->units, scale - sum->scale) != EXACT_OK ||
+        times_ten(&x.units, scale - x.scale) != EXACT_OK) {
+        return EXACT_RANGE;
+    }
+    sum->scale = scale;
+    bool over =
+        x.units > 0 ? sum->units > WIDE_MAX - x.units : sum->units < -WIDE_MAX - x.units;
+    if (!over) {
+        sum->units += x.units;
+    }
+    return over ? EXACT_RANGE : EXACT_OK;
+}
+
+static unsigned digits_of(wide units)
+{
+    unsigned n = 0;
+    for (; units != 0; units /= 10) {
+        n++;
+    }
+    return n;
+}
+
+/* As a whole number where it is one, else as the double nearest to its digits. */
+static void give_exact(sqlite3_context *ctx, struct exact x)
+{
+    while (x.scale > 0 && x.units % 10 == 0) {
+        x.units /= 10;
+        x.scale--;
+    }
+    if (x.scale == 0 && x.units >= INT64_MIN && x.units <= INT64_MAX) {
+        sqlite3_result_int64(ctx, (sqlite3_int64)x.units);
+        return;
+    }
+    for (; x.units != 0 && x.units % 10 == 0; x.scale--) {
+        x.units /= 10;
+    }
+    if (digits_of(x.units) > KEPT_DIGITS) {
+        out_of_range(ctx);
+        return;
+    }
+    char text[64];
+    snprintf(text, sizeof text, "%llde%d", (long long)x.units, -x.scale);
+    sqlite3_result_double(ctx, strtod(text, NULL));
+}
+
+static void give_verdict(sqlite3_context *ctx, enum exact_verdict v)
+{
+    switch (v) {
+    case EXACT_OK:
+        return;
+    case EXACT_RANGE:
+        out_of_range(ctx);
+        return;
+    case EXACT_BAD:
+        sqlite3_result_error(ctx, "bad value: this is no number", -1);
+        return;
+    }
+}
+
+/* ---- tb_sum ---- */
+
+struct exact_sum {
+    struct exact sum;
+    int64_t count;
+};
+
+static void *state_of(sqlite3_context *ctx, size_t size)
+{
+    void *s = sqlite3_aggregate_context(ctx, (int)size);
+    if (s == NULL) {
+        sqlite3_result_error_nomem(ctx);
+    }
+    return s;
+}
+
+static void exact_take(sqlite3_context *ctx, sqlite3_value *v, int sign)
+{
+    struct exact x;
+    struct exact_sum *s = state_of(ctx, sizeof *s);
+    if (s == NULL || sqlite3_value_type(v) == SQLITE_NULL) {
+        return;
+    }
+    enum exact_verdict verdict = read_exact(v, &x);
+    if (verdict == EXACT_OK) {
+        x.units *= sign;
+        verdict = add_exact(&s->sum, x);
+    }
+    s->count += sign;
+    give_verdict(ctx, verdict);
+}
+
+static void tb_sum_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    exact_take(ctx, argv[0], 1);
+}
+
+static void tb_sum_inverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    exact_take(ctx, argv[0], -1);
+}
+
+static void tb_sum_value(sqlite3_context *ctx)
+{
+    const struct exact_sum *s = sqlite3_aggregate_context(ctx, 0);
+    if (s != NULL && s->count > 0) {
+        give_exact(ctx, s->sum);
+    }
+}
+
+/* tb_mean(sum, count, scale) */
+static void tb_mean(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct exact x;
+    (void)argc;
+    if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    wide count = sqlite3_value_int64(argv[1]);
+    int scale = sqlite3_value_int(argv[2]);
+    enum exact_verdict v = read_exact(argv[0], &x);
+    if (v == EXACT_OK && (x.scale > scale || count == 0)) {
+        v = EXACT_RANGE;
+    }
+    v = v != EXACT_OK ? v : times_ten(&x.units, scale - x.scale);
+    if (v != EXACT_OK) {
+        give_verdict(ctx, v);
+        return;
+    }
+    wide quotient = x.units / count, rest = x.units % count;
+    if ((rest < 0 ? -rest : rest) >= count - (rest < 0 ? -rest : rest)) {
+        quotient += x.units < 0 ? -1 : 1;
+    }
+    give_exact(ctx, (struct exact){quotient, scale});
+}
+
+/* -- doubles --------------------------------------------------------------- */
+
+/* `sum` is what adding one by one gives, as everywhere. Taking out again from it would
+ * leave what rounding lost, so from then on the sum in two parts counts. */
+struct double_sum {
+    double sum, high, low;
+    int64_t count;
+    bool inverted;
+};
+
+static void add_parts(struct double_sum *s, double x)
+{
+    double t = s->high + x;
+    s->low += fabs(s->high) >= fabs(x) ? (s->high - t) + x : (x - t) + s->high;
+    s->high = t;
+}
+
+static void tb_double_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct double_sum *s = state_of(ctx, sizeof *s);
+    (void)argc;
+    if (s != NULL && sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+        double x = sqlite3_value_double(argv[0]);
+        s->sum += x;
+        s->count++;
+        add_parts(s, x);
+    }
+}
+
+static void tb_double_inverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct double_sum *s = state_of(ctx, sizeof *s);
+    (void)argc;
+    if (s != NULL && sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+        s->inverted = true;
+        s->count--;
+        add_parts(s, -sqlite3_value_double(argv[0]));
+    }
+}
+
+static void give_finite(sqlite3_context *ctx, double v)
+{
+    if (isfinite(v)) {
+        sqlite3_result_double(ctx, v);
+    } else {
+        not_finite(ctx);
+    }
+}
+
+static double double_total(const struct double_sum *s)
+{
+    return s->inverted ? s->high + s->low : s->sum;
+}
+
+static void tb_sum_double_value(sqlite3_context *ctx)
+{
+    const struct double_sum *s = sqlite3_aggregate_context(ctx, 0);
+    if (s != NULL && s->count > 0) {
+        give_finite(ctx, double_total(s));
+    }
+}
+
+static void tb_avg_double_value(sqlite3_context *ctx)
+{
+    const struct double_sum *s = sqlite3_aggregate_context(ctx, 0);
+    if (s != NULL && s->count > 0) {
+        give_finite(ctx, double_total(s) / (double)s->count);
+    }
+}
+
+/* -- variances ------------------------------------------------------------- */
+
+/* Youngs and Cramer, as PostgreSQL reckons: `squares` is the sum of the squares of
+ * the distances from the mean. */
+struct spread {
+    double n, sum, squares;
+};
+
+static void tb_spread_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct spread *s = state_of(ctx, sizeof *s);
+    (void)argc;
+    if (s == NULL || sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    double x = sqlite3_value_double(argv[0]);
+    s->n += 1;
+    s->sum += x;
+    if (s->n > 1) {
+        double d = x * s->n - s->sum;
+        s->squares += d * d / (s->n * (s->n - 1));
+    }
+}
+
+static void tb_spread_inverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct spread *s = state_of(ctx, sizeof *s);
+    (void)argc;
+    if (s == NULL || sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    double x = sqlite3_value_double(argv[0]), d = x * s->n - s->sum;
+    if (s->n <= 2) { /* nothing of what was rounded stays */
+        *s = (struct spread){s->n - 1, s->n > 1 ? s->sum - x : 0, 0};
+        return;
+    }
+    s->squares = fmax(0, s->squares - d * d / (s->n * (s->n - 1)));
+    s->n -= 1;
+    s->sum -= x;
+}
+
+/* least: rows that it takes; they are divided by their number less `less`. */
+static void give_spread(sqlite3_context *ctx, double less, double (*last)(double))
+{
+    const struct spread *s = sqlite3_aggregate_context(ctx, 0);
+    if (s != NULL && s->n > less) {
+        double variance = s->squares / (s->n - less);
+        if (isfinite(variance) && isfinite(s->sum)) {
+            sqlite3_result_double(ctx, last == NULL ? variance : last(variance));
+        } else {
+            not_finite(ctx);
+        }
+    }
+}
+
+static void tb_var_pop_value(sqlite3_context *ctx)
+{
+    give_spread(ctx, 0, NULL);
+}
+
+static void tb_var_samp_value(sqlite3_context *ctx)
+{
+    give_spread(ctx, 1, NULL);
+}
+
+static void tb_stddev_pop_value(sqlite3_context *ctx)
+{
+    give_spread(ctx, 0, sqrt);
+}
+
+static void tb_stddev_samp_value(sqlite3_context *ctx)
+{
+    give_spread(ctx, 1, sqrt);
+}
+
+/* -- the table ------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    void (*step)(sqlite3_context *, int, sqlite3_value **);
+    void (*value)(sqlite3_context *);
+    void (*inverse)(sqlite3_context *, int, sqlite3_value **);
+} aggregates[] = {
+    {"tb_sum", tb_sum_step, tb_sum_value, tb_sum_inverse},
+    {"tb_sum_double", tb_double_step, tb_sum_double_value, tb_double_inverse},
+    {"tb_avg_double", tb_double_step, tb_avg_double_value, tb_double_inverse},
+    {"tb_var_pop", tb_spread_step, tb_var_pop_value, tb_spread_inverse},
+    {"tb_var_samp", tb_spread_step, tb_var_samp_value, tb_spread_inverse},
+    {"tb_stddev_pop", tb_spread_step, tb_stddev_pop_value, tb_spread_inverse},
+    {"tb_stddev_samp", tb_spread_step, tb_stddev_samp_value, tb_spread_inverse},
+};
+
+int sqlite_aggregates_register(sqlite3 *db)
+{
+    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+    int rc =
+        sqlite3_create_function_v2(db, "tb_mean", 3, flags, NULL, tb_mean, NULL, NULL, NULL);
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof aggregates[0]; i++) {
+        rc = sqlite3_create_window_function(db, aggregates[i].name, 1, flags, NULL,
+                                            aggregates[i].step, aggregates[i].value,
+                                            aggregates[i].value, aggregates[i].inverse, NULL);
+    }
+    return rc;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/emit_aggregate.c: calls of aggregates, with what stands beside their
+ * arguments.
+ *
+ * Their templates have marks besides $1…$9, because one call can become several:
+ *   #  DISTINCT, where it is asked for
+ *   ^  behind a call: FILTER and OVER
+ *   %  ORDER BY inside a call
+ *   ~  the order as the functions of backend/sqlite_collect.c take it: one text,
+ *      then the keys behind the other arguments, where & stands
+ */
+#include "compiler/emit.h"
+#include "compiler/operators.h"
+
+#include <string.h>
+
+struct marks {
+    const struct expr *call;
+    const struct expr *const *args;
+    const struct window *over; /* NULL: a plain aggregate */
+};
+
+static const struct aggregate no_extras;
+
+static const struct aggregate *extras_of(const struct expr *call)
+{
+    return call->call.aggregate != NULL ? call->call.aggregate : &no_extras;
+}
+
+static enum err emit_suffix(struct emitter *em, const struct marks *m)
+{
+    const struct expr *filter = extras_of(m->call)->filter;
+    enum err e = ERR_OK;
+    if (filter != NULL && em->d->aggregate_filter) {
+        emit_text(em, " FILTER (WHERE ");
+        e = emit_root(em, filter);
+        buf_char(&em->sql, ')');
+    }
+    return e;
+}
+
+/* A letter for what is distinct, then one for each key: a, d; A, D: nulls last. */
+static void emit_order_spec(struct emitter *em, const struct expr *call)
+{
+    const struct aggregate *a = extras_of(call);
+    buf_char(&em->sql, '\'');
+    buf_char(&em->sql, call->distinct ? 'u' : '-');
+    for (uint32_t i = 0; i < a->order_count; i++) {
+        bool down = a->order[i].descending;
+        bool last =
+            a->order[i].nulls == NULLS_LAST || (a->order[i].nulls == NULLS_DEFAULT && down);
+        buf_char(&em->sql, last ? (down ? 'D' : 'A') : (down ? 'd' : 'a'));
+    }
+    buf_char(&em->sql, '\'');
+}
+
+static enum err emit_order_keys(struct emitter *em, const struct expr *call)
+{
+    const struct aggregate *a = extras_of(call);
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < a->order_count && e == ERR_OK; i++) {
+        emit_text(em, ", ");
+        e = emit_root(em, a->order[i].expr);
+    }
+    return e;
+}
+
+static enum err emit_mark(struct emitter *em, const struct marks *m, char mark)
+{
+    const struct aggregate *a = extras_of(m->call);
+    switch (mark) {
+    case '#':
+        emit_text(em, m->call->distinct ? "DISTINCT " : "");
+        return ERR_OK;
+    case '%':
+        return emit_orders(em, a->order, a->order_count);
+    case '~':
+        emit_order_spec(em, m->call);
+        return ERR_OK;
+    case '&':
+        return emit_order_keys(em, m->call);
+    default:
+        return emit_suffix(em, m);
+    }
+}
+
+/* The arguments as the template takes them: without FILTER, rows that it leaves out
+ * give null, which aggregates pass over. */
+static const struct expr *const *filtered(struct emitter *em, const struct expr *call,
+                                          const struct expr *const *args)
+{
+    const struct expr *filter = extras_of(call)->filter;
+    if (filter == NULL || em->d->aggregate_filter) {
+        return args;
+    }
+    bool star = args[0]->kind == EXPR_STAR;
+    const struct expr **out = ARENA_ARRAY(em->c->a, call->call.count, const struct expr *);
+    const struct expr **parts = ARENA_ARRAY(em->c->a, 2, const struct expr *);
+    if (out == NULL || parts == NULL) {
+        return NULL;
+    }
+    memcpy(out, args, call->call.count * sizeof *out);
+    parts[0] = filter;
+    parts[1] = args[0];
+    out[0] = star ? dress_parts(em, "CASE WHEN $1 THEN 1 END", parts, 1)
+                  : dress_parts(em, "CASE WHEN $1 THEN $2 END", parts, 2);
+    return out[0] == NULL ? NULL : out;
+}
+
+enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
+                             const struct expr *const *args, const char *text)
+{
+    struct marks m = {call, filtered(em, call, args), em->over};
+    em->over = NULL; /* not of what is inside */
+    if (m.args == NULL) {
+        return ctx_full(em->c);
+    }
+    enum err e = ERR_OK;
+    while (*text != '\0' && e == ERR_OK) {
+        size_t n = strcspn(text, "#^%~&");
+        char *piece = arena_alloc(em->c->a, n + 1);
+        if (piece == NULL) {
+            return ctx_full(em->c);
+        }
+        memcpy(piece, text, n);
+        piece[n] = '\0';
+        e = n == 0 ? ERR_OK : emit_template(em, piece, m.args, call->call.count);
+        text += n;
+        if (e == ERR_OK && *text != '\0') {
+            e = emit_mark(em, &m, *text++);
+        }
+    }
+    return e;
+}
