@@ -59,6 +59,7 @@ bench:
 	tools/install-deps build bench
 	$(MAKE) all
 	bench/run
+	bench/bulk
 	bench/compile
 
 fuzz:
