@@ -31,6 +31,7 @@ struct source {
     struct str sql_name;       /* how the SQL calls it; a catalog name or made by us */
     uint32_t bit;              /* position among the sources of its query */
     bool aliased;              /* the client gave `name` */
+    bool written;              /* the target of a write: never renamed in SQL */
     bool nullable;             /* on the outer side of an outer join */
     struct query *owner;       /* whose FROM it is in */
 };

@@ -123,7 +123,8 @@ static enum err emit_step(struct context *c, const struct parsed *p, uint32_t se
 
 static uint32_t step_count(const struct parsed *p)
 {
-    bool sets = p->write != NULL && p->write->kind == PLAN_INSERT && p->write->value_rows == 0;
+    bool sets = p->write != NULL && p->write->kind == PLAN_INSERT &&
+                p->write->value_rows == 0 && p->write->query == NULL;
     return sets ? p->write->set_count : 1;
 }
 

@@ -27,7 +27,7 @@ struct dialect {
     bool nulls_order;      /* ORDER BY … NULLS FIRST */
     bool aggregate_filter; /* count(*) FILTER (WHERE …) */
     bool update_returning;
-    bool simultaneous_set;  /* UPDATE reads the old row in every assignment */
+    bool update_snapshot;   /* UPDATE reads its own table as it was before, in subqueries too */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     uint32_t max_nesting;   /* of the parser's stack, in symbols; 0: deep enough */
     const char *true_text, *false_text;

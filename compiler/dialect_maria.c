@@ -93,6 +93,7 @@ const struct dialect dialect_maria = {
     .false_text = "FALSE",
     .no_limit = "18446744073709551615",
     .cross_join = " CROSS JOIN ",
+    .update_snapshot = true,
     .default_row = " () VALUES ()",
     .as_double = "CAST($1 AS DOUBLE)",
     .like = {{"($1 LIKE " PLAIN("$2") ")", "($1 NOT LIKE " PLAIN("$2") ")"},

@@ -137,7 +137,6 @@ const struct dialect dialect_sqlite = {
     .nulls_order = true,
     .aggregate_filter = true,
     .update_returning = true,
-    .simultaneous_set = true,
     .limit_in_subquery = true,
     .max_nesting = 84,
     .true_text = "1",

@@ -67,6 +67,8 @@ enum err emit_bind(struct emitter *em, const struct plan_bind *b,
                    const struct json *at) MUST_CHECK;
 /* The value of a column in a write: a cell of the row, or its expression. */
 enum err emit_value(struct emitter *em, const struct assign *a) MUST_CHECK;
+/* Whether the database would store what x computes although it is no value of type t. */
+bool emit_needs_fit(const struct emitter *em, const struct expr *x, const struct type *t);
 /* A value for `column`, checked where the database would store what does not fit. */
 enum err emit_computed(struct emitter *em, const struct expr *x,
                        const struct column *column) MUST_CHECK;
@@ -93,6 +95,10 @@ enum err emit_query(struct emitter *em, const struct query *q,
                     enum query_place place) MUST_CHECK;
 /* A read, as `expect` wants it. */
 enum err emit_read(struct emitter *em, const struct query *q) MUST_CHECK;
+
+/* The sources of a FROM and their joins; one join with its side and condition. */
+enum err emit_sources(struct emitter *em, const struct from_node *n) MUST_CHECK;
+enum err emit_join(struct emitter *em, const struct join *j) MUST_CHECK;
 
 /* emit_write.c */
 /* One set of an insert's rows, or the whole write (set 0). `many` gets the form

@@ -131,9 +131,8 @@ static enum err emit_param(struct emitter *em, const struct expr *x)
     return emit_bind(em, &b, x->src);
 }
 
-/* Whether the database would store what x computes although it is no value of the
- * column's type. Params and literals were checked when they were bound. */
-static bool needs_fit(const struct emitter *em, const struct expr *x, const struct type *t)
+/* Params and literals were checked when they were bound. */
+bool emit_needs_fit(const struct emitter *em, const struct expr *x, const struct type *t)
 {
     if (em->d->fit_text == NULL || x->kind == EXPR_LITERAL || x->kind == EXPR_PARAM ||
         x->kind == EXPR_NULL) {
@@ -148,7 +147,7 @@ static bool needs_fit(const struct emitter *em, const struct expr *x, const stru
 enum err emit_computed(struct emitter *em, const struct expr *x, const struct column *column)
 {
     const struct type *t = &column->type;
-    if (!needs_fit(em, x, t)) {
+    if (!emit_needs_fit(em, x, t)) {
         return emit_root(em, x);
     }
     emit_text(em, t->kind == TYPE_SMALLINT ? em->d->fit_integer : em->d->fit_text);

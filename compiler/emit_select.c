@@ -30,8 +30,6 @@ static enum err emit_source(struct emitter *em, const struct source *s)
     return ERR_OK;
 }
 
-static enum err emit_node(struct emitter *em, const struct from_node *n);
-
 static const char *join_words(const struct emitter *em, enum join_kind k)
 {
     switch (k) {
@@ -48,12 +46,12 @@ static const char *join_words(const struct emitter *em, enum join_kind k)
     return em->d->cross_join;
 }
 
-static enum err emit_join(struct emitter *em, const struct join *j)
+enum err emit_join(struct emitter *em, const struct join *j)
 {
     bool nested = j->right->joins != NULL;
     emit_text(em, join_words(em, j->kind));
     emit_text(em, nested ? "(" : "");
-    enum err e = emit_node(em, j->right);
+    enum err e = emit_sources(em, j->right);
     emit_text(em, nested ? ")" : "");
     if (e == ERR_OK && j->on != NULL) {
         emit_text(em, " ON ");
@@ -62,7 +60,7 @@ static enum err emit_join(struct emitter *em, const struct join *j)
     return e;
 }
 
-static enum err emit_node(struct emitter *em, const struct from_node *n)
+enum err emit_sources(struct emitter *em, const struct from_node *n)
 {
     enum err e = emit_source(em, n->source);
     for (const struct join *j = n->joins; j != NULL && e == ERR_OK; j = j->next) {
@@ -215,7 +213,7 @@ static enum err emit_select(struct emitter *em, const struct query *q, enum quer
     }
     if (e == ERR_OK && q->from != NULL) {
         emit_text(em, " FROM ");
-        e = emit_node(em, q->from);
+        e = emit_sources(em, q->from);
     }
     if (e == ERR_OK && q->where != NULL) {
         emit_text(em, " WHERE ");

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * compiler/emit_write.c: insert, update, delete to SQL.
+ * compiler/emit_write.c: update and delete to SQL.
  */
-#include "compiler/emit.h"
-#include "compiler/names.h"
+#include "compiler/emit_write.h"
+
 #include "compiler/resolve.h"
 #include "compiler/walk.h"
 
-static void emit_target(struct emitter *em, const struct write *w)
+#include <string.h>
+
+void emit_target(struct emitter *em, const struct write *w)
 {
     const struct table *t = w->scope.sources[0]->table;
     if (t->schema.len > 0) {
@@ -17,17 +19,7 @@ static void emit_target(struct emitter *em, const struct write *w)
     emit_name(em, t->name);
 }
 
-static void emit_columns(struct emitter *em, const struct assign *list, uint32_t count)
-{
-    emit_text(em, " (");
-    for (uint32_t i = 0; i < count; i++) {
-        emit_text(em, i > 0 ? ", " : "");
-        emit_name(em, list[i].column->name);
-    }
-    buf_char(&em->sql, ')');
-}
-
-static enum err emit_returning(struct emitter *em, const struct write *w)
+enum err emit_returning(struct emitter *em, const struct write *w)
 {
     enum err e = ERR_OK;
     for (uint32_t i = 0; i < w->scope.output_count && e == ERR_OK; i++) {
@@ -37,191 +29,214 @@ static enum err emit_returning(struct emitter *em, const struct write *w)
     return e;
 }
 
-static enum err emit_assigned(struct emitter *em, const struct write_set *s)
-{
-    enum err e = ERR_OK;
-    for (uint32_t i = 0; i < s->count && e == ERR_OK; i++) {
-        emit_text(em, i > 0 ? ", " : "");
-        e = emit_value(em, &s->assigns[i]);
-    }
-    return e;
-}
-
-/* ---- insert ---- */
-
-static enum err emit_value_rows(struct emitter *em, const struct write *w)
-{
-    enum err e = ERR_OK;
-    emit_target(em, w);
-    emit_columns(em, w->columns, w->column_count);
-    emit_text(em, " VALUES ");
-    for (uint32_t i = 0; i < w->value_rows * w->column_count && e == ERR_OK; i++) {
-        uint32_t column = i % w->column_count;
-        emit_text(em, column > 0 ? ", " : i > 0 ? "), (" : "(");
-        e = emit_computed(em, w->values[i], w->columns[column].column);
-    }
-    buf_char(&em->sql, ')');
-    return e;
-}
-
-/* One array for each column, and the rows in the order they were sent:
- * INSERT INTO t (a, b) SELECT u.c1, u.c2
- *   FROM unnest($1::int4[], $2::text[]) WITH ORDINALITY AS u(c1, c2, n) ORDER BY u.n */
-static enum err emit_unnest(struct emitter *em, const struct write *w,
-                            const struct write_set *s)
-{
-    emit_text(em, "INSERT INTO ");
-    emit_target(em, w);
-    emit_columns(em, s->assigns, s->count);
-    emit_text(em, " SELECT ");
-    em->from_unnest = true;
-    enum err e = emit_assigned(em, s);
-    em->from_unnest = false;
-    emit_text(em, " FROM unnest(");
-    for (uint32_t i = 0; i < em->bind_count; i++) {
-        const char *name = em->d->type_name(&em->binds[i].type);
-        buf_printf(&em->sql, "%s$%u::%s[]", i > 0 ? ", " : "", i + 1, name);
-    }
-    emit_text(em, ") WITH ORDINALITY AS u(");
-    for (uint32_t i = 0; i < em->bind_count; i++) {
-        buf_printf(&em->sql, "c%u, ", i + 1);
-    }
-    emit_text(em, "n) ORDER BY u.n");
-    return e;
-}
-
-/* Every value can be an array: then many rows are one statement. */
-static bool can_unnest(const struct emitter *em)
-{
-    for (uint32_t i = 0; i < em->bind_count; i++) {
-        if (em->binds[i].type.kind == TYPE_ENUM ||
-            em->d->array_native(&em->binds[i].type) == 0 ||
-            em->d->type_name(&em->binds[i].type) == NULL) {
-            return false;
-        }
-    }
-    return em->d->arrays && em->bind_count > 0 && em->c->shape->rows != NULL;
-}
-
-/* The values that returning has are not of a row of data. */
-static enum err emit_many(struct emitter *em, const struct write *w, const struct write_set *s,
-                          struct buf *many)
-{
-    if (!can_unnest(em)) {
-        return ERR_OK;
-    }
-    uint32_t binds = em->bind_count;
-    buf_swap(&em->sql, many);
-    enum err e = emit_unnest(em, w, s);
-    e = e != ERR_OK ? e : emit_returning(em, w);
-    buf_swap(&em->sql, many);
-    if (em->bind_count != binds) { /* returning has values of its own */
-        em->bind_count = binds;
-        buf_clear(many);
-    }
-    return e;
-}
-
-static enum err emit_insert(struct emitter *em, const struct write *w, uint32_t set,
-                            struct buf *many)
-{
-    enum err e = ERR_OK;
-    emit_text(em, "INSERT INTO ");
-    if (w->value_rows > 0) {
-        e = emit_value_rows(em, w);
-        return e != ERR_OK ? e : emit_returning(em, w);
-    }
-    const struct write_set *s = &w->sets[set];
-    emit_target(em, w);
-    if (s->count == 0) {
-        emit_text(em, em->d->default_row);
-        return emit_returning(em, w);
-    }
-    emit_columns(em, s->assigns, s->count);
-    emit_text(em, " VALUES (");
-    e = emit_assigned(em, s);
-    buf_char(&em->sql, ')');
-    e = e != ERR_OK ? e : emit_many(em, w, s, many);
-    return e != ERR_OK ? e : emit_returning(em, w);
-}
-
 /* ---- update ---- */
 
-struct column_read {
-    const struct write *w;
-    const struct column *column;
-};
-
-/* Whether x does not read the column of the row that is written. A case or a
- * subquery that touches the row may read any of its columns. */
-static bool spares_column(const struct expr *x, void *arg)
+/* " WHERE a AND b"; either may be NULL. */
+static enum err emit_conditions(struct emitter *em, const struct expr *a, const struct expr *b)
 {
-    const struct column_read *r = arg;
-    if (x->kind == EXPR_NAME) {
-        return x->name.source != r->w->scope.sources[0] || x->name.column != r->column->index;
+    if (a == NULL || b == NULL) {
+        const struct expr *only = a != NULL ? a : b;
+        emit_text(em, only != NULL ? " WHERE " : "");
+        return only != NULL ? emit_root(em, only) : ERR_OK;
     }
-    if (x->kind == EXPR_CASE || x->kind == EXPR_QUERY) {
-        return expr_sources(&r->w->scope, x) == 0;
-    }
-    return expr_children(x, spares_column, arg);
+    emit_text(em, " WHERE ");
+    enum err e = emit_expr(em, a);
+    emit_text(em, " AND ");
+    return e != ERR_OK ? e : emit_expr(em, b);
 }
 
-static bool reads(const struct write *w, const struct assign *a, const struct assign *b)
+/* ---- what stands beside the target: from, join, using ---- */
+
+static bool is_alone(const struct write *w)
 {
-    struct column_read r = {w, b->column};
-    return a != b && a->value != NULL && !spares_column(a->value, &r);
+    return w->scope.from->joins == NULL;
 }
 
-/* MariaDB assigns from left to right and reads what it has assigned, so a value
- * that reads a column goes before the assignment to it. ERR_UNSUPPORTED_FEATURE
- * when they read each other. */
-static enum err order_assigns(struct emitter *em, const struct write *w, struct write_set *s)
+/* The other tables, as they belong to one row of the target. */
+static enum err emit_beside_row(struct emitter *em, const struct write *w)
 {
-    for (uint32_t at = 0; at < s->count; at++) {
-        uint32_t pick = s->count;
-        for (uint32_t i = at; i < s->count && pick == s->count; i++) {
-            bool free = true;
-            for (uint32_t k = at; k < s->count && free; k++) {
-                free = !reads(w, &s->assigns[k], &s->assigns[i]);
-            }
-            pick = free ? i : pick;
-        }
-        if (pick == s->count) {
-            return ctx_fail(em->c, s->assigns[at].src, ERR_UNSUPPORTED_FEATURE,
-                            "%s cannot set columns from each other in one update",
-                            em->d->words.name);
-        }
-        struct assign moved = s->assigns[pick];
-        for (uint32_t i = pick; i > at; i--) {
-            s->assigns[i] = s->assigns[i - 1];
-        }
-        s->assigns[at] = moved;
+    const struct join *first = w->scope.from->joins;
+    emit_text(em, " FROM ");
+    enum err e = emit_sources(em, first->right);
+    for (const struct join *j = first->next; j != NULL && e == ERR_OK; j = j->next) {
+        e = emit_join(em, j);
     }
-    return ERR_OK;
+    return e != ERR_OK ? e : emit_conditions(em, first->on, w->scope.where);
 }
 
 static enum err emit_where(struct emitter *em, const struct write *w)
 {
-    if (w->scope.where == NULL) {
-        return ERR_OK;
+    if (is_alone(w)) {
+        return emit_conditions(em, w->scope.where, NULL);
     }
-    emit_text(em, " WHERE ");
-    return emit_root(em, w->scope.where);
+    enum err e = emit_nest(em, NEST_QUERY, w->src);
+    emit_text(em, " WHERE EXISTS (SELECT 1");
+    e = e != ERR_OK ? e : emit_beside_row(em, w);
+    buf_char(&em->sql, ')');
+    em->nesting -= NEST_QUERY;
+    return e;
 }
 
-static enum err emit_update(struct emitter *em, const struct write *w)
+/* ---- update ---- */
+
+static bool reads_beside(const struct write *w, const struct assign *a)
 {
-    struct write_set *s = &w->sets[0];
-    enum err e = em->d->simultaneous_set ? ERR_OK : order_assigns(em, w, s);
-    emit_text(em, "UPDATE ");
+    uint64_t target = 1;
+    return a->value != NULL && (expr_sources(&w->scope, a->value) & ~(target | OUTER_BIT)) != 0;
+}
+
+/* A value of the rows beside the target's: a scalar subquery, so that a second such
+ * row is an error and not a choice of the database. */
+static enum err emit_new_value(struct emitter *em, const struct write *w,
+                               const struct assign *a)
+{
+    if (!reads_beside(w, a)) {
+        return emit_value(em, a);
+    }
+    const char *guard = em->d->scalar_guard == NULL ? "$1" : em->d->scalar_guard;
+    const char *hole = strstr(guard, "$1");
+    enum err e = emit_nest(em, 2 * NEST_QUERY, a->src);
+    buf_add(&em->sql, guard, (size_t)(hole - guard));
+    emit_text(em, "(SELECT ");
+    e = e != ERR_OK ? e : emit_value(em, a);
+    emit_text(em, " AS c1");
+    e = e != ERR_OK ? e : emit_beside_row(em, w);
+    buf_char(&em->sql, ')');
+    emit_text(em, hole + 2);
+    em->nesting -= 2 * NEST_QUERY;
+    return e;
+}
+
+/* Whether the statement reads the table that it updates a second time; a view may. */
+static bool reads_itself(const struct emitter *em, const struct write *w)
+{
+    const struct source *target = w->scope.sources[0];
+    for (uint32_t i = 0; i < em->c->all_count; i++) {
+        const struct source *s = em->c->all_sources[i];
+        bool reads =
+            s->table != NULL && (s->table == target->table || s->table->kind == TABLE_VIEW);
+        if (s != target && reads) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What tells rows apart where the database has row ids. */
+static struct str row_id(const struct table *t)
+{
+    static const char *const names[] = {"rowid", "_rowid_", "oid"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        bool taken = false;
+        for (uint32_t k = 0; k < t->column_count; k++) {
+            taken = taken || str_ieq(t->columns[k].name, str_of(names[i]));
+        }
+        if (!taken) {
+            return str_of(names[i]);
+        }
+    }
+    return t->columns[t->primary_key.count > 0 ? t->primary_key.columns[0] : 0].name;
+}
+
+/* The columns that name one row: the primary key if it cannot hold nulls. */
+static uint32_t row_key(const struct table *t, struct str *out, uint32_t max)
+{
+    uint32_t n = 0;
+    for (; n < t->primary_key.count && n < max; n++) {
+        const struct column *c = &t->columns[t->primary_key.columns[n]];
+        if (c->nullable && !c->auto_key) {
+            n = 0;
+            break;
+        }
+        out[n] = c->name;
+    }
+    if (n == 0 || n < t->primary_key.count) {
+        out[0] = row_id(t);
+        n = 1;
+    }
+    return n;
+}
+
+static void emit_key_column(struct emitter *em, const struct write *w, struct str column)
+{
+    emit_name(em, w->scope.sources[0]->sql_name);
+    buf_char(&em->sql, '.');
+    emit_name(em, column);
+}
+
+#define MAX_KEY_COLUMNS 32
+
+/* SELECT key…, value… FROM t WHERE …: every row's new values, before any is written. */
+static enum err emit_new_rows(struct emitter *em, const struct write *w, const struct str *keys,
+                              uint32_t key_count)
+{
+    const struct write_set *s = &w->sets[0];
+    enum err e = ERR_OK;
+    emit_text(em, "SELECT ");
+    for (uint32_t i = 0; i < key_count; i++) {
+        emit_key_column(em, w, keys[i]);
+        buf_printf(&em->sql, " AS c%u, ", i + 1);
+    }
+    for (uint32_t i = 0; i < s->count && e == ERR_OK; i++) {
+        emit_text(em, i > 0 ? ", " : "");
+        e = emit_new_value(em, w, &s->assigns[i]);
+        buf_printf(&em->sql, " AS c%u", key_count + i + 1);
+    }
+    emit_text(em, " FROM ");
     emit_target(em, w);
+    return e != ERR_OK ? e : emit_where(em, w);
+}
+
+/* UPDATE t SET a = t1.c2 FROM (…) AS t1 WHERE t.id = t1.c1 */
+static enum err emit_update_snapshot(struct emitter *em, const struct write *w)
+{
+    const struct write_set *s = &w->sets[0];
+    struct str keys[MAX_KEY_COLUMNS];
+    uint32_t key_count = row_key(w->scope.sources[0]->table, keys, MAX_KEY_COLUMNS);
+    struct source rows = {.aliased = true};
+    struct query none = {.src = w->src};
+    enum err e = name_source(em->c, &none, &rows);
+    em->c->all_count -= e == ERR_OK ? 1 : 0; /* it lives on the stack */
     for (uint32_t i = 0; i < s->count && e == ERR_OK; i++) {
         emit_text(em, i == 0 ? " SET " : ", ");
         emit_name(em, s->assigns[i].column->name);
         emit_text(em, " = ");
-        e = emit_value(em, &s->assigns[i]);
+        emit_name(em, rows.sql_name);
+        buf_printf(&em->sql, ".c%u", key_count + i + 1);
     }
-    e = e != ERR_OK ? e : emit_where(em, w);
+    emit_text(em, " FROM (");
+    e = e != ERR_OK ? e : emit_new_rows(em, w, keys, key_count);
+    emit_text(em, ") AS ");
+    emit_name(em, rows.sql_name);
+    for (uint32_t i = 0; i < key_count; i++) {
+        emit_text(em, i == 0 ? " WHERE " : " AND ");
+        emit_key_column(em, w, keys[i]);
+        emit_text(em, " = ");
+        emit_name(em, rows.sql_name);
+        buf_printf(&em->sql, ".c%u", i + 1);
+    }
+    return e;
+}
+
+static enum err emit_update_plain(struct emitter *em, const struct write *w)
+{
+    const struct write_set *s = &w->sets[0];
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < s->count && e == ERR_OK; i++) {
+        emit_text(em, i == 0 ? " SET " : ", ");
+        emit_name(em, s->assigns[i].column->name);
+        emit_text(em, " = ");
+        e = emit_new_value(em, w, &s->assigns[i]);
+    }
+    return e != ERR_OK ? e : emit_where(em, w);
+}
+
+static enum err emit_update(struct emitter *em, const struct write *w)
+{
+    bool snapshot = !em->d->update_snapshot && reads_itself(em, w);
+    emit_text(em, "UPDATE ");
+    emit_target(em, w);
+    enum err e = snapshot ? emit_update_snapshot(em, w) : emit_update_plain(em, w);
     return e != ERR_OK ? e : emit_returning(em, w);
 }
 

@@ -51,6 +51,11 @@ enum err parse_from(struct context *c, const struct json *from, const struct jso
 /* "t", "schema.t", {"name":[…]} or {alias: one of these}: the target of a write. */
 enum err parse_target(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
 
+/* F and joins beside the target of a write, which is q's first source: a comma joins
+ * F to it; without F the joins are the target's own. */
+enum err parse_beside(struct context *c, const struct json *from, const struct json *joins,
+                      struct query *q) MUST_CHECK;
+
 /* parse_write.c */
 enum err parse_write(struct context *c, enum plan_kind kind, struct write **out) MUST_CHECK;
 

@@ -220,6 +220,24 @@ static enum err parse_commas(struct context *c, const struct json *m, struct que
     return ERR_OK;
 }
 
+/* F and the joins behind it, as the chain of one node. */
+static enum err parse_chain(struct context *c, const struct json *from,
+                            const struct json *joins, struct query *q, struct from_node *n)
+{
+    struct join **tail = &n->joins;
+    const struct json *first = from->kind == JSON_OBJECT ? from->first : NULL;
+    enum err e;
+    if (first != NULL && from->len > 1 && !is_name_form(from)) {
+        e = parse_aliased(c, first, q, &n->source);
+        if (e == ERR_OK) {
+            e = parse_commas(c, first->next, q, &tail);
+        }
+    } else {
+        e = parse_source(c, from, q, &n->source);
+    }
+    return e == ERR_OK && joins != NULL ? parse_joins(c, joins, q, tail) : e;
+}
+
 enum err parse_from(struct context *c, const struct json *from, const struct json *joins,
                     struct query *q)
 {
@@ -228,17 +246,23 @@ enum err parse_from(struct context *c, const struct json *from, const struct jso
     if (e != ERR_OK || q->from == NULL) {
         return e != ERR_OK ? e : ctx_full(c);
     }
-    struct join **tail = &q->from->joins;
-    const struct json *first = from->kind == JSON_OBJECT ? from->first : NULL;
-    if (first != NULL && from->len > 1 && !is_name_form(from)) {
-        e = parse_aliased(c, first, q, &q->from->source);
-        if (e == ERR_OK) {
-            e = parse_commas(c, first->next, q, &tail);
-        }
-    } else {
-        e = parse_source(c, from, q, &q->from->source);
+    return parse_chain(c, from, joins, q, q->from);
+}
+
+enum err parse_beside(struct context *c, const struct json *from, const struct json *joins,
+                      struct query *q)
+{
+    if (from == NULL) {
+        return joins == NULL ? ERR_OK : parse_joins(c, joins, q, &q->from->joins);
     }
-    return e == ERR_OK && joins != NULL ? parse_joins(c, joins, q, tail) : e;
+    struct join *join = ARENA_NEW(c->a, struct join);
+    struct from_node *right = ARENA_NEW(c->a, struct from_node);
+    if (join == NULL || right == NULL) {
+        return ctx_full(c);
+    }
+    *join = (struct join){.kind = JOIN_COMMA, .right = right, .src = from};
+    q->from->joins = join;
+    return parse_chain(c, from, joins, q, right);
 }
 
 enum err parse_target(struct context *c, const struct json *j, struct query *q)
@@ -252,5 +276,9 @@ enum err parse_target(struct context *c, const struct json *j, struct query *q)
     if (aliased != NULL && aliased->kind == JSON_OBJECT && !is_name_form(aliased)) {
         return ctx_fail(c, j, ERR_BAD_QUERY, "only a table can be written to");
     }
-    return parse_source(c, j, q, &q->from->source);
+    e = parse_source(c, j, q, &q->from->source);
+    if (e == ERR_OK) {
+        q->from->source->written = true;
+    }
+    return e;
 }

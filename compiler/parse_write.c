@@ -3,10 +3,10 @@
  * compiler/parse_write.c: insert, update, delete.
  *
  *   {"insert": T, "rows": [{…}] | ":p", "set": {col: E}, "columns": […], "values": [[E…]…],
- *    "returning": [item…]}
- *   {"update": T, "data": {col: value} | ":p", "set": {col: E}, "where": E | true,
- *    "returning": […]}
- *   {"delete": T, "where": E | true, "returning": […]}
+ *    "from_query": Q, "returning": [item…]}
+ *   {"update": T, "data": {col: value} | ":p", "set": {col: E}, "from": F, "join": [J…],
+ *    "where": E | true, "returning": […]}
+ *   {"delete": T, "using": F, "where": E | true, "returning": […]}
  *
  * What `rows` and `data` hold is data: the shape has found its sets of keys.
  */
@@ -17,13 +17,13 @@
 
 static const struct form_key insert_keys[] = {
     {"insert", true},    {"rows", true},      {"set", true},
-    {"columns", true},   {"values", true},    {"from_query", false},
+    {"columns", true},   {"values", true},    {"from_query", true},
     {"returning", true}, {"conflict", false}, {"with", false}};
 static const struct form_key update_keys[] = {
-    {"update", true}, {"data", true},  {"set", true},       {"from", false},
-    {"join", false},  {"where", true}, {"returning", true}, {"with", false}};
+    {"update", true}, {"data", true},  {"set", true},       {"from", true},
+    {"join", true},   {"where", true}, {"returning", true}, {"with", false}};
 static const struct form_key delete_keys[] = {
-    {"delete", true}, {"using", false}, {"where", true}, {"returning", true}, {"with", false}};
+    {"delete", true}, {"using", true}, {"where", true}, {"returning", true}, {"with", false}};
 
 /* {col: E, …} behind what is already in *out. */
 static enum err parse_set(struct context *c, const struct json *j, struct write_set *out)
@@ -129,7 +129,8 @@ static enum err parse_values(struct context *c, const struct json *columns,
 {
     if (columns == NULL || values == NULL) {
         return ctx_fail(c, columns == NULL ? values : columns, ERR_BAD_QUERY,
-                        "`columns` and `values` go together");
+                        "`columns` stands beside `values` or `from_query`, and `values` "
+                        "beside `columns`");
     }
     enum err e = parse_columns(c, columns, w);
     if (e == ERR_OK && (values->kind != JSON_ARRAY || values->len == 0)) {
@@ -149,13 +150,33 @@ static enum err parse_values(struct context *c, const struct json *columns,
     return e;
 }
 
+/* from_query, with or without columns */
+static enum err parse_from_query(struct context *c, const struct json *query, struct write *w)
+{
+    static const char *const others[] = {"rows", "set", "values"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const struct json *other = json_get(w->src, others[i]);
+        if (other != NULL) {
+            return ctx_fail(c, other, ERR_BAD_QUERY, "`%s` cannot stand beside `from_query`",
+                            others[i]);
+        }
+    }
+    const struct json *columns = json_get(w->src, "columns");
+    enum err e = columns == NULL ? ERR_OK : parse_columns(c, columns, w);
+    if (e == ERR_OK && !is_query_form(query)) {
+        e = ctx_fail(c, query, ERR_BAD_QUERY, "`from_query` takes a select");
+    }
+    return e != ERR_OK ? e : parse_query(c, query, &w->query);
+}
+
 static enum err parse_insert(struct context *c, struct write *w)
 {
     const struct json *j = w->src, *rows = json_get(j, "rows"), *set = json_get(j, "set");
     const struct json *columns = json_get(j, "columns"), *values = json_get(j, "values");
+    const struct json *query = json_get(j, "from_query");
     enum err e = check_keys(c, j, KEYS(insert_keys), "an insert");
-    if (e != ERR_OK) {
-        return e;
+    if (e != ERR_OK || query != NULL) {
+        return e != ERR_OK ? e : parse_from_query(c, query, w);
     }
     if (columns != NULL || values != NULL) {
         if (rows != NULL || set != NULL) {
@@ -165,7 +186,8 @@ static enum err parse_insert(struct context *c, struct write *w)
         return parse_values(c, columns, values, w);
     }
     if (rows == NULL && set == NULL) {
-        e = ctx_fail(c, j, ERR_BAD_QUERY, "an insert needs `rows`, `set` or `values`");
+        e = ctx_fail(c, j, ERR_BAD_QUERY,
+                     "an insert needs `rows`, `set`, `values` or `from_query`");
         fail_hint(c->f, "a row of defaults is \"rows\":[{}]");
         return e;
     }
@@ -210,6 +232,14 @@ static enum err parse_update(struct context *c, struct write *w)
     if (e == ERR_OK && w->sets[0].count == 0 && !c->shape->rows_unknown) {
         e = ctx_fail(c, data != NULL ? data : set, ERR_EMPTY_LIST, "there is nothing to set");
     }
+    e = e != ERR_OK ? e : parse_beside(c, json_get(j, "from"), json_get(j, "join"), &w->scope);
+    return e != ERR_OK ? e : parse_where(c, w);
+}
+
+static enum err parse_delete(struct context *c, struct write *w)
+{
+    enum err e = check_keys(c, w->src, KEYS(delete_keys), "a delete");
+    e = e != ERR_OK ? e : parse_beside(c, json_get(w->src, "using"), NULL, &w->scope);
     return e != ERR_OK ? e : parse_where(c, w);
 }
 
@@ -229,8 +259,7 @@ enum err parse_write(struct context *c, enum plan_kind kind, struct write **out)
     } else if (e == ERR_OK && kind == PLAN_UPDATE) {
         e = parse_update(c, w);
     } else if (e == ERR_OK) {
-        e = check_keys(c, w->src, KEYS(delete_keys), "a delete");
-        e = e != ERR_OK ? e : parse_where(c, w);
+        e = parse_delete(c, w);
     }
     const struct json *returning = json_get(w->src, "returning");
     if (e == ERR_OK && returning != NULL) {

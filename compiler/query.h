@@ -88,7 +88,8 @@ struct write_set {
 struct write {
     enum plan_kind kind;
     const struct json *src;
-    struct query scope; /* one source: the target; where; items: returning */
+    struct query scope; /* sources: the target, then those of `from`, `join` or `using`;
+                         * where; items: returning */
     bool has_returning;
     bool all_rows; /* "where": true */
     struct write_set *sets;
@@ -97,6 +98,7 @@ struct write {
     uint32_t column_count;
     struct expr **values; /* row by row */
     uint32_t value_rows;
+    struct query *query; /* from_query; NULL: none */
     bool wants_keys;
 };
 

@@ -77,7 +77,8 @@ enum err name_source(struct context *c, struct query *q, struct source *s)
         return ctx_fail(c, s->src, ERR_QUERY_TOO_LARGE, "the statement has more than %d tables",
                         MAX_ALL_SOURCES);
     }
-    struct str name = s->table != NULL && !s->aliased ? s->table->name : (struct str){NULL, 0};
+    bool plain = s->table != NULL && (!s->aliased || s->written);
+    struct str name = plain ? s->table->name : (struct str){NULL, 0};
     while (name.len == 0 || name_taken(c, name)) {
         name = arena_printf(c->a, "t%u", ++c->sources_made);
         if (name.ptr == NULL) {

@@ -43,19 +43,25 @@ static enum err resolve_target_column(struct context *c, const struct table *t,
     return ERR_OK;
 }
 
+static enum err check_assignable(struct context *c, const struct column *col,
+                                 const struct expr *e)
+{
+    if (type_assignable(&e->type, &col->type)) {
+        return ERR_OK;
+    }
+    enum err err = ctx_fail(c, e->src, ERR_TYPE_MISMATCH, "column `%.*s` takes %s, not %s",
+                            STR_ARG(col->name), type_word(&col->type), type_word(&e->type));
+    fail_hint(c->f, "cast it: [\"cast\", …, \"%s\"]", type_word(&col->type));
+    return err;
+}
+
 /* The value of a column: takes its type, and must be of its family. */
 static enum err resolve_value(struct context *c, struct query *scope, const struct column *col,
                               struct expr *e)
 {
     enum err err = resolve_expr(c, scope, e);
     err = err != ERR_OK ? err : settle(c, e, &col->type, SETTLE_ASSIGN);
-    if (err != ERR_OK || type_assignable(&e->type, &col->type)) {
-        return err;
-    }
-    err = ctx_fail(c, e->src, ERR_TYPE_MISMATCH, "column `%.*s` takes %s, not %s",
-                   STR_ARG(col->name), type_word(&col->type), type_word(&e->type));
-    fail_hint(c->f, "cast it: [\"cast\", …, \"%s\"]", type_word(&col->type));
-    return err;
+    return err != ERR_OK ? err : check_assignable(c, col, e);
 }
 
 static enum err check_twice(struct context *c, const struct assign *list, uint32_t i)
@@ -132,13 +138,19 @@ static enum err resolve_sets(struct context *c, struct write *w, struct query *s
     return err;
 }
 
-static enum err resolve_values(struct context *c, struct write *w, struct query *scope)
+static enum err resolve_columns(struct context *c, struct write *w)
 {
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < w->column_count && err == ERR_OK; i++) {
         err = resolve_target_column(c, target(w), &w->columns[i]);
         err = err != ERR_OK ? err : check_twice(c, w->columns, i);
     }
+    return err;
+}
+
+static enum err resolve_values(struct context *c, struct write *w, struct query *scope)
+{
+    enum err err = resolve_columns(c, w);
     for (uint32_t i = 0; i < w->value_rows * w->column_count && err == ERR_OK; i++) {
         err = resolve_value(c, scope, w->columns[i % w->column_count].column, w->values[i]);
     }
@@ -150,15 +162,20 @@ static enum err resolve_values(struct context *c, struct write *w, struct query 
 static enum err resolve_returning(struct context *c, struct write *w)
 {
     struct query *q = &w->scope;
+    uint32_t sources = q->source_count;
     q->no_aggregates = true;
+    q->source_count = 1; /* the row that was written, and not what stood beside it */
     enum err err = resolve_items(c, q);
     for (uint32_t i = 0; i < q->output_count && err == ERR_OK; i++) {
         struct expr *e = q->outputs[i].expr;
         err = settle(c, e, NULL, SETTLE_COMPARE);
         if (err == ERR_OK && expr_has_query(e)) {
-            err = not_built(c, e->src, "a subquery in `returning`");
+            err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                           "databases disagree on what a subquery in `returning` sees");
+            fail_hint(c->f, "select it afterwards");
         }
     }
+    q->source_count = sources;
     q->no_aggregates = false;
     if (err != ERR_OK || w->kind != PLAN_UPDATE || c->d->update_returning) {
         return err;
@@ -175,7 +192,7 @@ static enum err add_keys(struct context *c, struct write *w)
     const struct table *t = target(w);
     struct query *q = &w->scope;
     uint32_t rows = w->value_rows > 0 ? w->value_rows : c->shape->row_count;
-    bool one = c->shape->rows == NULL && w->value_rows == 0 ? true : rows == 1;
+    bool one = c->shape->rows == NULL && w->value_rows == 0 ? w->query == NULL : rows == 1;
     bool wanted = c->in->keys == KEYS_YES || (c->in->keys == KEYS_DEFAULT && one);
     if (!wanted || t->primary_key.count == 0) {
         return ERR_OK;
@@ -200,16 +217,32 @@ static enum err add_keys(struct context *c, struct write *w)
 
 /* ---- statements ---- */
 
+/* The target's own joins go into a subquery for each of its rows: there the first
+ * of them is the beginning, and none may keep rows that the target does not have. */
+static enum err check_first_join(struct context *c, const struct write *w)
+{
+    for (const struct join *j = w->scope.from->joins; j != NULL; j = j->next) {
+        bool first = j == w->scope.from->joins;
+        bool plain = j->kind == JOIN_COMMA || j->kind == JOIN_INNER || j->kind == JOIN_CROSS;
+        if (!plain && (first || j->kind != JOIN_LEFT)) {
+            enum err e = ctx_fail(c, j->src, ERR_UNSUPPORTED_FEATURE,
+                                  "an outer join cannot stand directly beside the table "
+                                  "that is written");
+            fail_hint(c->f, "put it into `from`, or set the column to a subquery");
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err resolve_target(struct context *c, struct write *w)
 {
     struct source *s = w->scope.sources[0];
-    enum err err = resolve_table(c, &w->scope, s);
+    enum err err = resolve_from(c, &w->scope);
+    err = err != ERR_OK ? err : check_first_join(c, w);
     if (err != ERR_OK) {
         return err;
     }
-    /* A write has no alias in SQL: MariaDB takes none in DELETE. */
-    s->sql_name = s->table->name;
-    w->scope.visible = ~(uint64_t)0;
     if (!s->table->writable) {
         return ctx_fail(c, s->src, ERR_UNSUPPORTED_FEATURE, "view `%.*s` cannot be written to",
                         STR_ARG(s->table->name));
@@ -228,6 +261,45 @@ static enum err resolve_write_where(struct context *c, struct write *w)
     return err;
 }
 
+/* Columns of from_query's rows: those that are named, or those of its outputs. */
+static enum err resolve_query_columns(struct context *c, struct write *w)
+{
+    const struct query *q = w->query;
+    if (w->columns == NULL) {
+        w->columns = ARENA_ARRAY(c->a, q->output_count, struct assign);
+        if (w->columns == NULL) {
+            return ctx_full(c);
+        }
+        for (; w->column_count < q->output_count; w->column_count++) {
+            w->columns[w->column_count] =
+                (struct assign){.key = q->outputs[w->column_count].name, .src = q->src};
+        }
+    }
+    if (w->column_count == q->output_count) {
+        return ERR_OK;
+    }
+    return ctx_fail(c, json_get(w->src, "columns"), ERR_BAD_QUERY,
+                    "`columns` names %u columns, and the select has %u", w->column_count,
+                    q->output_count);
+}
+
+static enum err resolve_from_query(struct context *c, struct write *w)
+{
+    if (w->query == NULL) {
+        return ERR_OK;
+    }
+    enum err err = resolve_query(c, w->query);
+    err = err != ERR_OK ? err : resolve_query_columns(c, w);
+    err = err != ERR_OK ? err : resolve_columns(c, w);
+    for (uint32_t i = 0; i < w->column_count && err == ERR_OK; i++) {
+        const struct expr *e = w->query->outputs[i].expr;
+        if (e->type.kind != TYPE_UNKNOWN) { /* a bare null goes anywhere */
+            err = check_assignable(c, w->columns[i].column, e);
+        }
+    }
+    return err;
+}
+
 enum err resolve_write(struct context *c, struct write *w)
 {
     /* The values of an insert see no row. */
@@ -236,12 +308,14 @@ enum err resolve_write(struct context *c, struct write *w)
         return ctx_full(c);
     }
     nothing->no_aggregates = true;
-    w->scope.no_aggregates = true;
     struct query *scope = w->kind == PLAN_INSERT ? nothing : &w->scope;
     enum err err = resolve_target(c, w);
+    w->scope.no_aggregates = true;
     err = err != ERR_OK ? err : resolve_sets(c, w, scope);
     err = err != ERR_OK ? err : resolve_values(c, w, scope);
+    err = err != ERR_OK ? err : resolve_from_query(c, w);
     err = err != ERR_OK ? err : resolve_write_where(c, w);
+    err = err != ERR_OK ? err : check_connected(c, &w->scope);
     if (err == ERR_OK && w->has_returning) {
         return resolve_returning(c, w);
     }

@@ -377,11 +377,12 @@ static const struct {
     const char *key;
     enum place place;
 } places[] = {
-    {"select", PLACE_ITEMS}, {"from", PLACE_FROM},       {"where", PLACE_EXPR},
-    {"join", PLACE_JOINS},   {"order_by", PLACE_EXPR},   {"limit", PLACE_EXPR},
-    {"offset", PLACE_EXPR},  {"group_by", PLACE_EXPR},   {"having", PLACE_EXPR},
-    {"rows", PLACE_ROWS},    {"data", PLACE_ROWS},       {"set", PLACE_MAP},
-    {"values", PLACE_EXPR},  {"returning", PLACE_ITEMS},
+    {"select", PLACE_ITEMS},    {"from", PLACE_FROM},       {"where", PLACE_EXPR},
+    {"join", PLACE_JOINS},      {"order_by", PLACE_EXPR},   {"limit", PLACE_EXPR},
+    {"offset", PLACE_EXPR},     {"group_by", PLACE_EXPR},   {"having", PLACE_EXPR},
+    {"rows", PLACE_ROWS},       {"data", PLACE_ROWS},       {"set", PLACE_MAP},
+    {"values", PLACE_EXPR},     {"returning", PLACE_ITEMS}, {"using", PLACE_FROM},
+    {"from_query", PLACE_EXPR},
 };
 
 static enum err walk_place(struct walk *w, const struct json *m, enum place place)
