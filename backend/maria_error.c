@@ -81,6 +81,7 @@ static const struct code codes[] = {
     {1690, ERR_OUT_OF_RANGE, "a number beyond the range of its type"},
     {1761, ERR_FOREIGN_KEY_VIOLATION, "a foreign key would lead to a duplicate key"},
     {1762, ERR_FOREIGN_KEY_VIOLATION, "a foreign key would lead to a duplicate key"},
+    {1916, ERR_OUT_OF_RANGE, "a number beyond the range of its type"},
     {1927, ERR_CONNECTION_LOST, NULL},
     {1969, ERR_TIMEOUT, NULL},
     {2000, ERR_DATABASE_ERROR, NULL},
@@ -146,6 +147,7 @@ enum err maria_warning(unsigned number)
     case 1366:
     case 1411:
     case 1441: /* date out of range */
+    case 1916: /* a cast to an integer that is too small */
     case 4038: /* JSON */
         return maria_err(number);
     default:

@@ -18,10 +18,14 @@ static const struct pg_code codes[] = {
     {"22003", ERR_OUT_OF_RANGE},
     {"22007", ERR_BAD_VALUE},
     {"22008", ERR_OUT_OF_RANGE},
+    {"22011", ERR_OUT_OF_RANGE}, /* a negative length */
     {"22012", ERR_DIVISION_BY_ZERO},
     {"22015", ERR_OUT_OF_RANGE},
     {"22021", ERR_BAD_VALUE},
     {"22023", ERR_BAD_VALUE},
+    {"2201B", ERR_BAD_VALUE},    /* a regular expression */
+    {"2201E", ERR_OUT_OF_RANGE}, /* outside the domain of ln, log10, … */
+    {"2201F", ERR_OUT_OF_RANGE}, /* … of power, sqrt */
     {"22P02", ERR_BAD_VALUE},
     {"22P03", ERR_BAD_VALUE},
     {"22P05", ERR_BAD_VALUE},

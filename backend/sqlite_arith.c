@@ -164,20 +164,8 @@ static void tb_mod(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
 }
 
-int sqlite_arith_register(sqlite3 *db)
-{
-    static const struct {
-        const char *name;
-        void (*fn)(sqlite3_context *, int, sqlite3_value **);
-    } functions[] = {
-        {"tb_add", tb_add}, {"tb_sub", tb_sub},   {"tb_mul", tb_mul},
-        {"tb_div", tb_div}, {"tb_idiv", tb_idiv}, {"tb_mod", tb_mod},
-    };
-    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
-    int rc = SQLITE_OK;
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof functions / sizeof functions[0]; i++) {
-        rc = sqlite3_create_function_v2(db, functions[i].name, 2, flags, NULL, functions[i].fn,
-                                        NULL, NULL, NULL);
-    }
-    return rc;
-}
+static const struct sqlite_function functions[] = {
+    {"tb_add", 2, tb_add, false}, {"tb_sub", 2, tb_sub, false},   {"tb_mul", 2, tb_mul, false},
+    {"tb_div", 2, tb_div, false}, {"tb_idiv", 2, tb_idiv, false}, {"tb_mod", 2, tb_mod, false},
+};
+const struct sqlite_function_table sqlite_arith = SQLITE_TABLE_OF(functions);

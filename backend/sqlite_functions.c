@@ -269,23 +269,34 @@ static void tb_range(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 
 /* -- the table ------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    int arg_count;
-    void (*fn)(sqlite3_context *, int, sqlite3_value **);
-} functions[] = {
-    {"tb_lower", 1, tb_lower}, {"tb_upper", 1, tb_upper}, {"tb_ilike", 2, tb_ilike},
-    {"tb_ilike", 3, tb_ilike}, {"tb_one", 2, tb_one},     {"tb_fit", 2, tb_fit},
-    {"tb_range", 3, tb_range},
+static const struct sqlite_function functions[] = {
+    {"tb_lower", 1, tb_lower, false}, {"tb_upper", 1, tb_upper, false},
+    {"tb_ilike", 2, tb_ilike, false}, {"tb_ilike", 3, tb_ilike, false},
+    {"tb_one", 2, tb_one, false},     {"tb_fit", 2, tb_fit, false},
+    {"tb_range", 3, tb_range, false},
 };
+static const struct sqlite_function_table own = SQLITE_TABLE_OF(functions);
+
+static int register_table(sqlite3 *db, const struct sqlite_function_table *t, locale_t locale)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; rc == SQLITE_OK && i < t->count; i++) {
+        const struct sqlite_function *f = &t->functions[i];
+        int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS | (f->impure ? 0 : SQLITE_DETERMINISTIC);
+        rc = sqlite3_create_function_v2(db, f->name, f->arg_count, flags, locale, f->fn, NULL,
+                                        NULL, NULL);
+    }
+    return rc;
+}
 
 int sqlite_functions_register(sqlite3 *db, locale_t locale)
 {
-    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+    static const struct sqlite_function_table *const areas[] = {&own, &sqlite_arith,
+                                                                &sqlite_decimal, &sqlite_math};
     int rc = SQLITE_OK;
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof functions / sizeof functions[0]; i++) {
-        rc = sqlite3_create_function_v2(db, functions[i].name, functions[i].arg_count, flags,
-                                        locale, functions[i].fn, NULL, NULL, NULL);
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof areas / sizeof areas[0]; i++) {
+        rc = register_table(db, areas[i], locale);
     }
-    return rc;
+    rc = rc != SQLITE_OK ? rc : sqlite_aggregates_register(db);
+    return rc != SQLITE_OK ? rc : sqlite_collect_register(db);
 }

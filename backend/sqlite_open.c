@@ -261,15 +261,6 @@ static enum err pin(struct sqlite_session *s, struct fail *f)
     if (rc == SQLITE_OK) {
         rc = sqlite_functions_register(s->db, s->locale);
     }
-    if (rc == SQLITE_OK) {
-        rc = sqlite_arith_register(s->db);
-    }
-    if (rc == SQLITE_OK) {
-        rc = sqlite_aggregates_register(s->db);
-    }
-    if (rc == SQLITE_OK) {
-        rc = sqlite_collect_register(s->db);
-    }
     if (rc != SQLITE_OK) {
         return sqlite_error(s, rc, f);
     }

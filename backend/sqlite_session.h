@@ -79,14 +79,26 @@ bool sqlite_error_breaks(int rc);
 
 /* -- sqlite_functions.c ---------------------------------------------------- */
 
-/* Registers the functions that the compiler's dialect relies on. The locale must
- * outlive db. Returns an SQLite result code. */
+/* Registers the functions that the compiler's dialect relies on, of all areas. The
+ * locale must outlive db. Returns an SQLite result code. */
 int sqlite_functions_register(sqlite3 *db, locale_t locale);
 
-/* -- sqlite_arith.c -------------------------------------------------------- */
-
-/* The same for arithmetic. */
-int sqlite_arith_register(sqlite3 *db);
+/* The functions of one area; pure unless `impure`. */
+struct sqlite_function {
+    const char *name;
+    int arg_count;
+    void (*fn)(sqlite3_context *, int, sqlite3_value **);
+    bool impure;
+};
+struct sqlite_function_table {
+    const struct sqlite_function *functions;
+    size_t count;
+};
+#define SQLITE_TABLE_OF(list)                                                                  \
+    {                                                                                          \
+        (list), sizeof(list) / sizeof((list)[0])                                               \
+    }
+extern const struct sqlite_function_table sqlite_arith, sqlite_decimal, sqlite_math;
 
 /* -- sqlite_aggregates.c, sqlite_collect.c --------------------------------- */
 

@@ -40,15 +40,25 @@ static enum err point(struct binder *b, const struct json *at, enum err e)
 static enum err check_count(struct binder *b, const struct json *at, const struct plan_bind *pb,
                             struct value *v)
 {
-    int64_t least = pb->form == BIND_START ? 1 : 0;
-    if (at->kind != JSON_INTEGER || v->kind != VALUE_INT || v->num < least) {
-        return ctx_fail(&b->c, at, ERR_BAD_VALUE, "this takes a whole number from %d",
-                        (int)least);
+    if (at->kind != JSON_INTEGER || v->kind != VALUE_INT || v->num < 0) {
+        return ctx_fail(&b->c, at, ERR_BAD_VALUE, "this takes a whole number from 0");
     }
     if (pb->at_most > 0 && v->num > pb->at_most) {
         v->num = pb->at_most;
     }
     return ERR_OK;
+}
+
+static enum err check_within(struct binder *b, const struct json *at, const struct value *v,
+                             int least, int most)
+{
+    if (v->kind == VALUE_NULL || (v->kind == VALUE_INT && v->num >= least && v->num <= most)) {
+        return ERR_OK;
+    }
+    return most == INT32_MAX ? ctx_fail(&b->c, at, ERR_OUT_OF_RANGE,
+                                        "this takes a whole number from %d", least)
+                             : ctx_fail(&b->c, at, ERR_OUT_OF_RANGE,
+                                        "this takes a whole number from %d to %d", least, most);
 }
 
 static enum err check_escape(struct binder *b, const struct json *at, const struct value *v)
@@ -94,8 +104,15 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
     case BIND_PLAIN:
         return ERR_OK;
     case BIND_COUNT:
-    case BIND_START:
         return check_count(b, at, pb, v);
+    case BIND_START:
+        return check_within(b, at, v, 1, INT32_MAX);
+    case BIND_LENGTH:
+        return check_within(b, at, v, 0, INT32_MAX);
+    case BIND_SHIFT:
+        return check_within(b, at, v, 0, 63);
+    case BIND_DIGITS:
+        return check_within(b, at, v, -15, 30);
     case BIND_ESCAPE:
         return check_escape(b, at, v);
     case BIND_PREFIX:

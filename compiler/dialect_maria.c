@@ -89,6 +89,7 @@ const struct dialect dialect_maria = {
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_MARIA,
     .quote = '`',
+    .most_scale = 38,
     .true_text = "TRUE",
     .false_text = "FALSE",
     .no_limit = "18446744073709551615",

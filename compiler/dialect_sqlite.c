@@ -9,6 +9,14 @@
  *                                floats, where an infinite result is an error
  *   tb_div(a, b)                 a / b as floats, b = 0 is an error
  *   tb_idiv(a, b) tb_mod(a, b)   truncating, sign of the dividend; b = 0 is an error
+ *   tb_dec_add tb_dec_sub tb_dec_mul tb_dec_idiv tb_dec_mod (a, b), tb_dec_div(a, b, n)
+ *                                the same for decimals: exact; a result of more than 15
+ *                                digits, which a float does not hold, is an error.
+ *                                n: digits behind the point, rounded half away from zero
+ *   tb_round(x, n) tb_ceil(x) tb_floor(x) tb_sign(x), tb_round_double(x, n)
+ *   tb_shl tb_shr (i, n), tb_xor(i, j)   64 bits; n from 0 to 63
+ *   tb_sqrt tb_exp tb_ln tb_log10 tb_sin … tb_power tb_atan2   an error outside of their
+ *                                domain and where the result is infinite
  *   tb_one(count, value)         value, or an error when count is above 1
  *   tb_fit(text, n)              text, or an error when it has more than n characters
  *   tb_range(i, low, high)       i, or an error when it is out of these bounds
@@ -112,8 +120,7 @@ static bool cast(const struct type *from, const struct type *to, char *out, size
 
 static void numeric_divide(int scale, char *out, size_t out_bytes)
 {
-    (void)scale; /* the result is written with it */
-    snprintf(out, out_bytes, "tb_div($1, $2)");
+    snprintf(out, out_bytes, "tb_dec_div($1, $2, %d)", scale);
 }
 
 static void numeric_avg(int scale, char *out, size_t out_bytes)

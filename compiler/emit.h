@@ -46,6 +46,12 @@ enum err emit_call(struct emitter *em, const struct expr *x, enum emit_place pla
 enum err emit_operator(struct emitter *em, const struct expr *call,
                        const struct expr *const *args, enum emit_place place) MUST_CHECK;
 
+/* What numbers a call takes, the widest of its arguments. */
+enum number_class { NUMBERS_WHOLE, NUMBERS_EXACT, NUMBERS_FLOATING };
+enum number_class number_class(const struct expr *call);
+/* The template of a call, by its numbers; NULL: the dialect has none. */
+const char *operator_sql(const struct emitter *em, const struct expr *call);
+
 /* x where it stands beside something of type `other` of its family: a date beside
  * a timestamp, an enum beside a text. */
 enum err emit_beside(struct emitter *em, const struct expr *x,

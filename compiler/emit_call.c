@@ -8,10 +8,10 @@
 
 /* ---- operands ---- */
 
-static const char *dress_integer(const struct emitter *em, enum type_kind result,
+static const char *dress_integer(const struct emitter *em, const struct expr *call,
                                  enum type_kind k)
 {
-    if (result == TYPE_BIGINT) {
+    if (number_class(call) == NUMBERS_WHOLE) {
         return k == TYPE_BIGINT ? NULL : em->d->widen_integer;
     }
     return k == TYPE_REAL ? em->d->as_double : NULL;
@@ -54,7 +54,7 @@ static const char *operand_template(const struct emitter *em, const struct expr 
     case DRESS_BESIDE:
         return dress_beside(em, call, x);
     case DRESS_INTEGER:
-        return dress_integer(em, result, k);
+        return dress_integer(em, call, k);
     case DRESS_DOUBLE:
         return result == TYPE_DOUBLE && k != TYPE_DOUBLE ? em->d->as_double : NULL;
     case DRESS_SUM:
@@ -92,10 +92,36 @@ static const struct expr **dress_args(struct emitter *em, const struct expr *cal
 
 /* ---- calls ---- */
 
+enum number_class number_class(const struct expr *call)
+{
+    enum number_class class = NUMBERS_WHOLE;
+    for (uint32_t i = 0; i < call->call.count; i++) {
+        enum type_kind k = call->call.args[i]->type.kind;
+        if (k == TYPE_REAL || k == TYPE_DOUBLE) {
+            return NUMBERS_FLOATING;
+        }
+        class = k == TYPE_NUMERIC ? NUMBERS_EXACT : class;
+    }
+    return class;
+}
+
+const char *operator_sql(const struct emitter *em, const struct expr *call)
+{
+    const struct op_info *op = call->call.op;
+    enum number_class class = number_class(call);
+    if (class == NUMBERS_EXACT && op->exact[0] != NULL) {
+        return op->exact[em->d->column];
+    }
+    if (class == NUMBERS_FLOATING && op->floating[0] != NULL) {
+        return op->floating[em->d->column];
+    }
+    return op->sql[em->d->column];
+}
+
 enum err emit_operator(struct emitter *em, const struct expr *call,
                        const struct expr *const *args, enum emit_place place)
 {
-    const char *text = call->call.op->sql[em->d->column];
+    const char *text = operator_sql(em, call);
     if (text == NULL) {
         return ctx_fail(em->c, call->src, ERR_UNSUPPORTED_FEATURE, "%s has no exact `%s`",
                         em->d->words.name, call->call.op->name);

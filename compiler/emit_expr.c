@@ -238,9 +238,23 @@ static enum err emit_infix(struct emitter *em, const char *separator,
     return e;
 }
 
+/* What a template writes twice is evaluated twice. */
+static enum err check_steady(struct emitter *em, const struct expr *x)
+{
+    if (!expr_is_volatile(x)) {
+        return ERR_OK;
+    }
+    enum err e =
+        ctx_fail(em->c, x->src, ERR_UNSUPPORTED_FEATURE,
+                 "%s would have to evaluate this volatile expression twice", em->d->words.name);
+    fail_hint(em->c->f, "compute it in a subquery of `from`");
+    return e;
+}
+
 static enum err emit_pieces(struct emitter *em, const char *text, size_t len,
                             const struct expr *const *args, uint32_t count)
 {
+    uint32_t seen = 0;
     for (size_t i = 0; i < len; i++) {
         if (text[i] != '$' || i + 1 >= len) {
             buf_char(&em->sql, text[i]);
@@ -251,6 +265,12 @@ static enum err emit_pieces(struct emitter *em, const char *text, size_t len,
         if (which == '*') {
             e = emit_joined(em, ", ", args, count);
         } else if (which >= '1' && (uint32_t)(which - '1') < count) {
+            uint32_t bit = 1u << (which - '1');
+            e = (seen & bit) != 0 ? check_steady(em, args[which - '1']) : ERR_OK;
+            seen |= bit;
+            if (e != ERR_OK) {
+                return e;
+            }
             /* what stands first in a call costs the parser less than what follows */
             em->nesting -= which == '1' ? NEST_CALL - NEST_FIRST : 0;
             e = emit_expr(em, args[which - '1']);

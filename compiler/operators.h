@@ -66,11 +66,15 @@ struct op_info {
     const char *kinds;
     op_rule *rule;
     op_emit *emit; /* NULL: the template */
-    /* By dialect_column; NULL without an emitter: refused there. $1…$9 are arguments,
+    /* By dialect_column; NULL without an emitter: refused there. $1…$9 are arguments; one
+     * that is written twice must not be volatile.
      * "@ x " joins all of them with what follows the @, $* joins them with commas.
      * One pair of parentheses around the whole is dropped where nothing is beside
      * it. */
     const char *sql[DIALECT_COUNT];
+    /* The same where the arguments are exact numerics, or floating point numbers; NULL
+     * in the first place of a table: as sql. */
+    const char *exact[DIALECT_COUNT], *floating[DIALECT_COUNT];
 };
 
 /* One area, in name order. */

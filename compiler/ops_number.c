@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * compiler/ops_number.c: arithmetic.
+ *
+ * What is outside a function's domain is an error. MariaDB's functions give null
+ * there, so the templates lead to an overflow instead, in a branch that depends on
+ * the argument: a constant one would be computed while the statement is planned.
  */
 #include "compiler/names.h"
 #include "compiler/operators.h"
@@ -21,15 +25,29 @@ static int16_t product_scale(const struct expr *e)
     return scale > 1000 ? (int16_t)-1 : (int16_t)scale;
 }
 
+/* Where a database would cut digits behind the point. */
+static enum err check_scale(struct context *c, const struct expr *e)
+{
+    if (c->d->most_scale == 0 || e->type.scale <= c->d->most_scale) {
+        return ERR_OK;
+    }
+    enum err err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                            "the result has %d digits behind the point, and %s holds %d",
+                            e->type.scale, c->d->words.name, c->d->most_scale);
+    fail_hint(c->f, "cast the operands to numeric(p,s) with fewer digits");
+    return err;
+}
+
 static enum err rule_arith(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     struct type common;
     enum err err = unify_numbers(c, e, &common);
-    if (common.kind == TYPE_NUMERIC && call_name(e)[0] == '*') {
-        common.scale = product_scale(e);
-    }
     e->type = common;
+    if (err == ERR_OK && common.kind == TYPE_NUMERIC && call_name(e)[0] == '*') {
+        e->type.scale = product_scale(e);
+        return check_scale(c, e);
+    }
     return err;
 }
 
@@ -55,33 +73,100 @@ static enum err rule_divide(struct context *c, struct query *q, struct expr *e)
     }
     common.scale = (int16_t)(scale + 6);
     e->type = common;
-    return ERR_OK;
+    return check_scale(c, e);
 }
 
-static enum err rule_integer(struct context *c, struct query *q, struct expr *e)
+/* The remainder of binary fractions is exact in none of PostgreSQL's functions. */
+static enum err rule_remainder(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    enum err err = unify_numbers(c, e, &e->type);
+    if (err == ERR_OK && e->type.kind == TYPE_DOUBLE) {
+        err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                       "no database has an exact remainder of floating point numbers");
+        fail_hint(c->f, "cast both to numeric(p,s)");
+    }
+    return err;
+}
+
+static enum err rule_whole_quotient(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     struct type common;
     enum err err = unify_numbers(c, e, &common);
-    e->type = common;
-    if (err == ERR_OK && common.kind != TYPE_BIGINT) {
-        return not_built(c, e->src, "`//` and `%` of numbers with fractions");
+    e->type = type_of(TYPE_BIGINT);
+    return err;
+}
+
+/* 64-bit integers stay so, whatever their column holds. */
+static enum err rule_magnitude(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    enum err err = unify_numbers(c, e, &e->type);
+    e->type.precision = -1;
+    if (e->type.kind == TYPE_NUMERIC && str_is(str_of(call_name(e)), "sign")) {
+        e->type.scale = 0;
     }
     return err;
+}
+
+/* Digits as a literal are part of the plan's shape (compiler/shape.c): they say how
+ * many the result has. */
+static enum err round_digits(struct context *c, struct expr *e)
+{
+    struct type integer = type_of(TYPE_INTEGER);
+    struct expr *digits = e->call.args[1];
+    if (!is_untyped_value(digits) && digits->kind != EXPR_NULL) {
+        enum err err = ctx_fail(c, digits->src, ERR_UNSUPPORTED_FEATURE,
+                                "`round` takes its digits as a literal or a param");
+        fail_hint(c->f, "write a case with a branch for each number of digits");
+        return err;
+    }
+    digits->form = BIND_DIGITS;
+    if (digits->kind == EXPR_LITERAL && digits->literal.node->kind == JSON_INTEGER &&
+        e->type.kind == TYPE_NUMERIC) {
+        int64_t n = 0;
+        bool small = json_i64(digits->literal.node, &n) && n >= 0 && n <= 30;
+        e->type.scale = small ? (int16_t)n : 0;
+    }
+    return settle(c, digits, &integer, SETTLE_ASSIGN);
 }
 
 static enum err rule_round(struct context *c, struct query *q, struct expr *e)
 {
-    enum err err = rule_number(c, q, e);
-    if (err == ERR_OK && (e->type.kind == TYPE_REAL || e->type.kind == TYPE_DOUBLE)) {
-        err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
-                       "the databases round floating point numbers differently");
-        fail_hint(c->f, "cast it to numeric(p,s) first");
+    struct expr *x = e->call.args[0];
+    (void)q;
+    enum err err = need_number(c, x, "round");
+    e->nullable = any_nullable(e);
+    e->type = x->type.kind == TYPE_REAL ? type_of(TYPE_DOUBLE) : x->type;
+    if (err == ERR_OK && e->call.count == 2) {
+        if (type_is_integer(e->type.kind)) {
+            e->type = type_of(TYPE_BIGINT);
+        }
+        e->type.precision = -1;
+        return round_digits(c, e);
+    }
+    if (e->type.kind == TYPE_NUMERIC) {
+        e->type.scale = 0;
+        e->type.precision = -1;
     }
     return err;
 }
 
-static enum err rule_random(struct context *c, struct query *q, struct expr *e)
+/* x and a count from 0 to 63. */
+static enum err rule_shift(struct context *c, struct query *q, struct expr *e)
+{
+    struct type integer = type_of(TYPE_INTEGER);
+    struct expr *count = e->call.args[1];
+    if (is_untyped_value(count)) {
+        enum err err = settle(c, count, &integer, SETTLE_ASSIGN);
+        count->form = BIND_SHIFT;
+        return err != ERR_OK ? err : rule_integers(c, q, e);
+    }
+    return rule_integers(c, q, e);
+}
+
+static enum err rule_constant(struct context *c, struct query *q, struct expr *e)
 {
     (void)c;
     (void)q;
@@ -95,11 +180,11 @@ static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
 {
     (void)place;
     char text[256];
-    const char *sql = call->call.op->sql[em->d->column];
     if (call->call.op->rule == rule_divide && call->type.kind == TYPE_NUMERIC) {
         em->d->numeric_divide(call->type.scale, text, sizeof text);
         return emit_template(em, text, args, 2);
     }
+    const char *sql = operator_sql(em, call);
     if (call->call.count == 1) {
         struct expr zero = {.kind = EXPR_DRESSED, .dressed = {"0", NULL, 0, NULL}};
         const struct expr *pair[] = {&zero, args[0]};
@@ -108,68 +193,179 @@ static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
     return emit_chain(em, sql, args, call->call.count);
 }
 
+/* A count of bits that was not checked when it was bound is checked here. */
+static enum err emit_shift(struct emitter *em, const struct expr *call,
+                           const struct expr *const *args, enum emit_place place)
+{
+    if (call->call.args[1]->form == BIND_SHIFT || call->call.op->exact[em->d->column] == NULL) {
+        return emit_operator(em, call, args, place);
+    }
+    return emit_template(em, call->call.op->exact[em->d->column], args, 2);
+}
+
 /* Whole numbers are round already. */
 static enum err emit_rounding(struct emitter *em, const struct expr *call,
                               const struct expr *const *args, enum emit_place place)
 {
-    return type_is_integer(call->call.args[0]->type.kind)
-               ? emit_expr(em, args[0])
-               : emit_operator(em, call, args, place);
+    return number_class(call) == NUMBERS_WHOLE ? emit_expr(em, args[0])
+                                               : emit_operator(em, call, args, place);
 }
 
-#define ARITH(op, least, most, of, how, ...)                                                   \
-    {                                                                                          \
-        .name = (op), .min_args = (least), .max_args = (most), .rule = (of),                   \
-        .emit = emit_arithmetic, .dress = (how), .sql = __VA_ARGS__                            \
+/* By the class of the number, without and with digits. Halves go away from zero, and
+ * a floating point number is rounded as the shortest decimal that stands for it:
+ * 1.005 to 1.01. */
+static const char *const round_sql[][2][DIALECT_COUNT] = {
+    [NUMBERS_WHOLE] = {ALL("$1"),
+                       {"round($1::numeric, $2)::int8",
+                        "(round(CAST($1 AS DECIMAL(65)), $2) DIV 1)", "tb_round($1, $2)"}},
+    [NUMBERS_EXACT] = {{"round($1)", "round($1)", "tb_round($1, 0)"},
+                       {"round($1, $2)", "round($1, $2)", "tb_round($1, $2)"}},
+    [NUMBERS_FLOATING] = {{"round($1::text::numeric)::float8",
+                           "CASE WHEN abs($1) < 1e34 THEN CAST(round(CAST($1 AS "
+                           "DECIMAL(65,30))) AS DOUBLE) ELSE $1 END",
+                           "tb_round_double($1, 0)"},
+                          {"round($1::text::numeric, $2)::float8",
+                           "CASE WHEN abs($1) < 1e34 THEN CAST(round(CAST($1 AS "
+                           "DECIMAL(65,30)), $2) AS DOUBLE) ELSE $1 END",
+                           "tb_round_double($1, $2)"}},
+};
+
+static enum err emit_round(struct emitter *em, const struct expr *call,
+                           const struct expr *const *args, enum emit_place place)
+{
+    (void)place;
+    const struct expr *of = call->call.args[0];
+    uint32_t count = call->call.count;
+    struct expr alone = *call;
+    alone.call.count = 1; /* the digits are no number of its class */
+    enum number_class class = number_class(&alone);
+    const struct expr *dressed[] = {args[0], count == 2 ? args[1] : NULL};
+    if (of->type.kind == TYPE_REAL) {
+        dressed[0] = dress(em, em->d->as_double, of);
     }
-#define ROUND(op, of)                                                                          \
-    {                                                                                          \
-        .name = (op), .min_args = 1, .max_args = 1, .rule = (of), .emit = emit_rounding,       \
-        .sql = ALL(op "($1)")                                                                  \
+    if (dressed[0] == NULL) {
+        return ctx_full(em->c);
     }
+    return emit_template(em, round_sql[class][count - 1][em->d->column], dressed, count);
+}
+
+#define EXACT(...) .exact = {__VA_ARGS__}
+#define FLOATING(...) .floating = {__VA_ARGS__}
+#define SUM(op, least, sign, fn)                                                               \
+    {                                                                                          \
+        .name = (op), .min_args = (least), .max_args = ARGS_ANY, .rule = rule_arith,           \
+        .emit = emit_arithmetic, .dress = DRESS_INTEGER,                                       \
+        .sql = {"($1 " sign " $2)", "($1 " sign " $2)", "tb_" fn "($1, $2)"},                  \
+        EXACT("($1 " sign " $2)", "($1 " sign " $2)", "tb_dec_" fn "($1, $2)")                 \
+    }
+#define REMAINDER(op)                                                                          \
+    {                                                                                          \
+        .name = (op), .min_args = 2, .max_args = 2, .rule = rule_remainder,                    \
+        .dress = DRESS_INTEGER, .sql = {"($1 % $2)", "($1 % $2)", "tb_mod($1, $2)"},           \
+        EXACT("($1 % $2)", "($1 % $2)", "tb_dec_mod($1, $2)")                                  \
+    }
+#define BITS(op, args, ...)                                                                    \
+    {                                                                                          \
+        .name = (op), .min_args = (args), .max_args = (args), .rule = rule_integers,           \
+        .dress = DRESS_INTEGER, .sql = __VA_ARGS__                                             \
+    }
+/* `exact` is the form for a count that nobody has checked. */
+#define OUT_OF_RANGE(x) "9223372036854775807 + (1 + 0 * " x ")"
+#define CHECKED_SHIFT(text)                                                                    \
+    "CASE WHEN $2 BETWEEN 0 AND 63 THEN " text " ELSE " OUT_OF_RANGE("$2") " END"
+#define SHIFT(op, pg, checked_pg, maria, sqlite)                                               \
+    {                                                                                          \
+        .name = (op), .min_args = 2, .max_args = 2, .rule = rule_shift, .emit = emit_shift,    \
+        .dress = DRESS_INTEGER, .sql = {(pg), (maria), (sqlite)}, .exact = {                   \
+            CHECKED_SHIFT(checked_pg),                                                         \
+            CHECKED_SHIFT(maria),                                                              \
+            NULL                                                                               \
+        }                                                                                      \
+    }
+#define ROUND(op)                                                                              \
+    {                                                                                          \
+        .name = (op), .min_args = 1, .max_args = 1, .rule = rule_number,                       \
+        .emit = emit_rounding, .sql = {op "($1)", op "($1)", "tb_" op "($1)"},                 \
+        FLOATING("(" op "($1) + 0)", op "($1)", "tb_" op "($1)")                               \
+    }
+#define DOUBLE(op, args, ...)                                                                  \
+    {                                                                                          \
+        .name = (op), .min_args = (args), .max_args = (args), .rule = rule_double,             \
+        .dress = DRESS_DOUBLE, .sql = __VA_ARGS__                                              \
+    }
+/* For MariaDB: `call` where `bad` does not hold. */
+#define WITHIN(bad, call) "CASE WHEN " bad " THEN exp(710 - 0 * $1) ELSE " call " END"
+#define PLAIN(call)                                                                            \
+    {                                                                                          \
+        call, call, "tb_" call                                                                 \
+    }
+#define SHIFT_RIGHT_MARIA "CAST(CASE WHEN $1 < 0 THEN ~(~$1 >> $2) ELSE $1 >> $2 END AS SIGNED)"
 
 static const struct op_info list[] = {
-    ARITH("%", 2, 2, rule_integer, DRESS_INTEGER, {"($1 % $2)", "($1 % $2)", "tb_mod($1, $2)"}),
-    PLANNED("&"),
-    ARITH("*", 2, ARGS_ANY, rule_arith, DRESS_INTEGER,
-          {"($1 * $2)", "($1 * $2)", "tb_mul($1, $2)"}),
-    ARITH("+", 2, ARGS_ANY, rule_arith, DRESS_INTEGER,
-          {"($1 + $2)", "($1 + $2)", "tb_add($1, $2)"}),
-    ARITH("-", 1, ARGS_ANY, rule_arith, DRESS_INTEGER,
-          {"($1 - $2)", "($1 - $2)", "tb_sub($1, $2)"}),
-    ARITH("/", 2, 2, rule_divide, DRESS_DOUBLE, {"($1 / $2)", "($1 / $2)", "tb_div($1, $2)"}),
-    ARITH("//", 2, 2, rule_integer, DRESS_INTEGER,
-          {"($1 / $2)", "($1 DIV $2)", "tb_idiv($1, $2)"}),
-    PLANNED("<<"),
-    PLANNED(">>"),
-    PLANNED("^"),
-    {.name = "abs", .min_args = 1, .max_args = 1, .rule = rule_number, .sql = ALL("abs($1)")},
-    PLANNED("acos"),
-    PLANNED("asin"),
-    PLANNED("atan"),
-    PLANNED("atan2"),
-    ROUND("ceil", rule_number),
-    PLANNED("cos"),
-    PLANNED("exp"),
-    ROUND("floor", rule_number),
-    PLANNED("ln"),
-    PLANNED("log10"),
-    ARITH("mod", 2, 2, rule_integer, DRESS_INTEGER,
-          {"($1 % $2)", "($1 % $2)", "tb_mod($1, $2)"}),
-    PLANNED("pi"),
-    PLANNED("power"),
+    REMAINDER("%"),
+    BITS("&", 2, {"($1 & $2)", "CAST($1 & $2 AS SIGNED)", "($1 & $2)"}),
+    SUM("*", 2, "*", "mul"),
+    SUM("+", 2, "+", "add"),
+    SUM("-", 1, "-", "sub"),
+    {.name = "/",
+     .min_args = 2,
+     .max_args = 2,
+     .rule = rule_divide,
+     .emit = emit_arithmetic,
+     .dress = DRESS_DOUBLE,
+     .sql = {"($1 / $2)", "($1 / $2)", "tb_div($1, $2)"}},
+    {.name = "//",
+     .min_args = 2,
+     .max_args = 2,
+     .rule = rule_whole_quotient,
+     .dress = DRESS_INTEGER,
+     .sql = {"($1 / $2)", "($1 DIV $2)", "tb_idiv($1, $2)"},
+     EXACT("div($1, $2)::int8", "($1 DIV $2)", "tb_dec_idiv($1, $2)"),
+     FLOATING("trunc($1 / $2)::int8", "(truncate($1 / $2, 0) DIV 1)", "tb_idiv($1, $2)")},
+    SHIFT("<<", "($1 << $2::int4)", "$1 << $2::int4", "CAST($1 << $2 AS SIGNED)",
+          "tb_shl($1, $2)"),
+    SHIFT(">>", "($1 >> $2::int4)", "$1 >> $2::int4", SHIFT_RIGHT_MARIA, "tb_shr($1, $2)"),
+    BITS("^", 2, {"($1 # $2)", "CAST($1 ^ $2 AS SIGNED)", "tb_xor($1, $2)"}),
+    {.name = "abs",
+     .min_args = 1,
+     .max_args = 1,
+     .rule = rule_magnitude,
+     .dress = DRESS_INTEGER,
+     .sql = ALL("abs($1)")},
+    DOUBLE("acos", 1, {"acos($1)", WITHIN("abs($1) > 1", "acos($1)"), "tb_acos($1)"}),
+    DOUBLE("asin", 1, {"asin($1)", WITHIN("abs($1) > 1", "asin($1)"), "tb_asin($1)"}),
+    DOUBLE("atan", 1, PLAIN("atan($1)")),
+    DOUBLE("atan2", 2, PLAIN("atan2($1, $2)")),
+    ROUND("ceil"),
+    DOUBLE("cos", 1, PLAIN("cos($1)")),
+    DOUBLE("exp", 1, PLAIN("exp($1)")),
+    ROUND("floor"),
+    DOUBLE("ln", 1, {"ln($1)", WITHIN("$1 <= 0", "ln($1)"), "tb_ln($1)"}),
+    DOUBLE("log10", 1, {"log10($1)", WITHIN("$1 <= 0", "log10($1)"), "tb_log10($1)"}),
+    REMAINDER("mod"),
+    {.name = "pi",
+     .rule = rule_constant,
+     .sql = {"pi()", "CAST(pi() AS DOUBLE)", "3.141592653589793"}},
+    DOUBLE("power", 2, PLAIN("power($1, $2)")),
     {.name = "random",
      .volatility = VOLATILITY_VOLATILE,
      .flags = OP_KEEPS_NULL,
-     .rule = rule_random,
+     .rule = rule_constant,
      .sql = {"random()", "rand()", "((random() & 9007199254740991) / 9007199254740992.0)"}},
-    ROUND("round", rule_round),
-    PLANNED("sign"),
-    PLANNED("sin"),
-    PLANNED("sqrt"),
-    PLANNED("tan"),
-    PLANNED("|"),
-    PLANNED("~"),
+    {.name = "round", .min_args = 1, .max_args = 2, .rule = rule_round, .emit = emit_round},
+    {.name = "sign",
+     .min_args = 1,
+     .max_args = 1,
+     .rule = rule_magnitude,
+     .dress = DRESS_INTEGER,
+     .sql = {"sign($1)::int8", "sign($1)", "tb_sign($1)"},
+     EXACT("sign($1)", "sign($1)", "tb_sign($1)"),
+     FLOATING("sign($1)", "CAST(sign($1) AS DOUBLE)", "tb_sign($1)")},
+    DOUBLE("sin", 1, PLAIN("sin($1)")),
+    DOUBLE("sqrt", 1, {"sqrt($1)", WITHIN("$1 < 0", "sqrt($1)"), "tb_sqrt($1)"}),
+    DOUBLE("tan", 1, PLAIN("tan($1)")),
+    BITS("|", 2, {"($1 | $2)", "CAST($1 | $2 AS SIGNED)", "($1 | $2)"}),
+    BITS("~", 1, {"(~$1)", "CAST(~$1 AS SIGNED)", "(~$1)"}),
 };
 
 const struct op_table ops_number = OP_TABLE_OF(list);

@@ -32,7 +32,10 @@ enum bind_source {
 enum bind_form {
     BIND_PLAIN,
     BIND_COUNT,  /* a whole number that is not negative; at most `at_most` is sent */
-    BIND_START,  /* a whole number from 1 */
+    BIND_START,  /* a whole number from 1, or null */
+    BIND_LENGTH, /* a whole number from 0, or null */
+    BIND_SHIFT,  /* a whole number from 0 to 63, or null */
+    BIND_DIGITS, /* a whole number from -15 to 30, or null */
     BIND_ESCAPE, /* a text of one character */
     BIND_PREFIX, /* a text, made a LIKE pattern with ! as escape: text% */
     BIND_SUFFIX, /* %text */

@@ -224,10 +224,14 @@ static enum err walk_array(struct walk *w, const struct json *j)
     buf_char(w->key, '[');
     for (const struct json *m = j->first; m != NULL; m = m->next, i++) {
         enum json_form form;
+        bool digits = i == 2 && m->kind == JSON_INTEGER && json_is(j->first, "round");
         bool list = in && i == 2 && m->kind == JSON_ARRAY && pure_list(m, &form);
         enum err e = list ? walk_list(w, m, form) : walk_expr(w, m);
         if (e != ERR_OK) {
             return e;
+        }
+        if (digits) { /* they say how many the result has */
+            put_verbatim(w, m);
         }
     }
     buf_char(w->key, ']');

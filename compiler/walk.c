@@ -295,6 +295,30 @@ bool expr_has_query(const struct expr *e)
     return !is_no_query(e, NULL);
 }
 
+static bool is_steady(const struct expr *e, void *arg);
+
+static bool is_steady_query(const struct query *q, void *arg)
+{
+    return query_exprs(q, is_steady, arg) && query_parts(q, is_steady_query, arg);
+}
+
+static bool is_steady(const struct expr *e, void *arg)
+{
+    if (e->kind == EXPR_CALL && e->call.op->volatility == VOLATILITY_VOLATILE) {
+        return false;
+    }
+    if (e->kind == EXPR_DRESSED && e->dressed.of != NULL) {
+        return is_steady(e->dressed.of, arg);
+    }
+    return e->kind == EXPR_QUERY ? is_steady_query(e->query, arg)
+                                 : expr_children(e, is_steady, arg);
+}
+
+bool expr_is_volatile(const struct expr *e)
+{
+    return !is_steady(e, NULL);
+}
+
 /* ---- at most one row ---- */
 
 static bool is_fixed(const struct query *q, const struct expr *e)

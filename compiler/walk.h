@@ -38,6 +38,8 @@ bool expr_equal(const struct expr *a, const struct expr *b);
 uint64_t expr_sources(const struct query *q, const struct expr *e);
 /* Whether there is a subquery anywhere inside e. */
 bool expr_has_query(const struct expr *e);
+/* Whether e may give another value when it is evaluated again. */
+bool expr_is_volatile(const struct expr *e);
 /* Whether q gives at most one row whatever the data are. */
 bool query_single_row(const struct query *q);
 

@@ -236,9 +236,6 @@ static void open_sqlite(void)
     sqlite3_db_config(golden.db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     must(sqlite_functions_register(golden.db, golden.utf8) == SQLITE_OK, "sqlite",
          "cannot be opened", "");
-    must(sqlite_arith_register(golden.db) == SQLITE_OK, "sqlite", "cannot be opened", "");
-    must(sqlite_aggregates_register(golden.db) == SQLITE_OK, "sqlite", "cannot be opened", "");
-    must(sqlite_collect_register(golden.db) == SQLITE_OK, "sqlite", "cannot be opened", "");
     must(sqlite3_exec(golden.db, rig_ddl, NULL, NULL, NULL) == SQLITE_OK, "sqlite",
          "cannot be opened", "");
 }
