@@ -1,10 +1,41 @@
 # SPDX-License-Identifier: MIT
 """What mutate.py changes: (dialect: what, text in compiler/*.c, text instead). Each text
-stands in the sources exactly once."""
+stands in the sources exactly once, however its lines are broken. The three templates of a
+row are PostgreSQL's, MariaDB's, SQLite's."""
 
 ALL = [
-    ("sqlite: % becomes //", 'ARITH("%", 2, 2, rule_integer, DRESS_INTEGER, '
-     '{"($1 % $2)", "($1 % $2)", "tb_mod($1, $2)"})',
-     'ARITH("%", 2, 2, rule_integer, DRESS_INTEGER, '
-     '{"($1 % $2)", "($1 % $2)", "tb_idiv($1, $2)"})'),
+    ("postgresql: null is not null in greatest",
+     '{"(CASE WHEN num_nulls($*) > 0 THEN NULL ELSE greatest($*) END)"', '{"greatest($*)"'),
+    ("postgresql: nulls in least are passed over",
+     '{"(CASE WHEN num_nulls($*) > 0 THEN NULL ELSE least($*) END)"', '{"least($*)"'),
+    ("postgresql: is does not see null", '"($1 IS NOT DISTINCT FROM $2)"', '"($1 = $2)"'),
+    ("postgresql: like has an escape", '.like = {{"($1 LIKE $2 ESCAPE \'\')"',
+     '.like = {{"($1 LIKE $2)"'),
+    ("postgresql: ilike minds case", '{"($1 ILIKE $2 ESCAPE \'\')"',
+     '{"($1 LIKE $2 ESCAPE \'\')"'),
+    ("postgresql: integers stay narrow", '.widen_integer = "$1::int8"', '.widen_integer = "$1"'),
+    ("postgresql: / of integers is //", '.as_double = "$1::float8"', '.as_double = "$1"'),
+    ("postgresql: enough digits in a quotient", '"round(($1 + " FORTY_DIGITS ") / $2, %d)", scale',
+     '"round(($1 + " FORTY_DIGITS ") / $2, %d)", scale - 1'),
+    ("mariadb: is_not is is", '"(NOT ($1 <=> $2))"', '"($1 <=> $2)"'),
+    ("mariadb: // is /", '"($1 DIV $2)"', '"($1 / $2)"'),
+    ("mariadb: least is greatest", '"least($*)"', '"greatest($*)"'),
+    ("mariadb: like has an escape", '.like = {{"($1 LIKE " PLAIN("$2") ")"',
+     '.like = {{"($1 LIKE $2)"'),
+    ("mariadb: a timestamp loses its microseconds", '"CAST($1 AS DATETIME(6))"',
+     '"CAST($1 AS DATE)"'),
+    ("mariadb: length in bytes", '"char_length($1)"', '"octet_length($1)"'),
+    ("sqlite: greatest is least", '"max($*)"', '"min($*)"'),
+    ("sqlite: addition subtracts", '"tb_add($1, $2)"', '"tb_sub($1, $2)"'),
+    ("sqlite: % is //", '{"($1 % $2)", "($1 % $2)", "tb_mod($1, $2)"}), PLANNED("&")',
+     '{"($1 % $2)", "($1 % $2)", "tb_idiv($1, $2)"}), PLANNED("&")'),
+    ("sqlite: numbers keep their quotient whole", '.as_double = "CAST($1 AS REAL)"',
+     '.as_double = "$1"'),
+    ("sqlite: is sees no null", '"($1 IS $2)"', '"($1 = $2)"'),
+    ("sqlite: upper is ASCII", '"tb_upper($1)"', '"upper($1)"'),
+    ("sqlite: lower is ASCII", '"tb_lower($1)"', '"lower($1)"'),
+    ("postgresql: nulls first sort last", '? " NULLS FIRST" : " NULLS LAST"', '? " NULLS LAST" : " NULLS FIRST"'),
+    ("mariadb: nulls sort first", '" IS NULL) DESC, " : " IS NULL), "',
+     '" IS NULL) DESC, " : " IS NULL) DESC, "'),
+    ("mariadb: or is and", 'ALL("@ OR ")', '{"@ OR ", "@ AND ", "@ OR "}'),
 ]
