@@ -75,6 +75,7 @@ struct expr {
         struct {
             struct str name;
             const struct json *value; /* NULL: planned without params */
+            struct expr **columns;    /* EXPR_PARAM_LIST of rows: a node for each */
         } param;
         struct {
             struct str part[3]; /* schema, table, column: empty in front if absent */

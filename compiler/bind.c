@@ -177,6 +177,15 @@ static const struct json *list_member(struct binder *b, const struct json *list,
     return b->item;
 }
 
+static const struct json *row_cell(const struct json *row, uint32_t column)
+{
+    const struct json *m = row == NULL || row->kind != JSON_ARRAY ? NULL : row->first;
+    for (; m != NULL && column > 0; column--) {
+        m = m->next;
+    }
+    return m;
+}
+
 static enum err bind_one(struct binder *b, const struct plan_bind *pb, const struct json *row,
                          const struct json **next_cell, struct value *out)
 {
@@ -191,6 +200,10 @@ static enum err bind_one(struct binder *b, const struct plan_bind *pb, const str
     case BIND_PARAM_ITEM:
         at = find_member(b->c.in->params, pb->name);
         at = at == NULL ? NULL : list_member(b, at, pb->index);
+        break;
+    case BIND_PARAM_CELL:
+        at = find_member(b->c.in->params, pb->name);
+        at = at == NULL ? NULL : row_cell(list_member(b, at, pb->index), pb->column);
         break;
     case BIND_PARAM_ARRAY:
         at = find_member(b->c.in->params, pb->name);

@@ -30,6 +30,8 @@ struct dialect {
     bool update_snapshot;   /* UPDATE reads its own table as it was before, in subqueries too */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */
+    bool any_query;         /* x < ANY (SELECT …) */
+    bool rows_are_values;   /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
     uint32_t max_nesting;   /* of the parser's stack, in symbols; 0: deep enough */
     const char *true_text, *false_text;
     const char *no_limit;     /* LIMIT that lets all rows pass where OFFSET needs one;

@@ -90,6 +90,7 @@ const struct dialect dialect_maria = {
     .column = COLUMN_MARIA,
     .quote = '`',
     .most_scale = 38,
+    .any_query = true,
     .true_text = "TRUE",
     .false_text = "FALSE",
     .no_limit = "18446744073709551615",

@@ -148,6 +148,7 @@ const struct dialect dialect_pg = {
     .update_returning = true,
     .update_snapshot = true,
     .limit_in_subquery = true,
+    .any_query = true,
     .true_text = "TRUE",
     .false_text = "FALSE",
     .cross_join = " CROSS JOIN ",

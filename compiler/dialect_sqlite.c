@@ -145,6 +145,7 @@ const struct dialect dialect_sqlite = {
     .aggregate_filter = true,
     .update_returning = true,
     .limit_in_subquery = true,
+    .rows_are_values = true,
     .max_nesting = 84,
     .true_text = "1",
     .false_text = "0",

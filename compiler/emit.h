@@ -57,6 +57,10 @@ const char *operator_sql(const struct emitter *em, const struct expr *call);
 enum err emit_beside(struct emitter *em, const struct expr *x,
                      const struct type *other) MUST_CHECK;
 
+/* The same as a node; NULL: memory is full. */
+const struct expr *dress_beside(struct emitter *em, const struct expr *x,
+                                const struct type *other);
+
 /* emit_expr.c */
 enum err emit_expr(struct emitter *em, const struct expr *x) MUST_CHECK;
 /* Without the outermost parentheses: where nothing stands beside it. */

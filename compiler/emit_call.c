@@ -33,8 +33,8 @@ static const char *beside_template(const struct emitter *em, const struct expr *
     return NULL;
 }
 
-static const char *dress_beside(const struct emitter *em, const struct expr *call,
-                                const struct expr *x)
+static const char *call_beside(const struct emitter *em, const struct expr *call,
+                               const struct expr *x)
 {
     const char *text = NULL;
     for (uint32_t i = 0; text == NULL && i < call->call.count; i++) {
@@ -52,7 +52,7 @@ static const char *operand_template(const struct emitter *em, const struct expr 
     case DRESS_NONE:
         return NULL;
     case DRESS_BESIDE:
-        return dress_beside(em, call, x);
+        return call_beside(em, call, x);
     case DRESS_INTEGER:
         return dress_integer(em, call, k);
     case DRESS_DOUBLE:
@@ -74,6 +74,13 @@ enum err emit_beside(struct emitter *em, const struct expr *x, const struct type
 {
     const char *text = beside_template(em, x, other);
     return text == NULL ? emit_expr(em, x) : emit_template(em, text, &x, 1);
+}
+
+const struct expr *dress_beside(struct emitter *em, const struct expr *x,
+                                const struct type *other)
+{
+    const char *text = beside_template(em, x, other);
+    return text == NULL ? x : dress(em, text, x);
 }
 
 static const struct expr **dress_args(struct emitter *em, const struct expr *call)

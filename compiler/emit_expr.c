@@ -45,7 +45,7 @@ void emit_name(struct emitter *em, struct str name)
 static bool same_bind(const struct plan_bind *a, const struct plan_bind *b)
 {
     return a->source == b->source && a->form == b->form && a->index == b->index &&
-           a->at_most == b->at_most && str_eq(a->name, b->name) &&
+           a->at_most == b->at_most && a->column == b->column && str_eq(a->name, b->name) &&
            a->type.kind == b->type.kind && a->type.native == b->type.native &&
            a->type.element == b->type.element && a->type.length == b->type.length &&
            a->type.scale == b->type.scale && a->type.precision == b->type.precision;

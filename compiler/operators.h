@@ -46,6 +46,7 @@ enum {
     OP_ROW = 64,       /* `tuple`: only as an operand of comparisons and `in` */
     OP_PLANNED = 128,  /* known to the language, not built yet */
     OP_ORDERED = 256,  /* an aggregate that takes its rows in an order */
+    OP_ROWS = 512,     /* takes rows as operands */
 };
 
 #define ARGS_ANY 255
@@ -84,7 +85,7 @@ struct op_table {
 };
 
 extern const struct op_table ops_compare, ops_logic, ops_number, ops_text, ops_date, ops_json,
-    ops_array, ops_cast, ops_aggregate, ops_window, ops_table;
+    ops_array, ops_cast, ops_aggregate, ops_window, ops_table, ops_list, ops_row;
 
 /* NULL if the language has no operator of that name. */
 const struct op_info *operator_find(struct str name);
@@ -131,6 +132,19 @@ op_rule rule_text;     /* texts → text */
 op_rule rule_number;   /* a number → the same type */
 op_rule rule_double;   /* numbers → double */
 op_rule rule_integers; /* whole numbers → bigint */
+
+/* Rows: ops_row.c. */
+bool is_row(const struct expr *e);
+/* Members of a tuple, columns of a statement, or 1. */
+uint32_t row_width(const struct expr *x);
+struct expr *row_member(const struct expr *x, uint32_t i);
+/* Rows of one width, one of the first two a tuple: types them member by member. */
+enum err unify_rows(struct context *c, struct expr *call, struct expr *const *rows,
+                    uint32_t count) MUST_CHECK;
+enum err not_a_row(struct context *c, const struct expr *row, const struct expr *e);
+/* A row as it stands beside another; NULL: memory is full. */
+const struct expr *dress_row(struct emitter *em, const struct expr *row,
+                             const struct expr *other);
 
 /* A node that stands for a template around one expression, or around parts. NULL:
  * memory is full. */

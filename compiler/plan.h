@@ -25,6 +25,7 @@ enum bind_source {
     BIND_PARAM_ITEM,  /* member `index` of the list param `name`; beyond its end the last
                        * member again, so that lists of near lengths share a plan */
     BIND_PARAM_ARRAY, /* the list param `name` as one array (PostgreSQL) */
+    BIND_PARAM_CELL,  /* member `column` of member `index` of a param that holds rows */
     BIND_CELL,        /* key `name` of the row of data being written */
 };
 
@@ -46,6 +47,7 @@ struct plan_bind {
     enum bind_source source;
     enum bind_form form;
     uint32_t index;
+    uint32_t column;  /* BIND_PARAM_CELL */
     uint32_t at_most; /* BIND_COUNT: 0 is no bound */
     struct str name;
     struct type type; /* as which the value is read and sent */

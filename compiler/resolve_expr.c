@@ -52,13 +52,60 @@ static enum err resolve_subquery(struct context *c, struct query *q, struct expr
     return resolve_query(c, e->query);
 }
 
+/* A row, or a statement that stands where one does. */
+static enum err resolve_row(struct context *c, struct query *q, struct expr *x)
+{
+    enum err err = ERR_OK;
+    if (x->kind == EXPR_QUERY) {
+        return resolve_subquery(c, q, x);
+    }
+    x->resolved = true;
+    for (uint32_t i = 0; i < x->call.count && err == ERR_OK; i++) {
+        err = resolve_expr(c, q, x->call.args[i]);
+    }
+    return err;
+}
+
+static enum err resolve_list_rows(struct context *c, struct query *q, struct expr *list)
+{
+    enum err err = ERR_OK;
+    list->resolved = true;
+    for (uint32_t i = 0; list->list.items != NULL && i < list->list.count && err == ERR_OK;
+         i++) {
+        struct expr *x = list->list.items[i];
+        err = is_row(x) ? resolve_row(c, q, x) : resolve_expr(c, q, x);
+    }
+    return err;
+}
+
+static bool takes_rows(const struct expr *call)
+{
+    bool takes = (call->call.op->flags & OP_ROWS) != 0;
+    return takes && (is_row(call->call.args[0]) || is_row(call->call.args[1]));
+}
+
+static enum err resolve_argument(struct context *c, struct query *q, struct expr *call,
+                                 uint32_t i)
+{
+    struct expr *x = call->call.args[i];
+    char kind = argument_kind(call->call.op, i);
+    bool statement = x->kind == EXPR_QUERY && (kind == 'q' || kind == 'l' || kind == 'm');
+    if (statement) {
+        return resolve_subquery(c, q, x);
+    }
+    if (takes_rows(call) && (is_row(x) || x->kind == EXPR_QUERY)) {
+        return resolve_row(c, q, x);
+    }
+    return takes_rows(call) && x->kind == EXPR_LIST ? resolve_list_rows(c, q, x)
+                                                    : resolve_expr(c, q, x);
+}
+
 static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
 {
     bool aggregate = (e->call.op->flags & OP_AGGREGATE) != 0;
     enum err err = aggregate ? start_aggregate(c, q, e) : ERR_OK;
     for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
-        err = argument_kind(e->call.op, i) == 'q' ? resolve_subquery(c, q, e->call.args[i])
-                                                  : resolve_expr(c, q, e->call.args[i]);
+        err = resolve_argument(c, q, e, i);
     }
     err = err == ERR_OK && aggregate ? resolve_extras(c, q, e) : err;
     if (err == ERR_OK && aggregate) {

@@ -217,15 +217,24 @@ static enum err walk_list(struct walk *w, const struct json *j, enum json_form f
 
 /* ---- expressions ---- */
 
+/* Which argument of the operator is a list; 0: none. */
+static uint32_t takes_list(const struct json *op)
+{
+    if (json_is(op, "in") || json_is(op, "not_in")) {
+        return 2;
+    }
+    return json_is(op, "any") || json_is(op, "all") ? 3 : 0;
+}
+
 static enum err walk_array(struct walk *w, const struct json *j)
 {
-    bool in = json_is(j->first, "in") || json_is(j->first, "not_in");
+    uint32_t list_at = takes_list(j->first);
     uint32_t i = 0;
     buf_char(w->key, '[');
     for (const struct json *m = j->first; m != NULL; m = m->next, i++) {
         enum json_form form;
         bool digits = i == 2 && m->kind == JSON_INTEGER && json_is(j->first, "round");
-        bool list = in && i == 2 && m->kind == JSON_ARRAY && pure_list(m, &form);
+        bool list = i > 0 && i == list_at && m->kind == JSON_ARRAY && pure_list(m, &form);
         enum err e = list ? walk_list(w, m, form) : walk_expr(w, m);
         if (e != ERR_OK) {
             return e;
@@ -446,6 +455,25 @@ static enum err walk_statement(struct walk *w, const struct json *j)
     return ERR_OK;
 }
 
+/* Widest tuple that a list of rows is compared with. */
+#define MAX_ROW_WIDTH 100
+
+/* A param that may be a list of rows: what `in` makes of it depends on their width
+ * and number, and on the form of every column. */
+static void put_list_of_rows(struct walk *w, const struct json *m)
+{
+    uint32_t width;
+    if (!json_rows(m, &width) || width > MAX_ROW_WIDTH) {
+        return;
+    }
+    buf_char(w->key, 'R');
+    shape_put_count(w, width);
+    shape_put_count(w, shape_padded(m->len));
+    for (uint32_t i = 0; i < width; i++) {
+        buf_char(w->key, (char)json_form_of_column(m, i));
+    }
+}
+
 static void walk_params(struct walk *w)
 {
     const struct json *params = w->c.in->params;
@@ -460,7 +488,11 @@ static void walk_params(struct walk *w)
         put_form(w, m);
         if (m->kind == JSON_ARRAY) {
             uint32_t padded = shape_padded(m->len);
-            buf_char(w->key, (char)json_form_of_list(m));
+            enum json_form form = json_form_of_list(m);
+            buf_char(w->key, (char)form);
+            if (form == FORM_ARRAY) {
+                put_list_of_rows(w, m);
+            }
             shape_put_count(w, w->c.in->dialect->arrays && padded > 1 ? 1 : padded);
         }
     }

@@ -92,6 +92,10 @@ enum json_form json_form_join(enum json_form a, enum json_form b);
 /* What the members of an array have in common; FORM_NULL if there is nothing but
  * nulls or no member. */
 enum json_form json_form_of_list(const struct json *array);
+/* Whether the array holds arrays of one length, and which. */
+bool json_rows(const struct json *array, uint32_t *width);
+/* As json_form_of_list for member `column` of each of its rows. */
+enum json_form json_form_of_column(const struct json *array, uint32_t column);
 /* Digits behind the point of a JSON number; -1 beyond reason. */
 int json_scale(const struct json *number);
 /* The length an IN list is padded to: 0, or the next power of two. */

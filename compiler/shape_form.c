@@ -67,6 +67,29 @@ enum json_form json_form_of_list(const struct json *array)
     return all;
 }
 
+bool json_rows(const struct json *array, uint32_t *width)
+{
+    const struct json *m = array->first;
+    *width = m == NULL ? 0 : m->len;
+    while (m != NULL && m->kind == JSON_ARRAY && m->len == *width) {
+        m = m->next;
+    }
+    return m == NULL && *width > 0;
+}
+
+enum json_form json_form_of_column(const struct json *array, uint32_t column)
+{
+    enum json_form all = FORM_NULL;
+    for (const struct json *row = array->first; row != NULL; row = row->next) {
+        const struct json *m = row->first;
+        for (uint32_t i = 0; i < column && m != NULL; i++) {
+            m = m->next;
+        }
+        all = m == NULL ? FORM_MIXED : json_form_join(all, json_form_of(m));
+    }
+    return all;
+}
+
 uint32_t shape_padded(uint32_t count)
 {
     uint32_t n = count == 0 ? 0 : 1;

@@ -264,6 +264,11 @@ static void write_bind(struct buf *b, const struct plan_bind *p)
         buf_json_str(b, p->name);
         buf_printf(b, ",\"item\":%u", p->index);
         break;
+    case BIND_PARAM_CELL:
+        BUF_LIT(b, "{\"param\":");
+        buf_json_str(b, p->name);
+        buf_printf(b, ",\"item\":%u,\"cell\":%u", p->index, p->column);
+        break;
     case BIND_CELL:
         BUF_LIT(b, "{\"row\":");
         buf_json_str(b, p->name);
