@@ -133,19 +133,6 @@ op_rule rule_number;   /* a number → the same type */
 op_rule rule_double;   /* numbers → double */
 op_rule rule_integers; /* whole numbers → bigint */
 
-/* Rows: ops_row.c. */
-bool is_row(const struct expr *e);
-/* Members of a tuple, columns of a statement, or 1. */
-uint32_t row_width(const struct expr *x);
-struct expr *row_member(const struct expr *x, uint32_t i);
-/* Rows of one width, one of the first two a tuple: types them member by member. */
-enum err unify_rows(struct context *c, struct expr *call, struct expr *const *rows,
-                    uint32_t count) MUST_CHECK;
-enum err not_a_row(struct context *c, const struct expr *row, const struct expr *e);
-/* A row as it stands beside another; NULL: memory is full. */
-const struct expr *dress_row(struct emitter *em, const struct expr *row,
-                             const struct expr *other);
-
 /* A node that stands for a template around one expression, or around parts. NULL:
  * memory is full. */
 const struct expr *dress(struct emitter *em, const char *text, const struct expr *of);

@@ -4,6 +4,7 @@
  */
 #include "compiler/names.h"
 #include "compiler/operators.h"
+#include "compiler/ops_row.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
 #include "compiler/walk.h"

@@ -11,6 +11,7 @@
  */
 #include "compiler/names.h"
 #include "compiler/operators.h"
+#include "compiler/ops_row.h"
 #include "compiler/parse.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"

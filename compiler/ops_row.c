@@ -3,6 +3,8 @@
  * compiler/ops_row.c: `tuple`: a row of values as the operand of a comparison or of
  * `in`. It has no type of its own: its members are typed with those across.
  */
+#include "compiler/ops_row.h"
+
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
