@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct join;
 struct op_info;
 struct query;
 
@@ -33,6 +34,8 @@ struct source {
     bool aliased;              /* the client gave `name` */
     bool written;              /* the target of a write: never renamed in SQL */
     bool nullable;             /* on the outer side of an outer join */
+    bool in_full;              /* somewhere in a full join */
+    struct join *full;         /* the innermost full join in halves around it */
     struct query *owner;       /* whose FROM it is in */
 };
 

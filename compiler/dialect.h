@@ -18,6 +18,9 @@
 enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 #define DIALECT_COUNT 3
 
+/* Which full joins the database does by itself. */
+enum full_join { FULL_NATIVE, FULL_EQUALITY, FULL_NONE };
+
 struct dialect {
     struct dialect_words words;
     enum dialect_column column;
@@ -27,7 +30,8 @@ struct dialect {
     bool nulls_order;      /* ORDER BY … NULLS FIRST */
     bool aggregate_filter; /* count(*) FILTER (WHERE …) */
     bool update_returning;
-    bool update_snapshot;   /* UPDATE reads its own table as it was before, in subqueries too */
+    bool update_snapshot; /* UPDATE reads its own table as it was before, in subqueries too */
+    enum full_join full_join;
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */
     bool any_query;         /* x < ANY (SELECT …) */

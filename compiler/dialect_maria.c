@@ -91,6 +91,7 @@ const struct dialect dialect_maria = {
     .quote = '`',
     .most_scale = 38,
     .any_query = true,
+    .full_join = FULL_NONE,
     .true_text = "TRUE",
     .false_text = "FALSE",
     .no_limit = "18446744073709551615",

@@ -147,6 +147,7 @@ const struct dialect dialect_pg = {
     .aggregate_filter = true,
     .update_returning = true,
     .update_snapshot = true,
+    .full_join = FULL_EQUALITY,
     .limit_in_subquery = true,
     .any_query = true,
     .true_text = "TRUE",

@@ -16,6 +16,12 @@
 /* What PostgreSQL and MariaDB can take in one statement, less a margin. */
 #define MAX_BINDS 32766
 
+/* The full join in halves (struct join) whose derived table is being written. */
+struct open_full {
+    const struct join *join;
+    const struct open_full *up;
+};
+
 struct emitter {
     struct context *c;
     const struct dialect *d;
@@ -25,6 +31,7 @@ struct emitter {
     uint32_t nesting;          /* what the database's parser holds on its stack just here */
     bool from_unnest;          /* placeholders are columns of unnested arrays: u.c1 */
     const struct window *over; /* of the call that is written next; NULL: none */
+    const struct open_full *open;
 };
 
 /* Symbols on the stack of SQLite's parser, measured: its depth is 100. */
@@ -106,9 +113,12 @@ enum err emit_query(struct emitter *em, const struct query *q,
 /* A read, as `expect` wants it. */
 enum err emit_read(struct emitter *em, const struct query *q) MUST_CHECK;
 
+/* emit_from.c */
 /* The sources of a FROM and their joins; one join with its side and condition. */
 enum err emit_sources(struct emitter *em, const struct from_node *n) MUST_CHECK;
 enum err emit_join(struct emitter *em, const struct join *j) MUST_CHECK;
+/* A column, by the name that it has just here. */
+void emit_column(struct emitter *em, const struct expr *x);
 
 /* emit_write.c */
 /* One set of an insert's rows, or the whole write (set 0). `many` gets the form

@@ -173,18 +173,6 @@ enum err emit_value(struct emitter *em, const struct assign *a)
 
 /* ---- names and constants ---- */
 
-static void emit_column(struct emitter *em, const struct expr *x)
-{
-    const struct source *s = x->name.source;
-    emit_name(em, s->sql_name);
-    buf_char(&em->sql, '.');
-    if (s->table != NULL) {
-        emit_name(em, s->table->columns[x->name.column].name);
-    } else {
-        buf_printf(&em->sql, "c%u", x->name.column + 1);
-    }
-}
-
 static void emit_null(struct emitter *em, const struct expr *x)
 {
     const char *name = x->type.kind == TYPE_UNKNOWN ? NULL : em->d->type_name(&x->type);

@@ -7,68 +7,6 @@
 #include "compiler/resolve.h"
 #include "compiler/walk.h"
 
-/* ---- from ---- */
-
-static enum err emit_source(struct emitter *em, const struct source *s)
-{
-    if (s->query != NULL) {
-        buf_char(&em->sql, '(');
-        enum err e = emit_query(em, s->query, PLACE_DERIVED);
-        emit_text(em, ") AS ");
-        emit_name(em, s->sql_name);
-        return e;
-    }
-    if (s->table->schema.len > 0) {
-        emit_name(em, s->table->schema);
-        buf_char(&em->sql, '.');
-    }
-    emit_name(em, s->table->name);
-    if (!str_eq(s->table->name, s->sql_name)) {
-        emit_text(em, " AS ");
-        emit_name(em, s->sql_name);
-    }
-    return ERR_OK;
-}
-
-static const char *join_words(const struct emitter *em, enum join_kind k)
-{
-    switch (k) {
-    case JOIN_INNER:
-        return " JOIN ";
-    case JOIN_LEFT:
-        return " LEFT JOIN ";
-    case JOIN_RIGHT:
-        return " RIGHT JOIN ";
-    case JOIN_COMMA:
-    case JOIN_CROSS:
-        break;
-    }
-    return em->d->cross_join;
-}
-
-enum err emit_join(struct emitter *em, const struct join *j)
-{
-    bool nested = j->right->joins != NULL;
-    emit_text(em, join_words(em, j->kind));
-    emit_text(em, nested ? "(" : "");
-    enum err e = emit_sources(em, j->right);
-    emit_text(em, nested ? ")" : "");
-    if (e == ERR_OK && j->on != NULL) {
-        emit_text(em, " ON ");
-        e = emit_root(em, j->on);
-    }
-    return e;
-}
-
-enum err emit_sources(struct emitter *em, const struct from_node *n)
-{
-    enum err e = emit_source(em, n->source);
-    for (const struct join *j = n->joins; j != NULL && e == ERR_OK; j = j->next) {
-        e = emit_join(em, j);
-    }
-    return e;
-}
-
 /* ---- items and order ---- */
 
 static enum err emit_items(struct emitter *em, const struct query *q, enum query_place place)

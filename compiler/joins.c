@@ -166,27 +166,38 @@ static void make_nullable(const struct query *q, uint64_t bits)
 static enum err resolve_node(struct context *c, struct query *q, struct from_node *n,
                              uint64_t *bits);
 
+static enum err resolve_on(struct context *c, struct query *q, struct join *j, uint64_t left,
+                           uint64_t right)
+{
+    if (j->using != NULL) {
+        return join_using(c, q, j, left);
+    }
+    if (j->on != NULL) {
+        q->visible = left | right;
+        return resolve_condition(c, q, j->on, "on");
+    }
+    return j->kind == JOIN_CROSS || j->kind == JOIN_COMMA ? ERR_OK
+                                                          : join_by_key(c, q, j, left, right);
+}
+
 /* A condition sees the sources of both its sides and nothing else. */
 static enum err resolve_join(struct context *c, struct query *q, struct join *j, uint64_t *bits)
 {
     uint64_t left = *bits, right = 0;
     enum err e = resolve_node(c, q, j->right, &right);
+    j->bits = *bits = left | right;
+    e = e != ERR_OK ? e : resolve_on(c, q, j, left, right);
     if (e != ERR_OK) {
         return e;
     }
-    *bits = left | right;
-    if (j->on != NULL) {
-        q->visible = left | right;
-        e = resolve_condition(c, q, j->on, "on");
-    } else if (j->kind != JOIN_CROSS && j->kind != JOIN_COMMA) {
-        e = join_by_key(c, q, j, left, right);
-    }
-    if (j->kind == JOIN_LEFT) {
+    if (j->kind == JOIN_LEFT || j->kind == JOIN_FULL) {
         make_nullable(q, right);
-    } else if (j->kind == JOIN_RIGHT) {
+    }
+    if (j->kind == JOIN_RIGHT || j->kind == JOIN_FULL) {
         make_nullable(q, left);
     }
-    return e;
+    e = j->kind == JOIN_FULL ? resolve_full(c, q, j, left) : ERR_OK;
+    return e != ERR_OK ? e : join_merged(c, q, j);
 }
 
 static enum err resolve_node(struct context *c, struct query *q, struct from_node *n,

@@ -3,7 +3,7 @@
  * compiler/parse_from.c: FROM and joins.
  *
  *   F := "t" | "schema.t" | {"name":["schema","odd.t"]} | {alias: "t" | {"name":[…]} | Q, …}
- *   J := {"inner"|"left"|"right"|"cross": F, "join":[J…], "on": E}
+ *   J := {"inner"|"left"|"right"|"full"|"cross": F, "join":[J…], "on": E | "using":[…]}
  */
 #include "compiler/names.h"
 #include "compiler/parse.h"
@@ -118,14 +118,17 @@ static enum err parse_source(struct context *c, const struct json *j, struct que
 /* ---- joins ---- */
 
 static const struct form_key join_keys[] = {
-    {"inner", true}, {"left", true}, {"right", true},  {"full", false},   {"cross", true},
-    {"join", true},  {"on", true},   {"using", false}, {"lateral", false}};
+    {"inner", true}, {"left", true}, {"right", true}, {"full", true},    {"cross", true},
+    {"join", true},  {"on", true},   {"using", true}, {"lateral", false}};
 
 static const struct {
     const char *key;
     enum join_kind kind;
-} join_sides[] = {
-    {"inner", JOIN_INNER}, {"left", JOIN_LEFT}, {"right", JOIN_RIGHT}, {"cross", JOIN_CROSS}};
+} join_sides[] = {{"inner", JOIN_INNER},
+                  {"left", JOIN_LEFT},
+                  {"right", JOIN_RIGHT},
+                  {"full", JOIN_FULL},
+                  {"cross", JOIN_CROSS}};
 
 static enum err find_side(struct context *c, const struct json *j, struct join *out,
                           const struct json **side)
@@ -144,9 +147,46 @@ static enum err find_side(struct context *c, const struct json *j, struct join *
     }
     if (*side == NULL) {
         return ctx_fail(c, j, ERR_BAD_QUERY,
-                        "a join needs `inner`, `left`, `right` or `cross`");
+                        "a join needs `inner`, `left`, `right`, `full` or `cross`");
     }
     return ERR_OK;
+}
+
+/* "using": ["column" | {"name": ["odd.column"]}, …] */
+static enum err check_using(struct context *c, const struct json *j)
+{
+    if (j->kind != JSON_ARRAY || j->len == 0) {
+        return ctx_fail(c, j, j->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                        "`using` takes a list of columns");
+    }
+    enum err e = ERR_OK;
+    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
+        struct str part[3];
+        if (m->kind != JSON_STRING && !is_name_form(m)) {
+            return ctx_fail(c, m, ERR_BAD_QUERY, "`using` takes names of columns, not %s",
+                            json_kind_name(m));
+        }
+        e = parse_name(c, m, 1, part);
+    }
+    return e;
+}
+
+static enum err parse_join_condition(struct context *c, const struct json *j, struct join *join)
+{
+    const struct json *on = json_get(j, "on"), *using = json_get(j, "using");
+    const struct json *any = on != NULL ? on : using;
+    if (any != NULL && join->kind == JOIN_CROSS) {
+        return ctx_fail(c, any, ERR_BAD_QUERY, "a cross join has no `%s`",
+                        on != NULL ? "on" : "using");
+    }
+    if (on != NULL && using != NULL) {
+        return ctx_fail(c, using, ERR_BAD_QUERY, "a join has either `on` or `using`");
+    }
+    join->using = using;
+    if (using != NULL) {
+        return check_using(c, using);
+    }
+    return on != NULL ? parse_expr(c, on, &join->on) : ERR_OK;
 }
 
 static enum err parse_joins(struct context *c, const struct json *j, struct query *q,
@@ -167,7 +207,7 @@ static enum err parse_join(struct context *c, const struct json *j, struct query
     *out = join;
     join->src = j;
     join->right = right;
-    const struct json *side, *on = json_get(j, "on"), *nested = json_get(j, "join");
+    const struct json *side, *nested = json_get(j, "join");
     e = find_side(c, j, join, &side);
     if (e == ERR_OK) {
         e = parse_source(c, side, q, &right->source);
@@ -175,10 +215,7 @@ static enum err parse_join(struct context *c, const struct json *j, struct query
     if (e == ERR_OK && nested != NULL) {
         e = parse_joins(c, nested, q, &right->joins);
     }
-    if (e == ERR_OK && on != NULL && join->kind == JOIN_CROSS) {
-        e = ctx_fail(c, on, ERR_BAD_QUERY, "a cross join has no `on`");
-    }
-    return e == ERR_OK && on != NULL ? parse_expr(c, on, &join->on) : e;
+    return e != ERR_OK ? e : parse_join_condition(c, j, join);
 }
 
 static enum err parse_joins(struct context *c, const struct json *j, struct query *q,

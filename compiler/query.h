@@ -7,28 +7,7 @@
 #define COMPILER_QUERY_H
 
 #include "compiler/ast.h"
-
-enum join_kind {
-    JOIN_COMMA, /* two keys of FROM: something must connect them */
-    JOIN_INNER,
-    JOIN_LEFT,
-    JOIN_RIGHT,
-    JOIN_CROSS,
-};
-
-/* A source and what is joined to it, left to right. */
-struct from_node {
-    struct source *source;
-    struct join *joins;
-};
-
-struct join {
-    enum join_kind kind;
-    struct from_node *right;
-    struct expr *on; /* NULL: cross, comma, or left out */
-    const struct json *src;
-    struct join *next;
-};
+#include "compiler/from.h"
 
 enum item_kind { ITEM_EXPR, ITEM_ALL, ITEM_ALL_OF };
 
@@ -55,8 +34,9 @@ struct query {
     struct from_node *from; /* NULL: none */
     struct source **sources;
     uint32_t source_count;
-    uint64_t visible;   /* bits of the sources that a name may mean just now */
-    struct expr *where; /* NULL: none */
+    struct merged *merged; /* by `using`, the latest first */
+    uint64_t visible;      /* bits of the sources that a name may mean just now */
+    struct expr *where;    /* NULL: none */
     struct expr **group;
     uint32_t group_count;
     struct expr *having;

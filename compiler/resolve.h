@@ -43,6 +43,8 @@ enum err need_boolean(struct context *c, struct expr *e, const char *what) MUST_
 enum err resolve_name(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
 /* Makes e the column at `index` of s. */
 void name_column(struct expr *e, const struct source *s, uint32_t index);
+/* Makes e what the merged column is. */
+void name_merged(struct expr *e, const struct merged *m);
 uint32_t source_columns(const struct source *s);
 struct str source_column_name(const struct source *s, uint32_t i);
 /* Finds the table of a source (its name is in sql_name) and names it in SQL. */
@@ -50,10 +52,37 @@ enum err resolve_table(struct context *c, struct query *q, struct source *s) MUS
 /* Gives a source a name in SQL that no other of the statement has. */
 enum err name_source(struct context *c, struct query *q, struct source *s) MUST_CHECK;
 
+/* As name_source for a derived table that is no source of the statement. */
+enum err name_derived(struct context *c, const struct json *src, struct str *out) MUST_CHECK;
+
 /* joins.c */
 enum err resolve_from(struct context *c, struct query *q) MUST_CHECK;
 /* ERR_CARTESIAN_PRODUCT unless conditions connect all sources. After `where`. */
 enum err check_connected(struct context *c, struct query *q) MUST_CHECK;
+
+/* using.c */
+/* Makes `using` the condition of j, and after its kind has told which side may lack
+ * rows, the merged columns. */
+enum err join_using(struct context *c, struct query *q, struct join *j,
+                    uint64_t left) MUST_CHECK;
+enum err join_merged(struct context *c, struct query *q, struct join *j) MUST_CHECK;
+/* The merged column that a name without a table means, and the sources whose own
+ * columns of that name it hides. */
+struct merged *find_merged(const struct query *q, struct str name, uint64_t *hidden);
+
+/* star.c */
+struct star {
+    struct output *columns;
+    uint32_t count, cap;
+};
+/* The columns of "*" or "t.*". */
+enum err star_columns(struct context *c, const struct query *q, const struct item *item,
+                      struct star *out) MUST_CHECK;
+
+/* full.c */
+/* Decides how a full join is written, and refuses what would not be exact. */
+enum err resolve_full(struct context *c, struct query *q, struct join *j,
+                      uint64_t left) MUST_CHECK;
 
 /* group.c */
 /* In a query with aggregates every column must be grouped or aggregated. */

@@ -40,6 +40,19 @@ void name_column(struct expr *e, const struct source *s, uint32_t index)
     }
 }
 
+/* Where its source is on an outer side by now, a column has become nullable. */
+void name_merged(struct expr *e, const struct merged *m)
+{
+    const struct json *src = e->src;
+    *e = *m->expr;
+    e->src = src;
+    if (e->kind == EXPR_NAME) {
+        name_column(e, e->name.source, e->name.column);
+    } else {
+        e->nullable = true;
+    }
+}
+
 /* ---- tables ---- */
 
 static enum err unknown_table(struct context *c, const struct json *at, struct str schema,
@@ -70,9 +83,8 @@ static bool name_taken(const struct context *c, struct str name)
     return false;
 }
 
-enum err name_source(struct context *c, struct query *q, struct source *s)
+static enum err give_name(struct context *c, struct source *s)
 {
-    s->owner = q;
     if (c->all_count >= MAX_ALL_SOURCES) {
         return ctx_fail(c, s->src, ERR_QUERY_TOO_LARGE, "the statement has more than %d tables",
                         MAX_ALL_SOURCES);
@@ -93,6 +105,24 @@ enum err name_source(struct context *c, struct query *q, struct source *s)
     return ERR_OK;
 }
 
+enum err name_source(struct context *c, struct query *q, struct source *s)
+{
+    s->owner = q;
+    return give_name(c, s);
+}
+
+enum err name_derived(struct context *c, const struct json *src, struct str *out)
+{
+    struct source *s = ARENA_NEW(c->a, struct source);
+    if (s == NULL) {
+        return ctx_full(c);
+    }
+    s->src = src;
+    enum err e = give_name(c, s);
+    *out = s->sql_name;
+    return e;
+}
+
 enum err resolve_table(struct context *c, struct query *q, struct source *s)
 {
     s->table = catalog_table(c->in->catalog, s->schema, s->sql_name);
@@ -106,6 +136,7 @@ enum err resolve_table(struct context *c, struct query *q, struct source *s)
 /* ---- columns ---- */
 
 struct found {
+    const struct merged *merged;         /* by `using`, else: */
     const struct source *source, *other; /* other: a second one that has it too */
     uint32_t column;
     bool seen;    /* a source of the right name was there */
@@ -144,10 +175,14 @@ static void find_in_source(const struct source *s, struct str column, struct fou
 
 static struct found find_in_query(const struct query *q, const struct str part[3])
 {
-    struct found f = {NULL, NULL, 0, false, false};
+    struct found f = {0};
+    uint64_t hidden = 0;
+    if (part[1].len == 0) {
+        f.merged = find_merged(q, part[2], &hidden);
+    }
     for (uint32_t i = 0; i < q->source_count; i++) {
         const struct source *s = q->sources[i];
-        if ((q->visible >> i & 1) != 0 && source_matches(s, part)) {
+        if (((q->visible & ~hidden) >> i & 1) != 0 && source_matches(s, part)) {
             f.seen = true;
             find_in_source(s, part[2], &f);
         }
@@ -228,7 +263,10 @@ static enum err ambiguous(struct context *c, const struct expr *e, const struct 
     struct str column = e->name.part[2];
     enum err err = ctx_fail(c, e->src, ERR_AMBIGUOUS_COLUMN, "column `%.*s` is ambiguous",
                             STR_ARG(column));
-    if (f->other != NULL) {
+    if (f->merged != NULL) {
+        fail_hint(c->f, "it can be the one of `using` or `%.*s.%.*s`", STR_ARG(f->source->name),
+                  STR_ARG(column));
+    } else if (f->other != NULL) {
         fail_hint(c->f, "it can be `%.*s.%.*s` or `%.*s.%.*s`", STR_ARG(f->source->name),
                   STR_ARG(column), STR_ARG(f->other->name), STR_ARG(column));
     }
@@ -266,8 +304,12 @@ enum err resolve_name(struct context *c, struct query *q, struct expr *e)
     }
     for (const struct query *up = q; up != NULL; up = up->outer) {
         struct found f = find_in_query(up, e->name.part);
-        if (f.other != NULL || f.doubled) {
+        if (f.other != NULL || f.doubled || (f.merged != NULL && f.source != NULL)) {
             return ambiguous(c, e, &f);
+        }
+        if (f.merged != NULL) {
+            name_merged(e, f.merged);
+            return ERR_OK;
         }
         if (f.source != NULL) {
             name_column(e, f.source, f.column);

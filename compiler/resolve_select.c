@@ -23,55 +23,16 @@ static enum err add_output(struct context *c, struct query *q, struct output o, 
     return ERR_OK;
 }
 
-static enum err add_columns(struct context *c, struct query *q, const struct item *item,
-                            const struct source *s, uint32_t *cap)
-{
-    enum err err = ERR_OK;
-    uint32_t n = source_columns(s);
-    for (uint32_t i = 0; i < n && err == ERR_OK; i++) {
-        struct expr *e = ARENA_NEW(c->a, struct expr);
-        if (e == NULL) {
-            return ctx_full(c);
-        }
-        e->src = item->src;
-        name_column(e, s, i);
-        err =
-            add_output(c, q, (struct output){.name = source_column_name(s, i), .expr = e}, cap);
-    }
-    return err;
-}
-
-static enum err unknown_star(struct context *c, const struct query *q, const struct item *item)
-{
-    struct nearest n;
-    nearest_init(&n, item->alias);
-    for (uint32_t i = 0; i < q->source_count; i++) {
-        nearest_try(&n, q->sources[i]->name);
-    }
-    enum err err = ctx_fail(c, item->src, ERR_UNKNOWN_TABLE,
-                            "there is no table or alias `%.*s` in sight", STR_ARG(item->alias));
-    nearest_hint(&n, c->f);
-    return err;
-}
-
 /* "*" and "t.*" */
 static enum err add_star(struct context *c, struct query *q, const struct item *item,
                          uint32_t *cap)
 {
-    enum err err = ERR_OK;
-    bool found = false;
-    for (uint32_t i = 0; i < q->source_count && err == ERR_OK; i++) {
-        if (item->kind == ITEM_ALL || str_eq(q->sources[i]->name, item->alias)) {
-            found = true;
-            err = add_columns(c, q, item, q->sources[i], cap);
-        }
+    struct star list = {0};
+    enum err err = star_columns(c, q, item, &list);
+    for (uint32_t i = 0; i < list.count && err == ERR_OK; i++) {
+        err = add_output(c, q, list.columns[i], cap);
     }
-    if (found || err != ERR_OK) {
-        return err;
-    }
-    return item->kind == ITEM_ALL_OF
-               ? unknown_star(c, q, item)
-               : ctx_fail(c, item->src, ERR_BAD_QUERY, "`*` needs a `from`");
+    return err;
 }
 
 static struct str default_name(const struct expr *e)
@@ -108,13 +69,17 @@ static enum err add_item(struct context *c, struct query *q, const struct item *
     if (item->kind != ITEM_EXPR) {
         return add_star(c, q, item, cap);
     }
+    bool aliased = item->alias.ptr != NULL, named = item->expr->kind == EXPR_NAME;
+    struct output o = {.name = item->alias, .expr = item->expr, .aliased = aliased};
+    /* As it is written: a column of `using` may become a call. */
+    struct str written = named ? item->expr->name.part[2] : (struct str){NULL, 0};
     enum err err = resolve_expr(c, q, item->expr);
     if (err != ERR_OK) {
         return err;
     }
-    bool aliased = item->alias.ptr != NULL;
-    struct output o = {.expr = item->expr, .aliased = aliased};
-    o.name = aliased ? item->alias : default_name(item->expr);
+    if (!aliased) {
+        o.name = named ? written : default_name(item->expr);
+    }
     return add_output(c, q, o, cap);
 }
 

@@ -211,10 +211,6 @@ static const struct {
     {"{\"select\":[1],\"from\":\"users\",\"join\":[{\"inner\":\"orders\",\"on\":[\"=\","
      "\"users.id\",\"addresses.id\"]},{\"inner\":\"addresses\"}]}",
      ERR_CARTESIAN_PRODUCT, "/query/join/0/on/2", NULL, 0},
-    {"{\"select\":[1],\"from\":\"users\",\"join\":[{\"full\":\"orders\"}]}",
-     ERR_UNSUPPORTED_FEATURE, "/query/join/0/full", NULL, 0},
-    {"{\"select\":[1],\"from\":\"users\",\"join\":[{\"inner\":\"orders\",\"using\":[\"id\"]}]}",
-     ERR_UNSUPPORTED_FEATURE, "/query/join/0/using", NULL, 0},
     {"{\"select\":[1],\"from\":\"users\",\"join\":[{\"inner\":\"orders\",\"left\":\"orders\"}]"
      "}",
      ERR_BAD_QUERY, "/query/join/0/left", NULL, 0},

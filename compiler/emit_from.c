@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/emit_from.c: FROM to SQL.
+ *
+ * A full join that the database does not do is a derived table of two halves, whose
+ * columns c1, c2 … are those of all sources in it, in their order. Inside, a column
+ * has its own name; outside, the one of the outermost such table around it.
+ */
+#include "compiler/emit.h"
+#include "compiler/resolve.h"
+
+/* ---- columns ---- */
+
+static bool is_open(const struct emitter *em, const struct join *full)
+{
+    for (const struct open_full *o = em->open; o != NULL; o = o->up) {
+        if (o->join == full) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The number of the first column of s in the derived table. */
+static uint32_t first_column(const struct join *full, const struct source *s)
+{
+    uint32_t n = 1;
+    for (uint32_t i = 0; i < s->bit; i++) {
+        n += (full->bits >> i & 1) != 0 ? source_columns(s->owner->sources[i]) : 0;
+    }
+    return n;
+}
+
+void emit_column(struct emitter *em, const struct expr *x)
+{
+    const struct source *s = x->name.source;
+    const struct join *around = NULL;
+    for (const struct join *f = s->full; f != NULL && !is_open(em, f); f = f->full) {
+        around = f;
+    }
+    emit_name(em, around != NULL ? around->sql_name : s->sql_name);
+    buf_char(&em->sql, '.');
+    if (around != NULL) {
+        buf_printf(&em->sql, "c%u", first_column(around, s) + x->name.column);
+    } else if (s->table != NULL) {
+        emit_name(em, s->table->columns[x->name.column].name);
+    } else {
+        buf_printf(&em->sql, "c%u", x->name.column + 1);
+    }
+}
+
+/* ---- sources ---- */
+
+static enum err emit_source(struct emitter *em, const struct source *s)
+{
+    if (s->query != NULL) {
+        buf_char(&em->sql, '(');
+        enum err e = emit_query(em, s->query, PLACE_DERIVED);
+        emit_text(em, ") AS ");
+        emit_name(em, s->sql_name);
+        return e;
+    }
+    if (s->table->schema.len > 0) {
+        emit_name(em, s->table->schema);
+        buf_char(&em->sql, '.');
+    }
+    emit_name(em, s->table->name);
+    if (!str_eq(s->table->name, s->sql_name)) {
+        emit_text(em, " AS ");
+        emit_name(em, s->sql_name);
+    }
+    return ERR_OK;
+}
+
+/* ---- joins ---- */
+
+static enum err emit_node(struct emitter *em, const struct from_node *n,
+                          const struct join *end);
+
+static const char *join_words(const struct emitter *em, enum join_kind k)
+{
+    switch (k) {
+    case JOIN_INNER:
+        return " JOIN ";
+    case JOIN_LEFT:
+        return " LEFT JOIN ";
+    case JOIN_RIGHT:
+        return " RIGHT JOIN ";
+    case JOIN_FULL:
+        return " FULL JOIN ";
+    case JOIN_COMMA:
+    case JOIN_CROSS:
+        break;
+    }
+    return em->d->cross_join;
+}
+
+static enum err emit_right(struct emitter *em, const struct join *j)
+{
+    bool nested = j->right->joins != NULL;
+    emit_text(em, nested ? "(" : "");
+    enum err e = emit_node(em, j->right, NULL);
+    emit_text(em, nested ? ")" : "");
+    return e;
+}
+
+static enum err emit_as(struct emitter *em, const struct join *j, enum join_kind kind)
+{
+    emit_text(em, join_words(em, kind));
+    enum err e = emit_right(em, j);
+    if (e == ERR_OK && j->on != NULL) {
+        emit_text(em, " ON ");
+        e = emit_root(em, j->on);
+    }
+    return e;
+}
+
+enum err emit_join(struct emitter *em, const struct join *j)
+{
+    return emit_as(em, j, j->kind);
+}
+
+/* ---- full joins in halves ---- */
+
+/* The sources of the left side come first; of them nothing is there in the second
+ * half. */
+static void emit_columns(struct emitter *em, const struct join *j, uint64_t null_bits)
+{
+    const struct query *q = j->right->source->owner;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        uint32_t count = (j->bits >> i & 1) != 0 ? source_columns(q->sources[i]) : 0;
+        for (uint32_t k = 0; k < count; k++) {
+            struct expr x = {.src = j->src};
+            emit_text(em, n > 0 ? ", " : "");
+            if ((null_bits >> i & 1) != 0) {
+                emit_text(em, "NULL");
+            } else {
+                name_column(&x, q->sources[i], k);
+                emit_column(em, &x);
+            }
+            n++;
+            if (null_bits == 0) {
+                buf_printf(&em->sql, " AS c%u", n);
+            }
+        }
+    }
+}
+
+static enum err emit_matches(struct emitter *em, const struct from_node *n,
+                             const struct join *j)
+{
+    emit_text(em, "SELECT ");
+    emit_columns(em, j, 0);
+    emit_text(em, " FROM ");
+    enum err e = emit_node(em, n, j);
+    return e != ERR_OK ? e : emit_as(em, j, JOIN_LEFT);
+}
+
+static enum err emit_rest(struct emitter *em, const struct from_node *n, const struct join *j)
+{
+    uint64_t right = ~(uint64_t)0 << j->right->source->bit;
+    emit_text(em, " UNION ALL SELECT ");
+    emit_columns(em, j, j->bits & ~right);
+    emit_text(em, " FROM ");
+    enum err e = emit_node(em, j->right, NULL);
+    emit_text(em, " WHERE NOT EXISTS (SELECT 1 FROM ");
+    e = e != ERR_OK ? e : emit_node(em, n, j);
+    emit_text(em, " WHERE ");
+    e = e != ERR_OK ? e : emit_root(em, j->on);
+    buf_char(&em->sql, ')');
+    return e;
+}
+
+static enum err emit_halves(struct emitter *em, const struct from_node *n, const struct join *j)
+{
+    struct open_full open = {j, em->open};
+    enum err e = emit_nest(em, NEST_QUERY, j->src);
+    em->open = &open;
+    buf_char(&em->sql, '(');
+    e = e != ERR_OK ? e : emit_matches(em, n, j);
+    e = e != ERR_OK ? e : emit_rest(em, n, j);
+    emit_text(em, ") AS ");
+    emit_name(em, j->sql_name);
+    em->open = open.up;
+    em->nesting -= NEST_QUERY;
+    return e;
+}
+
+/* n and its joins before `end`. */
+static enum err emit_node(struct emitter *em, const struct from_node *n, const struct join *end)
+{
+    const struct join *split = NULL, *first = n->joins;
+    for (const struct join *j = n->joins; j != end; j = j->next) {
+        split = j->split ? j : split;
+    }
+    enum err e = split != NULL ? emit_halves(em, n, split) : emit_source(em, n->source);
+    first = split != NULL ? split->next : first;
+    for (const struct join *j = first; j != end && e == ERR_OK; j = j->next) {
+        e = emit_join(em, j);
+    }
+    return e;
+}
+
+enum err emit_sources(struct emitter *em, const struct from_node *n)
+{
+    return emit_node(em, n, NULL);
+}
