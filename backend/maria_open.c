@@ -34,14 +34,14 @@ static const struct {
 };
 
 /* div_precision_increment is what the compiler reckons with; group_concat must not
- * cut; SHOW WARNINGS is read, so some must be kept. */
+ * cut, nor a recursive query end early; SHOW WARNINGS is read, so some must be kept. */
 static const char pin_sql[] =
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,"
     "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES,SIMULTANEOUS_ASSIGNMENT', autocommit = 1, "
     "group_concat_max_len = 4294967295, div_precision_increment = 4, "
     "sql_safe_updates = 0, sql_auto_is_null = 0, foreign_key_checks = 1, "
-    "unique_checks = 1, max_error_count = 64";
+    "unique_checks = 1, max_error_count = 64, max_recursive_iterations = 4294967295";
 
 const char *maria_reset_sql(const struct db_target *t, uint32_t i)
 {

@@ -21,6 +21,7 @@
 struct join;
 struct op_info;
 struct query;
+struct cte;
 
 /* A table or subquery of FROM, or the target of a write. */
 struct source {
@@ -29,6 +30,7 @@ struct source {
     struct str schema;         /* of a table without an alias: "schema.t.c" works too */
     const struct table *table; /* NULL: a subquery */
     struct query *query;       /* NULL: a table */
+    struct cte *cte;           /* whose query it is; NULL: a query written here */
     struct str sql_name;       /* how the SQL calls it; a catalog name or made by us */
     uint32_t bit;              /* position among the sources of its query */
     bool aliased;              /* the client gave `name` */

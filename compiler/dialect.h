@@ -38,6 +38,9 @@ struct dialect {
     bool rows_are_values;   /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
     uint32_t max_nesting;   /* of the parser's stack, in symbols; 0: deep enough */
     const char *true_text, *false_text;
+    bool values_rows;         /* FROM (VALUES (…), (…)) has columns column1, column2 … */
+    bool all_of_sets;         /* INTERSECT ALL, EXCEPT ALL */
+    bool keeps_ctes;          /* AS [NOT] MATERIALIZED */
     const char *no_limit;     /* LIMIT that lets all rows pass where OFFSET needs one;
                                * NULL: OFFSET can stand alone */
     const char *cross_join;   /* between two tables */
@@ -63,6 +66,9 @@ struct dialect {
 
     /* The template of a cast; false if there is no exact one. */
     bool (*cast)(const struct type *from, const struct type *to, char *out, size_t out_bytes);
+    /* The template that makes a column of a recursive query so wide that it holds every
+     * step, and a null of that type; NULL: PostgreSQL's and SQLite's are. */
+    bool (*step_type)(const struct type *t, char *out, size_t out_bytes);
     /* PostgreSQL's OID for a bind of this type or an array of it; 0: not known. */
     uint32_t (*type_native)(const struct type *t);
     uint32_t (*array_native)(const struct type *t);

@@ -57,6 +57,46 @@ static bool cast(const struct type *from, const struct type *to, char *out, size
     return text != NULL;
 }
 
+/* A column of a recursive query takes the width that its first part has by chance. A
+ * length beyond that of text makes a text of any length. */
+static bool step_type(const struct type *t, char *out, size_t out_bytes)
+{
+    const char *name = NULL;
+    switch (type_family(t->kind)) {
+    case FAMILY_TEXT:
+        name = "CHAR(70000)";
+        break;
+    case FAMILY_BYTES:
+        name = "BINARY(70000)";
+        break;
+    case FAMILY_DATE:
+        name = t->kind == TYPE_DATE ? "DATE" : "DATETIME(6)";
+        break;
+    case FAMILY_TIME:
+        name = "TIME(6)";
+        break;
+    case FAMILY_BOOLEAN:
+        name = "SIGNED";
+        break;
+    case FAMILY_NUMBER:
+        name = type_is_integer(t->kind) ? "SIGNED" : "DOUBLE";
+        if (t->kind == TYPE_NUMERIC) {
+            snprintf(out, out_bytes, "CAST($1 AS DECIMAL(65,%d))", t->scale < 0 ? 0 : t->scale);
+            return true;
+        }
+        break;
+    case FAMILY_UUID:
+    case FAMILY_INTERVAL:
+    case FAMILY_JSON:
+    case FAMILY_ARRAY:
+    case FAMILY_OPAQUE:
+    case FAMILY_UNKNOWN:
+        return false;
+    }
+    snprintf(out, out_bytes, "CAST($1 AS %s)", name);
+    return true;
+}
+
 /* MariaDB divides with four digits more than the dividend has
  * (div_precision_increment, 4 by default), so two are given to it before. */
 static void numeric_divide(int scale, char *out, size_t out_bytes)
@@ -94,6 +134,8 @@ const struct dialect dialect_maria = {
     .full_join = FULL_NONE,
     .true_text = "TRUE",
     .false_text = "FALSE",
+    .all_of_sets = true,
+    .step_type = step_type,
     .no_limit = "18446744073709551615",
     .cross_join = " CROSS JOIN ",
     .update_snapshot = true,

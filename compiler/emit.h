@@ -63,6 +63,8 @@ const char *operator_sql(const struct emitter *em, const struct expr *call);
  * a timestamp, an enum beside a text. */
 enum err emit_beside(struct emitter *em, const struct expr *x,
                      const struct type *other) MUST_CHECK;
+/* An output as what a compound makes of it. */
+enum err emit_output(struct emitter *em, const struct output *o) MUST_CHECK;
 
 /* The same as a node; NULL: memory is full. */
 const struct expr *dress_beside(struct emitter *em, const struct expr *x,
@@ -100,9 +102,7 @@ void emit_text(struct emitter *em, const char *text);
 enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
                              const struct expr *const *args, const char *text) MUST_CHECK;
 
-/* emit_select.c */
-/* " ORDER BY …", or nothing where the list is empty. */
-enum err emit_orders(struct emitter *em, const struct order *list, uint32_t count) MUST_CHECK;
+/* emit_query.c */
 enum query_place {
     PLACE_TOP,     /* columns are nameless */
     PLACE_DERIVED, /* columns are c1, c2 … */
@@ -110,8 +110,23 @@ enum query_place {
 };
 enum err emit_query(struct emitter *em, const struct query *q,
                     enum query_place place) MUST_CHECK;
+/* WITH …, or nothing. */
+enum err emit_with(struct emitter *em, const struct with *w) MUST_CHECK;
+/* As emit_query, where nothing is around it. at_most: what `expect` needs; 0: all. */
+enum err emit_body(struct emitter *em, const struct query *q, enum query_place place,
+                   uint32_t at_most) MUST_CHECK;
 /* A read, as `expect` wants it. */
 enum err emit_read(struct emitter *em, const struct query *q) MUST_CHECK;
+
+/* emit_select.c */
+enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
+                     uint32_t at_most) MUST_CHECK;
+enum err emit_items(struct emitter *em, const struct query *q,
+                    enum query_place place) MUST_CHECK;
+/* " ORDER BY …", or nothing where the list is empty. */
+enum err emit_orders(struct emitter *em, const struct order *list, uint32_t count) MUST_CHECK;
+enum err emit_order_by(struct emitter *em, const struct query *q) MUST_CHECK;
+enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most) MUST_CHECK;
 
 /* emit_from.c */
 /* The sources of a FROM and their joins; one join with its side and condition. */

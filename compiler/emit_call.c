@@ -83,6 +83,59 @@ const struct expr *dress_beside(struct emitter *em, const struct expr *x,
     return text == NULL ? x : dress(em, text, x);
 }
 
+/* The template around an output of a part; NULL: it is right as it is. */
+static const char *as_template(const struct emitter *em, const struct output *o, char *out,
+                               size_t out_bytes)
+{
+    const struct expr *x = o->expr;
+    const char *text = beside_template(em, x, &o->as);
+    if (text == NULL && o->as.kind == TYPE_DOUBLE && x->type.kind != TYPE_DOUBLE) {
+        return em->d->as_double;
+    }
+    bool same = x->type.kind == o->as.kind && x->type.length == o->as.length &&
+                x->type.precision == o->as.precision && x->type.scale == o->as.scale;
+    if (text == NULL && o->as_cast && !same) {
+        return em->d->cast(&x->type, &o->as, out, out_bytes) ? out : NULL;
+    }
+    return text;
+}
+
+static enum err emit_dressed(struct emitter *em, const char *text, const struct expr *x)
+{
+    const struct expr *dressed = dress(em, text, x);
+    return dressed == NULL ? ctx_full(em->c) : emit_root(em, dressed);
+}
+
+/* Where the database goes by the first part alone. */
+static enum err emit_step(struct emitter *em, const struct output *o)
+{
+    char buffer[128];
+    bool column = o->expr->kind == EXPR_NAME && o->expr->name.source->table != NULL &&
+                  o->expr->type.kind == o->as.kind && o->expr->type.length == o->as.length;
+    if (column || !em->d->step_type(&o->as, buffer, sizeof buffer)) {
+        return emit_root(em, o->expr);
+    }
+    return emit_dressed(em, buffer, o->expr);
+}
+
+enum err emit_output(struct emitter *em, const struct output *o)
+{
+    char buffer[128];
+    if (o->as.kind == TYPE_UNKNOWN) {
+        return emit_root(em, o->expr);
+    }
+    if (o->as_cast && em->d->step_type != NULL) {
+        return emit_step(em, o);
+    }
+    if (o->expr->kind == EXPR_NULL) {
+        struct expr null = *o->expr;
+        null.type = o->as;
+        return emit_root(em, &null);
+    }
+    const char *text = as_template(em, o, buffer, sizeof buffer);
+    return text == NULL ? emit_root(em, o->expr) : emit_dressed(em, text, o->expr);
+}
+
 static const struct expr **dress_args(struct emitter *em, const struct expr *call)
 {
     const struct expr **args = ARENA_ARRAY(em->c->a, call->call.count, const struct expr *);

@@ -53,6 +53,12 @@ void emit_column(struct emitter *em, const struct expr *x)
 
 static enum err emit_source(struct emitter *em, const struct source *s)
 {
+    if (s->cte != NULL) {
+        emit_name(em, s->cte->sql_name);
+        emit_text(em, " AS ");
+        emit_name(em, s->sql_name);
+        return ERR_OK;
+    }
     if (s->query != NULL) {
         buf_char(&em->sql, '(');
         enum err e = emit_query(em, s->query, PLACE_DERIVED);

@@ -9,12 +9,12 @@
 
 /* ---- items and order ---- */
 
-static enum err emit_items(struct emitter *em, const struct query *q, enum query_place place)
+enum err emit_items(struct emitter *em, const struct query *q, enum query_place place)
 {
     enum err e = ERR_OK;
     for (uint32_t i = 0; i < q->output_count && e == ERR_OK; i++) {
         emit_text(em, i > 0 ? ", " : "");
-        e = emit_root(em, q->outputs[i].expr);
+        e = emit_output(em, &q->outputs[i]);
         if (place == PLACE_DERIVED) {
             buf_printf(&em->sql, " AS c%u", i + 1);
         }
@@ -27,7 +27,9 @@ static enum err emit_items(struct emitter *em, const struct query *q, enum query
 static uint32_t output_position(const struct query *q, const struct expr *x)
 {
     for (uint32_t i = 0; x->kind != EXPR_NAME && i < q->output_count; i++) {
-        if (expr_equal(x, q->outputs[i].expr)) {
+        const struct output *o = &q->outputs[i];
+        bool dressed = o->as.kind != TYPE_UNKNOWN && o->as.kind != o->expr->type.kind;
+        if (!dressed && expr_equal(x, o->expr)) {
             return i + 1;
         }
     }
@@ -82,6 +84,16 @@ enum err emit_orders(struct emitter *em, const struct order *list, uint32_t coun
     return e;
 }
 
+enum err emit_order_by(struct emitter *em, const struct query *q)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < q->order_count && e == ERR_OK; i++) {
+        emit_text(em, i == 0 ? " ORDER BY " : ", ");
+        e = emit_order(em, q, &q->order[i]);
+    }
+    return e;
+}
+
 static enum err emit_tail(struct emitter *em, const struct query *q)
 {
     enum err e = ERR_OK;
@@ -93,11 +105,7 @@ static enum err emit_tail(struct emitter *em, const struct query *q)
         emit_text(em, " HAVING ");
         e = emit_root(em, q->having);
     }
-    for (uint32_t i = 0; i < q->order_count && e == ERR_OK; i++) {
-        emit_text(em, i == 0 ? " ORDER BY " : ", ");
-        e = emit_order(em, q, &q->order[i]);
-    }
-    return e;
+    return e != ERR_OK ? e : emit_order_by(em, q);
 }
 
 /* ---- limit ---- */
@@ -117,7 +125,7 @@ static enum err emit_bound(struct emitter *em, const struct expr *x, uint32_t at
 }
 
 /* at_most: what `expect` needs at the top; 0: all. */
-static enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most)
+enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most)
 {
     enum err e = ERR_OK;
     if (q->limit != NULL) {
@@ -138,8 +146,8 @@ static enum err emit_limit(struct emitter *em, const struct query *q, uint32_t a
 
 /* ---- select ---- */
 
-static enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
-                            uint32_t at_most)
+enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
+                     uint32_t at_most)
 {
     enum err e = ERR_OK;
     bool plain = !q->aggregated && !q->distinct && q->order_count == 0;
@@ -159,50 +167,4 @@ static enum err emit_select(struct emitter *em, const struct query *q, enum quer
     }
     e = e != ERR_OK ? e : emit_tail(em, q);
     return e != ERR_OK ? e : emit_limit(em, q, at_most);
-}
-
-enum err emit_query(struct emitter *em, const struct query *q, enum query_place place)
-{
-    enum err e = emit_nest(em, NEST_QUERY, q->src);
-    e = e != ERR_OK ? e : emit_select(em, q, place, 0);
-    em->nesting -= NEST_QUERY;
-    return e;
-}
-
-/* The order of rows that are only counted does not matter, unless it chooses
- * which ones a limit leaves. */
-static struct query without_order(const struct query *q)
-{
-    struct query copy = *q;
-    if (q->limit == NULL && q->offset == NULL) {
-        copy.order_count = 0;
-    }
-    return copy;
-}
-
-enum err emit_read(struct emitter *em, const struct query *q)
-{
-    struct query copy;
-    enum err e = ERR_OK;
-    switch (em->c->in->expect) {
-    case QUERY_ALL:
-        return emit_select(em, q, PLACE_TOP, 0);
-    case QUERY_FIRST:
-        return emit_select(em, q, PLACE_TOP, 1);
-    case QUERY_ONE:
-        return emit_select(em, q, PLACE_TOP, 2);
-    case QUERY_COUNT:
-        copy = without_order(q);
-        emit_text(em, "SELECT count(*) FROM (");
-        e = emit_query(em, &copy, PLACE_DERIVED);
-        emit_text(em, ") AS q");
-        return e;
-    case QUERY_EXISTS:
-        copy = without_order(q);
-        emit_text(em, "SELECT EXISTS (");
-        e = emit_query(em, &copy, PLACE_EXISTS);
-        emit_text(em, ")");
-        return e;
-    }
-    return e;
 }

@@ -137,20 +137,17 @@ static enum err resolve_source(struct context *c, struct query *q, struct source
             return e;
         }
     }
+    bool named = false;
+    enum err e = s->query == NULL ? resolve_cte(c, q, s, &named) : ERR_OK;
+    if (e != ERR_OK || named) {
+        return e;
+    }
     if (s->query == NULL) {
         return resolve_table(c, q, s);
     }
-    enum err e = resolve_query(c, s->query); /* it sees nothing around it */
-    for (uint32_t i = 0; i < s->query->output_count && e == ERR_OK; i++) {
-        for (uint32_t k = 0; k < i; k++) {
-            if (str_eq(s->query->outputs[i].name, s->query->outputs[k].name)) {
-                e = ctx_fail(c, s->src, ERR_DUPLICATE_NAME,
-                             "the subquery has two columns `%.*s`",
-                             STR_ARG(s->query->outputs[i].name));
-                break;
-            }
-        }
-    }
+    s->query->holder = q;
+    e = resolve_query(c, s->query); /* it sees nothing around it but `with` */
+    e = e != ERR_OK ? e : check_names_differ(c, s->query, s->src);
     return e != ERR_OK ? e : name_source(c, q, s);
 }
 

@@ -35,14 +35,22 @@ enum err parse_param(struct context *c, const struct json *at, struct str text,
 /* {"aggregate": …}: the call, with what stands beside it. */
 enum err parse_aggregate(struct context *c, const struct json *j, struct expr **out) MUST_CHECK;
 
-/* parse_select.c */
-/* [O…]; `key` is its name for errors. */
-enum err parse_orders(struct context *c, const struct json *j, const char *key,
-                      struct order **out, uint32_t *count) MUST_CHECK;
+/* parse_query.c */
 /* Q: a select, or what else gives rows: compounds, values. */
 enum err parse_query(struct context *c, const struct json *j, struct query **out) MUST_CHECK;
 /* Whether the object is a Q, by its keys. */
 bool is_query_form(const struct json *j);
+/* `with` and `recursive` of a statement, where they are. */
+enum err parse_with(struct context *c, const struct json *j, struct with *out) MUST_CHECK;
+
+/* parse_select.c */
+/* All of a select but what any Q may have: parse_tail, parse_with. */
+enum err parse_select(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
+/* [O…]; `key` is its name for errors. */
+enum err parse_orders(struct context *c, const struct json *j, const char *key,
+                      struct order **out, uint32_t *count) MUST_CHECK;
+/* order_by, limit and offset. */
+enum err parse_tail(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
 enum err parse_items(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
 
 /* parse_from.c */

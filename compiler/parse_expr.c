@@ -485,8 +485,7 @@ static enum err parse_query_expr(struct context *c, const struct json *j, struct
 
 static enum err parse_object(struct context *c, const struct json *j, struct expr **out)
 {
-    static const char *const planned[] = {"over",   "union",  "union_all", "intersect",
-                                          "except", "values", "window",    "with"};
+    static const char *const planned[] = {"over", "window"};
     if (json_get(j, "value") != NULL) {
         return parse_value_form(c, j, out);
     }

@@ -76,8 +76,7 @@ static enum err parse_derived(struct context *c, const struct json *j, struct st
 static enum err parse_aliased(struct context *c, const struct json *m, struct query *q,
                               struct source **out)
 {
-    static const char *const planned[] = {"function",  "values",    "table",  "union",
-                                          "union_all", "intersect", "except", "with"};
+    static const char *const planned[] = {"function", "table"};
     struct str alias = json_key(m);
     if (alias.len == 0) {
         return ctx_fail(c, m, ERR_BAD_QUERY, "an alias must not be empty");

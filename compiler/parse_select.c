@@ -10,8 +10,6 @@
 #include "compiler/names.h"
 #include "compiler/parse.h"
 
-#include <stdio.h>
-
 #define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
 
 /* ---- items ---- */
@@ -216,10 +214,10 @@ static enum err parse_bound(struct context *c, const struct json *j, const char 
 }
 
 static const struct form_key select_keys[] = {
-    {"select", true}, {"distinct", true}, {"from", true},       {"join", true},
-    {"where", true},  {"group_by", true}, {"having", true},     {"order_by", true},
-    {"limit", true},  {"offset", true},   {"window", false},    {"after", false},
-    {"for", false},   {"with", false},    {"recursive", false}, {"with_ties", false},
+    {"select", true}, {"distinct", true}, {"from", true},      {"join", true},
+    {"where", true},  {"group_by", true}, {"having", true},    {"order_by", true},
+    {"limit", true},  {"offset", true},   {"window", false},   {"after", false},
+    {"for", false},   {"with", true},     {"recursive", true}, {"with_ties", false},
 };
 
 static enum err parse_distinct(struct context *c, const struct json *j, struct query *q)
@@ -239,20 +237,12 @@ static enum err parse_optional(struct context *c, const struct json *j, struct e
     return j == NULL ? ERR_OK : parse_expr(c, j, out);
 }
 
-static enum err parse_tail(struct context *c, const struct json *j, struct query *q)
+enum err parse_tail(struct context *c, const struct json *j, struct query *q)
 {
-    const struct json *group = json_get(j, "group_by"), *order = json_get(j, "order_by");
     const struct json *limit = json_get(j, "limit"), *offset = json_get(j, "offset");
-    enum err e = parse_optional(c, json_get(j, "where"), &q->where);
-    if (e == ERR_OK && group != NULL) {
-        e = parse_group_by(c, group, q);
-    }
-    if (e == ERR_OK) {
-        e = parse_optional(c, json_get(j, "having"), &q->having);
-    }
-    if (e == ERR_OK && order != NULL) {
-        e = parse_orders(c, order, "order_by", &q->order, &q->order_count);
-    }
+    const struct json *order = json_get(j, "order_by");
+    enum err e =
+        order == NULL ? ERR_OK : parse_orders(c, order, "order_by", &q->order, &q->order_count);
     if (e == ERR_OK && limit != NULL) {
         e = parse_bound(c, limit, "limit", &q->limit);
     }
@@ -262,16 +252,20 @@ static enum err parse_tail(struct context *c, const struct json *j, struct query
     return e;
 }
 
-static enum err parse_select(struct context *c, const struct json *j, struct query **out)
+static enum err parse_grouping(struct context *c, const struct json *j, struct query *q)
+{
+    const struct json *group = json_get(j, "group_by");
+    enum err e = parse_optional(c, json_get(j, "where"), &q->where);
+    if (e == ERR_OK && group != NULL) {
+        e = parse_group_by(c, group, q);
+    }
+    return e != ERR_OK ? e : parse_optional(c, json_get(j, "having"), &q->having);
+}
+
+enum err parse_select(struct context *c, const struct json *j, struct query *q)
 {
     enum err e = check_keys(c, j, KEYS(select_keys), "a select");
-    struct query *q = ARENA_NEW(c->a, struct query);
-    if (e != ERR_OK || q == NULL) {
-        return e != ERR_OK ? e : ctx_full(c);
-    }
-    q->src = j;
-    *out = q;
-    e = parse_items(c, json_get(j, "select"), q);
+    e = e != ERR_OK ? e : parse_items(c, json_get(j, "select"), q);
     const struct json *distinct = json_get(j, "distinct"), *from = json_get(j, "from");
     const struct json *joins = json_get(j, "join");
     if (e == ERR_OK && distinct != NULL) {
@@ -283,53 +277,5 @@ static enum err parse_select(struct context *c, const struct json *j, struct que
     if (e == ERR_OK && from != NULL) {
         e = parse_from(c, from, joins, q);
     }
-    return e != ERR_OK ? e : parse_tail(c, j, q);
-}
-
-bool is_query_form(const struct json *j)
-{
-    return j->kind == JSON_OBJECT && json_get(j, "select") != NULL;
-}
-
-enum err parse_query(struct context *c, const struct json *j, struct query **out)
-{
-    return parse_select(c, j, out);
-}
-
-/* ---- statement ---- */
-
-static enum err unknown_statement(struct context *c, const struct json *j)
-{
-    static const char *const planned[] = {
-        "union", "union_all", "intersect",     "except",     "values",
-        "text",  "find",      "intersect_all", "except_all", "with"};
-    for (size_t i = 0; j->kind == JSON_OBJECT && i < sizeof planned / sizeof planned[0]; i++) {
-        if (json_get(j, planned[i]) != NULL) {
-            char what[64];
-            snprintf(what, sizeof what, "a statement with `%s`", planned[i]);
-            return not_built(c, json_get(j, planned[i]), what);
-        }
-    }
-    enum err e = ctx_fail(c, j, ERR_BAD_QUERY, "this is no statement");
-    fail_hint(c->f, "a statement is an object with `select`, `insert`, `update` or `delete`");
-    return e;
-}
-
-enum err parse_statement(struct context *c, struct parsed *out)
-{
-    const struct json *j = c->in->query;
-    *out = (struct parsed){NULL, NULL};
-    if (is_query_form(j)) {
-        return parse_query(c, j, &out->query);
-    }
-    if (j->kind == JSON_OBJECT && json_get(j, "insert") != NULL) {
-        return parse_write(c, PLAN_INSERT, &out->write);
-    }
-    if (j->kind == JSON_OBJECT && json_get(j, "update") != NULL) {
-        return parse_write(c, PLAN_UPDATE, &out->write);
-    }
-    if (j->kind == JSON_OBJECT && json_get(j, "delete") != NULL) {
-        return parse_write(c, PLAN_DELETE, &out->write);
-    }
-    return unknown_statement(c, j);
+    return e != ERR_OK ? e : parse_grouping(c, j, q);
 }

@@ -9,6 +9,17 @@
 #include "compiler/ast.h"
 #include "compiler/from.h"
 
+enum query_kind { QUERY_SELECT, QUERY_COMPOUND, QUERY_VALUES };
+enum set_op {
+    SET_UNION,
+    SET_UNION_ALL,
+    SET_INTERSECT,
+    SET_INTERSECT_ALL,
+    SET_EXCEPT,
+    SET_EXCEPT_ALL
+};
+enum cte_keep { KEEP_DEFAULT, KEEP_NOT, KEEP_ROWS }; /* materialized or not */
+
 enum item_kind { ITEM_EXPR, ITEM_ALL, ITEM_ALL_OF };
 
 struct item {
@@ -22,12 +33,43 @@ struct item {
 struct output {
     struct str name;
     struct expr *expr;
+    struct type as; /* what a compound makes of it; TYPE_UNKNOWN: what it is */
+    bool as_cast;   /* and the database must be told so: it looks at the first part only */
     bool aliased;
+};
+
+/* A query of `with`, called by its name in any FROM that sees it. */
+struct cte {
+    const struct json *src;
+    struct str name;
+    struct str sql_name; /* made by us */
+    struct query *query;
+    const struct json *columns; /* names of its outputs; NULL: its own */
+    enum cte_keep keep;
+    bool resolved;
+    bool recursive;          /* it reads itself */
+    const struct query *tip; /* while the part that may read it is resolved; else NULL */
+};
+
+struct with {
+    struct cte *ctes;
+    uint32_t count;
+    uint32_t visible; /* the first ones, that a name may mean just now */
+    bool recursive;
 };
 
 struct query {
     const struct json *src;
-    struct query *outer; /* what a correlated name may reach; NULL at the top */
+    enum query_kind kind;
+    struct query *outer;  /* what a correlated name may reach; NULL at the top */
+    struct query *holder; /* whose `with` it sees where it has no outer */
+    struct with with;
+    enum set_op set_op;
+    struct query **parts; /* of a compound; of values: a row each */
+    uint32_t part_count;
+    bool is_part;
+    struct source *rows; /* a compound's own, what its order_by names */
+    struct cte *cte;     /* whose query it is; NULL: none */
     struct item *items;
     uint32_t item_count;
     bool distinct;

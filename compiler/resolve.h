@@ -9,8 +9,20 @@
 #include "compiler/context.h"
 #include "compiler/query.h"
 
-/* resolve_select.c */
+/* resolve_query.c */
 enum err resolve_query(struct context *c, struct query *q) MUST_CHECK;
+/* The queries of q's `with`, one after the other. */
+enum err resolve_with(struct context *c, struct query *q) MUST_CHECK;
+/* Makes s a reader of the query of `with` that its name means; *found: there is one. */
+enum err resolve_cte(struct context *c, struct query *q, struct source *s,
+                     bool *found) MUST_CHECK;
+/* ERR_DUPLICATE_NAME if two outputs have one name. */
+enum err check_names_differ(struct context *c, const struct query *q,
+                            const struct json *at) MUST_CHECK;
+
+/* resolve_select.c */
+enum err resolve_select(struct context *c, struct query *q) MUST_CHECK;
+enum err resolve_order(struct context *c, struct query *q) MUST_CHECK;
 /* Expands stars and names the outputs of a select or a returning. */
 enum err resolve_items(struct context *c, struct query *q) MUST_CHECK;
 /* A condition: resolved, and boolean. `what` is the clause's name. */

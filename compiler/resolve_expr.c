@@ -49,7 +49,7 @@ static enum err resolve_list_items(struct context *c, struct query *q, struct ex
 
 static enum err resolve_subquery(struct context *c, struct query *q, struct expr *e)
 {
-    e->query->outer = q;
+    e->query->outer = e->query->holder = q;
     return resolve_query(c, e->query);
 }
 

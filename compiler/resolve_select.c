@@ -156,7 +156,7 @@ static enum err resolve_group(struct context *c, struct query *q)
     return err;
 }
 
-static enum err resolve_order(struct context *c, struct query *q)
+enum err resolve_order(struct context *c, struct query *q)
 {
     enum err err = ERR_OK;
     q->aliases_seen = true;
@@ -200,7 +200,7 @@ static enum err check_distinct(struct context *c, struct query *q)
 static enum err settle_outputs(struct context *c, struct query *q)
 {
     enum err err = ERR_OK;
-    bool inner = q->outer != NULL; /* its surroundings give the type */
+    bool inner = q->outer != NULL || q->is_part; /* its surroundings give the type */
     for (uint32_t i = 0; i < q->output_count && err == ERR_OK && !inner; i++) {
         err = settle(c, q->outputs[i].expr, NULL, SETTLE_COMPARE);
     }
@@ -218,7 +218,7 @@ static enum err resolve_where(struct context *c, struct query *q)
     return err;
 }
 
-enum err resolve_query(struct context *c, struct query *q)
+enum err resolve_select(struct context *c, struct query *q)
 {
     enum err err = resolve_from(c, q);
     err = err != ERR_OK ? err : resolve_where(c, q);

@@ -7,6 +7,7 @@
 
 #include "compiler/compiler.h"
 #include "compiler/context.h"
+#include "compiler/parse.h"
 #include "compiler/seen.h"
 #include "compiler/shape_walk.h"
 
@@ -281,7 +282,7 @@ static enum err walk_expr(struct walk *w, const struct json *j)
         put_verbatim(w, j);
         return ERR_OK;
     }
-    return json_get(j, "select") != NULL ? walk_statement(w, j) : walk_map(w, j);
+    return is_query_form(j) ? walk_statement(w, j) : walk_map(w, j);
 }
 
 /* item: an object is always a map of aliases, whatever its keys are. */
@@ -315,8 +316,7 @@ static enum err walk_from(struct walk *w, const struct json *j)
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
         shape_put_text(w, 'k', json_key(m));
-        bool query = m->kind == JSON_OBJECT && json_get(m, "select") != NULL;
-        if (!query) {
+        if (!is_query_form(m)) {
             put_verbatim(w, m);
             continue;
         }
@@ -384,7 +384,15 @@ static enum err walk_joins(struct walk *w, const struct json *j)
 
 /* ---- statements ---- */
 
-enum place { PLACE_EXPR, PLACE_ITEMS, PLACE_FROM, PLACE_JOINS, PLACE_ROWS, PLACE_MAP };
+enum place {
+    PLACE_EXPR,
+    PLACE_ITEMS,
+    PLACE_FROM,
+    PLACE_JOINS,
+    PLACE_ROWS,
+    PLACE_MAP,
+    PLACE_WITH
+};
 
 static const struct {
     const char *key;
@@ -395,8 +403,51 @@ static const struct {
     {"offset", PLACE_EXPR},     {"group_by", PLACE_EXPR},   {"having", PLACE_EXPR},
     {"rows", PLACE_ROWS},       {"data", PLACE_ROWS},       {"set", PLACE_MAP},
     {"values", PLACE_EXPR},     {"returning", PLACE_ITEMS}, {"using", PLACE_FROM},
-    {"from_query", PLACE_EXPR},
+    {"from_query", PLACE_EXPR}, {"with", PLACE_WITH},       {"union", PLACE_EXPR},
+    {"union_all", PLACE_EXPR},  {"intersect", PLACE_EXPR},  {"intersect_all", PLACE_EXPR},
+    {"except", PLACE_EXPR},     {"except_all", PLACE_EXPR},
 };
+
+/* A query of `with`, or a form around it. */
+static enum err walk_cte(struct walk *w, const struct json *j)
+{
+    if (j->kind != JSON_OBJECT || is_query_form(j)) {
+        return walk_statement(w, j);
+    }
+    buf_char(w->key, '{');
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        shape_put_text(w, 'k', json_key(m));
+        enum err e = ERR_OK;
+        if (is_query_form(m)) {
+            e = walk_statement(w, m);
+        } else {
+            put_verbatim(w, m);
+        }
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    buf_char(w->key, '}');
+    return ERR_OK;
+}
+
+static enum err walk_with(struct walk *w, const struct json *j)
+{
+    if (j->kind != JSON_OBJECT) {
+        put_verbatim(w, j);
+        return ERR_OK;
+    }
+    buf_char(w->key, '{');
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        shape_put_text(w, 'k', json_key(m));
+        enum err e = walk_cte(w, m);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    buf_char(w->key, '}');
+    return ERR_OK;
+}
 
 static enum err walk_place(struct walk *w, const struct json *m, enum place place)
 {
@@ -416,6 +467,8 @@ static enum err walk_place(struct walk *w, const struct json *m, enum place plac
             return walk_map(w, m);
         }
         break;
+    case PLACE_WITH:
+        return walk_with(w, m);
     }
     put_verbatim(w, m);
     return ERR_OK;

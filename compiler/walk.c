@@ -112,8 +112,18 @@ bool query_exprs(const struct query *q, expr_visit *visit, void *arg)
 bool query_parts(const struct query *q, query_visit *visit, void *arg)
 {
     for (uint32_t i = 0; i < q->source_count; i++) {
-        const struct query *part = q->sources[i]->query;
-        if (part != NULL && !visit(part, arg)) {
+        const struct source *s = q->sources[i];
+        if (s->query != NULL && s->cte == NULL && !visit(s->query, arg)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < q->part_count; i++) {
+        if (!visit(q->parts[i], arg)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < q->with.count; i++) {
+        if (!visit(q->with.ctes[i].query, arg)) {
             return false;
         }
     }
@@ -355,6 +365,9 @@ static void fixed_columns(const struct query *q, const struct expr *e, uint32_t 
 bool query_single_row(const struct query *q)
 {
     uint32_t columns[32], count = 0;
+    if (q->kind != QUERY_SELECT) {
+        return q->part_count == 1;
+    }
     if (q->aggregated && q->group_count == 0) {
         return true;
     }

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/parse_query.c: statements, and what gives rows besides a select.
+ *
+ *   Q := select | {set_op: [Q…], tail…} | {"values": [[E…]…], tail…}
+ *   set_op := "union" | "union_all" | "intersect" | "intersect_all" | "except"
+ *           | "except_all"
+ *   tail   := "with": {name: Q | {"columns": […], "query": Q, "materialized": bool}},
+ *             "recursive": true, "order_by": [O…], "limit": E, "offset": E
+ */
+#include "compiler/names.h"
+#include "compiler/parse.h"
+
+#include <stdio.h>
+
+#define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
+
+/* SQLite's bound of a compound. */
+#define MAX_PARTS 500
+
+static const struct {
+    const char *key;
+    enum set_op op;
+} set_ops[] = {
+    {"union", SET_UNION},         {"union_all", SET_UNION_ALL},
+    {"intersect", SET_INTERSECT}, {"intersect_all", SET_INTERSECT_ALL},
+    {"except", SET_EXCEPT},       {"except_all", SET_EXCEPT_ALL},
+};
+#define SET_OPS (sizeof set_ops / sizeof set_ops[0])
+
+/* The member of a compound that has its parts; NULL: it is none. */
+static const struct json *compound_parts(const struct json *j, enum set_op *op)
+{
+    for (size_t i = 0; i < SET_OPS; i++) {
+        const struct json *parts = json_get(j, set_ops[i].key);
+        if (parts != NULL) {
+            *op = set_ops[i].op;
+            return parts;
+        }
+    }
+    return NULL;
+}
+
+bool is_query_form(const struct json *j)
+{
+    enum set_op op;
+    if (j->kind != JSON_OBJECT || json_get(j, "insert") != NULL) {
+        return false;
+    }
+    return json_get(j, "select") != NULL || json_get(j, "values") != NULL ||
+           compound_parts(j, &op) != NULL;
+}
+
+/* ---- with ---- */
+
+static enum err parse_cte_columns(struct context *c, const struct json *j, struct cte *out)
+{
+    if (j->kind != JSON_ARRAY || j->len == 0) {
+        return ctx_fail(c, j, j->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                        "`columns` takes a list of names");
+    }
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        if (m->kind != JSON_STRING || m->len == 0) {
+            return ctx_fail(c, m, ERR_BAD_QUERY, "this is not a name");
+        }
+        for (const struct json *k = j->first; k != m; k = k->next) {
+            if (str_eq(json_text(k), json_text(m))) {
+                return ctx_fail(c, m, ERR_DUPLICATE_NAME, "two columns `%.*s`",
+                                STR_ARG(json_text(m)));
+            }
+        }
+    }
+    out->columns = j;
+    return ERR_OK;
+}
+
+static const struct form_key cte_keys[] = {
+    {"columns", true}, {"query", true}, {"materialized", true}};
+
+/* {"columns": […], "query": Q, "materialized": bool} */
+static enum err parse_cte_form(struct context *c, const struct json *j, struct cte *out,
+                               const struct json **query)
+{
+    enum err e = check_keys(c, j, KEYS(cte_keys), "a query of `with`");
+    const struct json *keep = json_get(j, "materialized"), *columns = json_get(j, "columns");
+    *query = json_get(j, "query");
+    if (e == ERR_OK && *query == NULL) {
+        e = ctx_fail(c, j, ERR_BAD_QUERY, "a query of `with` is a Q or has a `query`");
+    }
+    if (e == ERR_OK && keep != NULL) {
+        out->keep = keep->kind == JSON_TRUE ? KEEP_ROWS : KEEP_NOT;
+        if (keep->kind != JSON_TRUE && keep->kind != JSON_FALSE) {
+            e = ctx_fail(c, keep, ERR_BAD_QUERY, "`materialized` is true or false");
+        }
+    }
+    return e == ERR_OK && columns != NULL ? parse_cte_columns(c, columns, out) : e;
+}
+
+static enum err refuse_written(struct context *c, const struct json *j)
+{
+    static const char *const writes[] = {"insert", "update", "delete"};
+    for (size_t i = 0; j->kind == JSON_OBJECT && i < sizeof writes / sizeof writes[0]; i++) {
+        if (json_get(j, writes[i]) != NULL) {
+            enum err e = ctx_fail(c, j, ERR_UNSUPPORTED_FEATURE,
+                                  "a statement that writes cannot stand in `with`");
+            fail_hint(c->f, "send it before, in one transaction");
+            return e;
+        }
+    }
+    return ctx_fail(c, j, ERR_BAD_QUERY, "this takes a query, not %s", json_kind_name(j));
+}
+
+static enum err parse_cte(struct context *c, const struct json *j, struct cte *out)
+{
+    const struct json *query = j;
+    out->src = j;
+    out->name = json_key(j);
+    if (out->name.len == 0) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "a name must not be empty");
+    }
+    bool form = j->kind == JSON_OBJECT && !is_query_form(j) &&
+                (json_get(j, "query") != NULL || json_get(j, "columns") != NULL ||
+                 json_get(j, "materialized") != NULL);
+    enum err e = form ? parse_cte_form(c, j, out, &query) : ERR_OK;
+    if (e != ERR_OK) {
+        return e;
+    }
+    return is_query_form(query) ? parse_query(c, query, &out->query) : refuse_written(c, query);
+}
+
+static enum err parse_recursive(struct context *c, const struct json *j,
+                                const struct json *list, struct with *out)
+{
+    if (j == NULL) {
+        return ERR_OK;
+    }
+    out->recursive = j->kind == JSON_TRUE;
+    if (j->kind != JSON_TRUE && j->kind != JSON_FALSE) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`recursive` is true or false");
+    }
+    return list != NULL ? ERR_OK
+                        : ctx_fail(c, j, ERR_BAD_QUERY, "`recursive` stands beside `with`");
+}
+
+enum err parse_with(struct context *c, const struct json *j, struct with *out)
+{
+    const struct json *list = json_get(j, "with");
+    enum err e = parse_recursive(c, json_get(j, "recursive"), list, out);
+    if (e != ERR_OK || list == NULL) {
+        return e;
+    }
+    if (list->kind != JSON_OBJECT || list->len == 0) {
+        return ctx_fail(c, list, list->kind == JSON_OBJECT ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                        "`with` takes {name: query, …}");
+    }
+    if (list->len > MAX_SOURCES) {
+        return ctx_fail(c, list, ERR_QUERY_TOO_LARGE, "`with` has more than %d queries",
+                        MAX_SOURCES);
+    }
+    out->ctes = ARENA_ARRAY(c->a, list->len, struct cte);
+    if (out->ctes == NULL) {
+        return ctx_full(c);
+    }
+    for (const struct json *m = list->first; m != NULL && e == ERR_OK; m = m->next) {
+        e = parse_cte(c, m, &out->ctes[out->count++]);
+    }
+    return e;
+}
+
+/* ---- compounds ---- */
+
+static const struct form_key compound_keys[] = {
+    {"union", true},      {"union_all", true}, {"intersect", true}, {"intersect_all", true},
+    {"except", true},     {"order_by", true},  {"limit", true},     {"offset", true},
+    {"except_all", true}, {"with", true},      {"recursive", true}};
+
+static enum err parse_part(struct context *c, const struct json *j, struct query **out)
+{
+    if (!is_query_form(j)) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "a part of a compound is a query, not %s",
+                        json_kind_name(j));
+    }
+    enum err e = parse_query(c, j, out);
+    if (e == ERR_OK) {
+        (*out)->is_part = true;
+    }
+    return e;
+}
+
+static enum err check_parts(struct context *c, const struct json *parts, const struct json *j)
+{
+    struct str name = json_key(parts);
+    for (size_t i = 0; i < SET_OPS; i++) {
+        const struct json *other = json_get(j, set_ops[i].key);
+        if (other != NULL && other != parts) {
+            enum err e = ctx_fail(c, other, ERR_BAD_QUERY, "`%.*s` beside `%s`", STR_ARG(name),
+                                  set_ops[i].key);
+            fail_hint(c->f, "put one inside the other");
+            return e;
+        }
+    }
+    if (parts->kind != JSON_ARRAY) {
+        return ctx_fail(c, parts, ERR_BAD_QUERY, "`%.*s` takes a list of queries, not %s",
+                        STR_ARG(name), json_kind_name(parts));
+    }
+    if (parts->len < 2) {
+        return ctx_fail(c, parts, parts->len == 0 ? ERR_EMPTY_LIST : ERR_BAD_ARITY,
+                        "`%.*s` takes at least two queries", STR_ARG(name));
+    }
+    if (parts->len > MAX_PARTS) {
+        return ctx_fail(c, parts, ERR_QUERY_TOO_LARGE, "`%.*s` takes at most %d queries",
+                        STR_ARG(name), MAX_PARTS);
+    }
+    return ERR_OK;
+}
+
+static enum err parse_compound(struct context *c, const struct json *j, struct query *q)
+{
+    const struct json *parts = compound_parts(j, &q->set_op);
+    enum err e = check_keys(c, j, KEYS(compound_keys), "a compound");
+    e = e != ERR_OK ? e : check_parts(c, parts, j);
+    if (e != ERR_OK) {
+        return e;
+    }
+    q->kind = QUERY_COMPOUND;
+    q->parts = ARENA_ARRAY(c->a, parts->len, struct query *);
+    if (q->parts == NULL) {
+        return ctx_full(c);
+    }
+    for (const struct json *m = parts->first; m != NULL && e == ERR_OK; m = m->next) {
+        e = parse_part(c, m, &q->parts[q->part_count++]);
+    }
+    return e;
+}
+
+/* ---- values ---- */
+
+static const struct form_key values_keys[] = {
+    {"values", true}, {"order_by", true},  {"limit", true},    {"offset", true},
+    {"with", true},   {"recursive", true}, {"columns", false}, {"types", false}};
+
+/* [E…]: a row, as a select without a FROM. */
+static enum err parse_row(struct context *c, const struct json *j, uint32_t width,
+                          struct query **out)
+{
+    struct query *row = ARENA_NEW(c->a, struct query);
+    *out = row;
+    if (row == NULL) {
+        return ctx_full(c);
+    }
+    if (j->kind != JSON_ARRAY || j->len == 0) {
+        return ctx_fail(c, j, j->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                        "a row of `values` is a list of expressions");
+    }
+    if (j->len != width) {
+        return ctx_fail(c, j, ERR_BAD_ARITY, "the first row has %u values, this one %u", width,
+                        j->len);
+    }
+    row->src = j;
+    row->is_part = true;
+    row->items = ARENA_ARRAY(c->a, j->len, struct item);
+    enum err e = row->items == NULL ? ctx_full(c) : ERR_OK;
+    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
+        struct item *item = &row->items[row->item_count++];
+        *item = (struct item){.kind = ITEM_EXPR, .src = m};
+        item->alias = arena_printf(c->a, "column%u", row->item_count);
+        e = item->alias.ptr == NULL ? ctx_full(c) : parse_expr(c, m, &item->expr);
+    }
+    return e;
+}
+
+static enum err parse_values(struct context *c, const struct json *j, struct query *q)
+{
+    const struct json *rows = json_get(j, "values");
+    enum err e = check_keys(c, j, KEYS(values_keys), "values");
+    if (e == ERR_OK && (rows->kind != JSON_ARRAY || rows->len == 0)) {
+        e = ctx_fail(c, rows, rows->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                     "`values` takes a list of rows");
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    q->kind = QUERY_VALUES;
+    q->set_op = SET_UNION_ALL;
+    q->parts = ARENA_ARRAY(c->a, rows->len, struct query *);
+    if (q->parts == NULL) {
+        return ctx_full(c);
+    }
+    uint32_t width = rows->first->kind == JSON_ARRAY ? rows->first->len : 0;
+    for (const struct json *m = rows->first; m != NULL && e == ERR_OK; m = m->next) {
+        e = parse_row(c, m, width, &q->parts[q->part_count++]);
+    }
+    return e;
+}
+
+/* ---- queries ---- */
+
+enum err parse_query(struct context *c, const struct json *j, struct query **out)
+{
+    struct query *q = ARENA_NEW(c->a, struct query);
+    *out = q;
+    if (q == NULL) {
+        return ctx_full(c);
+    }
+    q->src = j;
+    enum err e;
+    if (json_get(j, "select") != NULL) {
+        e = parse_select(c, j, q);
+    } else if (json_get(j, "values") != NULL) {
+        e = parse_values(c, j, q);
+    } else {
+        e = parse_compound(c, j, q);
+    }
+    e = e != ERR_OK ? e : parse_with(c, j, &q->with);
+    return e != ERR_OK ? e : parse_tail(c, j, q);
+}
+
+/* ---- statement ---- */
+
+static enum err unknown_statement(struct context *c, const struct json *j)
+{
+    static const char *const planned[] = {"text", "find"};
+    for (size_t i = 0; j->kind == JSON_OBJECT && i < sizeof planned / sizeof planned[0]; i++) {
+        if (json_get(j, planned[i]) != NULL) {
+            char what[64];
+            snprintf(what, sizeof what, "a statement with `%s`", planned[i]);
+            return not_built(c, json_get(j, planned[i]), what);
+        }
+    }
+    enum err e = ctx_fail(c, j, ERR_BAD_QUERY, "this is no statement");
+    fail_hint(c->f, "a statement is an object with `select`, `union`, `values`, `insert`, "
+                    "`update` or `delete`");
+    return e;
+}
+
+enum err parse_statement(struct context *c, struct parsed *out)
+{
+    const struct json *j = c->in->query;
+    *out = (struct parsed){NULL, NULL};
+    if (is_query_form(j)) {
+        return parse_query(c, j, &out->query);
+    }
+    if (j->kind == JSON_OBJECT && json_get(j, "insert") != NULL) {
+        return parse_write(c, PLAN_INSERT, &out->write);
+    }
+    if (j->kind == JSON_OBJECT && json_get(j, "update") != NULL) {
+        return parse_write(c, PLAN_UPDATE, &out->write);
+    }
+    if (j->kind == JSON_OBJECT && json_get(j, "delete") != NULL) {
+        return parse_write(c, PLAN_DELETE, &out->write);
+    }
+    return unknown_statement(c, j);
+}

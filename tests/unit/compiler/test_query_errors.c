@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tests/unit/compiler/test_query_errors.c: compounds, values and `with` that are
+ * refused, at which spot. In the requests ' stands for a quotation mark.
+ */
+#include "rig.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *query;
+    enum err code;
+    const char *path;
+    const char *hint; /* part of it; NULL: any */
+} cases[] = {
+    /* compounds */
+    {"{'union':[]}", ERR_EMPTY_LIST, "/query/union", NULL},
+    {"{'union':[{'select':[1]}]}", ERR_BAD_ARITY, "/query/union", NULL},
+    {"{'union':5}", ERR_BAD_QUERY, "/query/union", NULL},
+    {"{'union':[{'select':[1]},5]}", ERR_BAD_QUERY, "/query/union/1", NULL},
+    {"{'union':[{'select':[1]},{'insert':'users','rows':[{}]}]}", ERR_BAD_QUERY,
+     "/query/union/1", NULL},
+    {"{'union':[{'select':[1]},{'select':[2]}],'except':[]}", ERR_BAD_QUERY, "/query/except",
+     "inside"},
+    {"{'union':[{'select':[1]},{'select':[2]}],'where':true}", ERR_UNKNOWN_KEY, "/query/where",
+     NULL},
+    {"{'union':[{'select':[1]},{'select':[1,2]}]}", ERR_BAD_QUERY, "/query/union/1", NULL},
+    {"{'union':[{'select':['id'],'from':'users'},{'select':['name'],'from':'users'}]}",
+     ERR_TYPE_MISMATCH, "/query/union/1/select/0", "cast"},
+    {"{'union':[{'select':['doc'],'from':'things'},{'select':['doc'],'from':'things'}]}",
+     ERR_TYPE_MISMATCH, "/query/union/0/select/0", "union_all"},
+    {"{'union':[{'select':['id'],'from':'users'},{'select':[1]}],'order_by':['age']}",
+     ERR_UNKNOWN_COLUMN, "/query/order_by/0", NULL},
+    {"{'union':[{'select':['id'],'from':'users'},{'select':[1]}],'order_by':['users.id']}",
+     ERR_CARTESIAN_PRODUCT, "/query/order_by/0", NULL},
+    {"{'union':[{'select':[1]},{'select':[1]}],'order_by':[1]}", ERR_BAD_QUERY,
+     "/query/order_by/0", NULL},
+    {"{'select':[1],'from':'users','where':['in','id',{'union':[{'select':[1,2]},"
+     "{'select':[3,4]}]}]}",
+     ERR_BAD_QUERY, "/query/where/2", NULL},
+    /* values */
+    {"{'values':[]}", ERR_EMPTY_LIST, "/query/values", NULL},
+    {"{'values':5}", ERR_BAD_QUERY, "/query/values", NULL},
+    {"{'values':[[]]}", ERR_EMPTY_LIST, "/query/values/0", NULL},
+    {"{'values':[1]}", ERR_BAD_QUERY, "/query/values/0", NULL},
+    {"{'values':[[1,2],[3]]}", ERR_BAD_ARITY, "/query/values/1", NULL},
+    {"{'values':[[1],[{'value':'a'}]]}", ERR_TYPE_MISMATCH, "/query/values/1/0", NULL},
+    {"{'values':[['id']]}", ERR_UNKNOWN_COLUMN, "/query/values/0/0", NULL},
+    {"{'values':[[['count','*']]]}", ERR_BAD_QUERY, "/query/values/0", NULL},
+    /* with */
+    {"{'with':{},'select':[1]}", ERR_EMPTY_LIST, "/query/with", NULL},
+    {"{'with':5,'select':[1]}", ERR_BAD_QUERY, "/query/with", NULL},
+    {"{'with':{'':{'select':[1]}},'select':[1]}", ERR_BAD_QUERY, "/query/with/", NULL},
+    {"{'with':{'a':5},'select':[1]}", ERR_BAD_QUERY, "/query/with/a", NULL},
+    {"{'with':{'a':{'delete':'users','where':true}},'select':[1]}", ERR_UNSUPPORTED_FEATURE,
+     "/query/with/a", "before"},
+    {"{'with':{'a':{'columns':['x']}},'select':[1]}", ERR_BAD_QUERY, "/query/with/a", NULL},
+    {"{'with':{'a':{'columns':[],'query':{'select':[1]}}},'select':[1]}", ERR_EMPTY_LIST,
+     "/query/with/a/columns", NULL},
+    {"{'with':{'a':{'columns':[5],'query':{'select':[1]}}},'select':[1]}", ERR_BAD_QUERY,
+     "/query/with/a/columns/0", NULL},
+    {"{'with':{'a':{'columns':['x','x'],'query':{'select':[1,2]}}},'select':[1]}",
+     ERR_DUPLICATE_NAME, "/query/with/a/columns/1", NULL},
+    {"{'with':{'a':{'columns':['x','y'],'query':{'select':[1]}}},'select':[1]}", ERR_BAD_ARITY,
+     "/query/with/a/columns", NULL},
+    {"{'with':{'a':{'query':{'select':[1]},'materialized':1}},'select':[1]}", ERR_BAD_QUERY,
+     "/query/with/a/materialized", NULL},
+    {"{'with':{'a':{'query':{'select':[1]},'cached':true}},'select':[1]}", ERR_UNKNOWN_KEY,
+     "/query/with/a/cached", NULL},
+    {"{'with':{'a':{'select':['id','id'],'from':'users'}},'select':[1]}", ERR_DUPLICATE_NAME,
+     "/query/with/a", NULL},
+    {"{'with':{'a':{'select':['x'],'from':'b'},'b':{'select':[{'x':1}]}},'select':[1]}",
+     ERR_UNKNOWN_TABLE, "/query/with/a/from", NULL},
+    {"{'recursive':true,'select':[1]}", ERR_BAD_QUERY, "/query/recursive", NULL},
+    {"{'recursive':1,'with':{'a':{'select':[1]}},'select':[1]}", ERR_BAD_QUERY,
+     "/query/recursive", NULL},
+    {"{'with':{'a':{'select':[{'x':1}]}},'select':['y'],'from':'a'}", ERR_UNKNOWN_COLUMN,
+     "/query/select/0", NULL},
+/* recursion */
+#define RECURSIVE(body) "{'with':{'t':" body "},'recursive':true,'select':'*','from':'t'}"
+#define FIRST "{'select':['id'],'from':'users'}"
+    {RECURSIVE("{'select':['id'],'from':'t'}"), ERR_BAD_QUERY, "/query/with/t/from", "last"},
+    {RECURSIVE("{'union':[{'select':['id'],'from':'t'}," FIRST "]}"), ERR_BAD_QUERY,
+     "/query/with/t/union/0/from", "last"},
+    {RECURSIVE("{'except':[" FIRST ",{'select':['id'],'from':'t'}]}"), ERR_BAD_QUERY,
+     "/query/with/t/except/1/from", "last"},
+    {RECURSIVE("{'union':[" FIRST ",{'select':[['count','*']],'from':'t'}]}"), ERR_BAD_QUERY,
+     "/query/with/t/union/1", "grouping"},
+    {RECURSIVE("{'union':[" FIRST ",{'select':['id'],'from':'t','limit':1}]}"), ERR_BAD_QUERY,
+     "/query/with/t/union/1", "limit"},
+    {RECURSIVE("{'union':[" FIRST ",{'select':['id'],'distinct':true,'from':'t'}]}"),
+     ERR_BAD_QUERY, "/query/with/t/union/1", "distinct"},
+    {RECURSIVE("{'union':[" FIRST ",{'select':['id'],'from':'t'}],'limit':1}"), ERR_BAD_QUERY,
+     "/query/with/t", "limit"},
+    {RECURSIVE("{'union':[" FIRST ",{'select':['a.id'],'from':{'a':'t'},'join':[{'inner':"
+               "{'b':'t'},'on':['=','a.id','b.id']}]}]}"),
+     ERR_BAD_QUERY, "/query/with/t/union/1/join/0/inner/b", "once"},
+    {RECURSIVE("{'union':[" FIRST ",{'select':['u.id'],'from':{'u':'users'},'join':[{'left':"
+               "'t','on':['=','u.id','t.id']}]}]}"),
+     ERR_BAD_QUERY, "/query/with/t/union/1/join/0/left", NULL},
+    {RECURSIVE("{'union':[" FIRST ",{'select':['u.id'],'from':{'u':'users'},'where':['in',"
+               "'u.id',{'select':['id'],'from':'t'}]}]}"),
+     ERR_BAD_QUERY, "/query/with/t/union/1/where/2/from", NULL},
+    {RECURSIVE("{'union':[" FIRST ",{'select':[['*','id',1.5]],'from':'t'}]}"),
+     ERR_TYPE_MISMATCH, "/query/with/t/union/1/select/0", "cast"},
+};
+
+START_TEST(request_is_refused_at_the_spot)
+{
+    struct rig r;
+    char request[2048];
+    rig_init(&r, 1 << 16);
+    snprintf(request, sizeof request, "{\"query\":%s}", cases[_i].query);
+    for (char *p = strchr(request, '\''); p != NULL; p = strchr(p, '\'')) {
+        *p = '"';
+    }
+    for (unsigned d = 0; d < RIG_DIALECTS; d++) {
+        enum err e = rig_bind(&r, d, request);
+        ck_assert_msg(e == cases[_i].code, "%s: %s (%s)", request, err_wire(e), r.fail.message);
+        ck_assert_msg(strcmp(r.fail.path, cases[_i].path) == 0, "%s: at %s", request,
+                      r.fail.path);
+        ck_assert_msg(cases[_i].hint == NULL || strstr(r.fail.hint, cases[_i].hint) != NULL,
+                      "%s: hint %s", request, r.fail.hint);
+    }
+    rig_fini(&r);
+}
+END_TEST
+
+/* SQLite takes no more parts. */
+START_TEST(a_compound_has_a_bound)
+{
+    struct rig r;
+    static char request[32768];
+    size_t n = (size_t)snprintf(request, sizeof request, "{\"query\":{\"union_all\":[");
+    for (int i = 0; i < 501; i++) {
+        n += (size_t)snprintf(request + n, sizeof request - n, "%s{\"select\":[%d]}",
+                              i > 0 ? "," : "", i);
+    }
+    snprintf(request + n, sizeof request - n, "]}}");
+    rig_init(&r, 1 << 16);
+    ck_assert_int_eq(rig_bind(&r, 2, request), ERR_QUERY_TOO_LARGE);
+    rig_fini(&r);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("query_errors");
+    TCase *tc = tcase_create("refused");
+    tcase_add_loop_test(tc, request_is_refused_at_the_spot, 0,
+                        (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_test(tc, a_compound_has_a_bound);
+    suite_add_tcase(s, tc);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
