@@ -98,10 +98,12 @@ static bool step_type(const struct type *t, char *out, size_t out_bytes)
 }
 
 /* MariaDB divides with four digits more than the dividend has
- * (div_precision_increment, 4 by default), so two are given to it before. */
+ * (div_precision_increment, 4 by default), so two are given to it before. It has
+ * more digits inside than it shows, which a next operator would see: so it is
+ * rounded. */
 static void numeric_divide(int scale, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "(CAST($1 AS DECIMAL(65,%d)) / $2)", scale - 4);
+    snprintf(out, out_bytes, "round(CAST($1 AS DECIMAL(65,%d)) / $2, %d)", scale - 4, scale);
 }
 
 static void numeric_avg(int scale, char *out, size_t out_bytes)

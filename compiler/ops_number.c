@@ -258,11 +258,12 @@ static enum err emit_round(struct emitter *em, const struct expr *call,
         .sql = {"($1 " sign " $2)", "($1 " sign " $2)", "tb_" fn "($1, $2)"},                  \
         EXACT("($1 " sign " $2)", "($1 " sign " $2)", "tb_dec_" fn "($1, $2)")                 \
     }
+/* MariaDB's -2 % 0.25 is -0.00, which does not equal 0 before something is added. */
 #define REMAINDER(op)                                                                          \
     {                                                                                          \
         .name = (op), .min_args = 2, .max_args = 2, .rule = rule_remainder,                    \
         .dress = DRESS_INTEGER, .sql = {"($1 % $2)", "($1 % $2)", "tb_mod($1, $2)"},           \
-        EXACT("($1 % $2)", "($1 % $2)", "tb_dec_mod($1, $2)")                                  \
+        EXACT("($1 % $2)", "(($1 % $2) + 0)", "tb_dec_mod($1, $2)")                            \
     }
 #define BITS(op, args, ...)                                                                    \
     {                                                                                          \

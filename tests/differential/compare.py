@@ -14,6 +14,7 @@ The rules, which are all there are:
   error, on the other: these are counted as `either`, not as equal. A write that breaks
   several constraints may name either.
 - `unsupported_feature` on some databases is a refusal there; the others are compared.
+  So is an exact number of more than 15 digits, which SQLite cannot hold.
 """
 import collections
 import json
@@ -105,7 +106,8 @@ def without_refusals(names, replies):
     """[(database, reply)] that were not refused, and the reasons of those that were."""
     taken, reasons = [], []
     for db, reply in zip(names, replies):
-        if code_of(reply) == "unsupported_feature":
+        if code_of(reply) == "unsupported_feature" or \
+                code_of(reply) and "hold 15 digits" in reply["error"]["message"]:
             reasons.append((db, reply["error"]["message"]))
         else:
             taken.append((db, reply))

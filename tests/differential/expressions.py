@@ -275,6 +275,7 @@ class Expressions(Values):
         chosen = self.weighted(operators.AGGREGATES[kind])[1]
         form = self.inside(lambda: self.ordered_aggregate(chosen) if isinstance(chosen, str)
                            else {"aggregate": self.fill(chosen, min(depth - 1, 1))})
+        form["aggregate"] = [7 if x is None else x for x in form["aggregate"]]
         if self.chance(.25):
             form["filter"] = self.inside(lambda: self.condition(1))
         return form["aggregate"] if list(form) == ["aggregate"] else form

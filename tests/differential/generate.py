@@ -63,6 +63,7 @@ class Generator(Writes):
         table = self.rng.choice([schema.THINGS, schema.THINGS, schema.PARTS])
         self.scope = Scope()
         self.scope.sources = [of_table(table.name, table)]
+        self.bare_names.add(table.name)
         e = self.expr(self.rng.choice(SHOWN + ["bool", "bool", "json", "span"]), 3)
         q = {"select": [{"c0": e}], "from": table.name, "order_by": list(table.key)}
         return self.made({"query": q}, True)
@@ -103,7 +104,7 @@ class Generator(Writes):
             q.pop("for", None)
         if expect:
             request["expect"] = expect
-        elif self.chance(.06):
+        elif self.chance(.06) and not any(isinstance(i, str) for i in q.get("select", "*")):
             request["as"] = self.rng.choice(["objects", "columns"])
         return self.made(request, total)
 

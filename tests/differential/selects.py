@@ -50,6 +50,7 @@ class Selects(Expressions):
         return {alias: self.table_name(table)}, of_table(alias, table)
 
     def derived(self, alias, depth):
+        self.risky = True  # a column that nobody asks for may not be computed
         q, cols = self.apart(lambda: self.query(depth - 1))
         return {alias: q}, Source(alias, cols, key_of(cols))
 
@@ -426,6 +427,7 @@ class Selects(Expressions):
         out, recursive = {}, False
         for _ in range(self.rng.choice([1, 1, 2])):
             alias = self.new_name("w")
+            self.risky = True
             if self.chance(.3):
                 recursive = True
                 out[alias], cols = self.recursion(alias)
