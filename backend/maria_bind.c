@@ -134,7 +134,7 @@ static enum enum_field_types wire_of_value(enum value_kind k)
     case VALUE_LIST:
         break;
     }
-    return MYSQL_TYPE_STRING;
+    return MYSQL_TYPE_VAR_STRING;
 }
 
 static enum enum_field_types wire_of_text(enum type_kind k)
@@ -150,7 +150,7 @@ static enum enum_field_types wire_of_text(enum type_kind k)
     case TYPE_TIMESTAMPTZ:
         return MYSQL_TYPE_DATETIME;
     default:
-        return MYSQL_TYPE_STRING;
+        return MYSQL_TYPE_VAR_STRING;
     }
 }
 
@@ -201,7 +201,7 @@ static bool put_value(struct maria_binds *b, MYSQL_BIND *bind, uint32_t i,
         s->real = v->real;
         return isfinite(v->real); /* MariaDB has no NaN and no infinity */
     case VALUE_TEXT:
-        if (wire != MYSQL_TYPE_STRING && wire != MYSQL_TYPE_NEWDECIMAL) {
+        if (wire != MYSQL_TYPE_VAR_STRING && wire != MYSQL_TYPE_NEWDECIMAL) {
             return read_temporal(wire, v->text, &s->time);
         }
         break;
