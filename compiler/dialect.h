@@ -35,6 +35,7 @@ struct dialect {
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */
     bool any_query;         /* x < ANY (SELECT …) */
+    bool rows_apart;        /* (a, b) = (1, 2) is a = 1 AND b = 2: rows misjudge nulls */
     bool rows_are_values;   /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
     uint32_t max_nesting;   /* of the parser's stack, in symbols; 0: deep enough */
     const char *true_text, *false_text;

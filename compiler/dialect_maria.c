@@ -132,6 +132,7 @@ const struct dialect dialect_maria = {
     .column = COLUMN_MARIA,
     .quote = '`',
     .most_scale = 38,
+    .rows_apart = true,
     .any_query = true,
     .full_join = FULL_NONE,
     .true_text = "TRUE",

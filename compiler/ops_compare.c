@@ -94,7 +94,9 @@ static enum err emit_rows(struct emitter *em, const struct expr *call, enum emit
     if (e != ERR_OK || rows[0] == NULL || rows[1] == NULL) {
         return e != ERR_OK ? e : ctx_full(em->c);
     }
-    return emit_operator(em, call, rows, place);
+    return em->d->rows_apart && is_row(args[0]) && is_row(args[1])
+               ? emit_rows_apart(em, call, rows[0], rows[1])
+               : emit_operator(em, call, rows, place);
 }
 
 static enum err emit_order(struct emitter *em, const struct expr *call,

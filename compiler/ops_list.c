@@ -231,18 +231,24 @@ static uint32_t member_count(const struct expr *list)
     return list->param.value == NULL ? 1 : shape_padded(list->param.value->len);
 }
 
+static enum err emit_cell(struct emitter *em, const struct expr *list, uint32_t row,
+                          uint32_t column)
+{
+    struct plan_bind b = {.source = BIND_PARAM_CELL,
+                          .index = row,
+                          .column = column,
+                          .name = list->param.name,
+                          .type = bind_type(em, &list->param.columns[column]->type)};
+    return emit_bind(em, &b, list->src);
+}
+
 static enum err param_row(struct emitter *em, const struct expr *list, uint32_t i,
                           uint32_t width)
 {
     enum err e = ERR_OK;
     for (uint32_t j = 0; j < width && e == ERR_OK; j++) {
-        struct plan_bind b = {.source = BIND_PARAM_CELL,
-                              .index = i,
-                              .column = j,
-                              .name = list->param.name,
-                              .type = bind_type(em, &list->param.columns[j]->type)};
         emit_text(em, j == 0 ? "(" : ", ");
-        e = emit_bind(em, &b, list->src);
+        e = emit_cell(em, list, i, j);
     }
     buf_char(&em->sql, ')');
     return e;
@@ -340,8 +346,44 @@ static uint32_t array_of(const struct emitter *em, const struct member *m)
     return em->d->arrays && !is_row(m->x) ? em->d->array_native(&m->list->type) : 0;
 }
 
+/* x beside row i of the list, member by member. */
+static enum err emit_row_equal(struct emitter *em, const struct member *m, uint32_t i)
+{
+    enum err e = ERR_OK;
+    if (m->list->kind == EXPR_LIST) {
+        const struct expr *row = m->list->list.items[i];
+        const struct expr *left = dress_row(em, m->x, row), *right = dress_row(em, row, m->x);
+        return left == NULL || right == NULL ? ctx_full(em->c)
+                                             : emit_rows_equal(em, "($1 = $2)", left, right);
+    }
+    for (uint32_t j = 0; j < m->x->call.count && e == ERR_OK; j++) {
+        emit_text(em, j == 0 ? "(" : " AND ");
+        e = emit_beside(em, m->x->call.args[j], &m->list->param.columns[j]->type);
+        emit_text(em, " = ");
+        e = e != ERR_OK ? e : emit_cell(em, m->list, i, j);
+    }
+    buf_char(&em->sql, ')');
+    return e;
+}
+
+/* Rows where they are apart: one of the equalities, or none. */
+static enum err emit_in_rows(struct emitter *em, const struct member *m)
+{
+    enum err e = ERR_OK;
+    emit_text(em, m->all ? "NOT (" : "");
+    for (uint32_t i = 0; i < member_count(m->list) && e == ERR_OK; i++) {
+        emit_text(em, i > 0 ? " OR " : "");
+        e = emit_row_equal(em, m, i);
+    }
+    emit_text(em, m->all ? ")" : "");
+    return e;
+}
+
 static enum err emit_in_list(struct emitter *em, const struct member *m)
 {
+    if (em->d->rows_apart && is_row(m->x) && m->list->kind != EXPR_QUERY) {
+        return emit_in_rows(em, m);
+    }
     uint32_t native = m->list->kind == EXPR_PARAM_LIST ? array_of(em, m) : 0;
     enum err e = emit_left(em, m);
     if (e != ERR_OK) {

@@ -100,6 +100,67 @@ const struct expr *dress_row(struct emitter *em, const struct expr *row,
     return parts == NULL ? NULL : dress_parts(em, "($*)", parts, row->call.count);
 }
 
+/* ---- member by member ---- */
+
+static enum err emit_pair(struct emitter *em, const char *text, const struct expr *left,
+                          const struct expr *right, uint32_t i)
+{
+    const struct expr *pair[] = {left->dressed.parts[i], right->dressed.parts[i]};
+    return emit_template(em, text, pair, 2);
+}
+
+enum err emit_rows_equal(struct emitter *em, const char *text, const struct expr *left,
+                         const struct expr *right)
+{
+    enum err e = ERR_OK;
+    emit_text(em, "(");
+    for (uint32_t i = 0; i < left->dressed.count && e == ERR_OK; i++) {
+        emit_text(em, i > 0 ? " AND " : "");
+        e = emit_pair(em, text, left, right, i);
+    }
+    emit_text(em, ")");
+    return e;
+}
+
+/* a < x OR (a = x AND (b < y OR …)) */
+static enum err emit_rows_order(struct emitter *em, const char *name, const struct expr *left,
+                                const struct expr *right)
+{
+    static const char *const strict[] = {"($1 < $2)", "($1 > $2)"};
+    static const char *const loose[] = {"($1 <= $2)", "($1 >= $2)"};
+    unsigned way = name[0] == '<' ? 0 : 1;
+    uint32_t last = left->dressed.count - 1;
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < last && e == ERR_OK; i++) {
+        emit_text(em, "(");
+        e = emit_pair(em, strict[way], left, right, i);
+        emit_text(em, " OR (");
+        e = e != ERR_OK ? e : emit_pair(em, "($1 = $2)", left, right, i);
+        emit_text(em, " AND ");
+    }
+    e = e != ERR_OK
+            ? e
+            : emit_pair(em, name[1] == '=' ? loose[way] : strict[way], left, right, last);
+    for (uint32_t i = 0; i < last; i++) {
+        emit_text(em, "))");
+    }
+    return e;
+}
+
+enum err emit_rows_apart(struct emitter *em, const struct expr *call, const struct expr *left,
+                         const struct expr *right)
+{
+    const char *name = call_name(call);
+    if (name[0] == '<' || name[0] == '>') {
+        return emit_rows_order(em, name, left, right);
+    }
+    bool negated = name[0] == '!' || str_is(str_of(name), "is_not");
+    emit_text(em, negated ? "(NOT " : "");
+    enum err e = emit_rows_equal(em, name[0] == 'i' ? "($1 <=> $2)" : "($1 = $2)", left, right);
+    emit_text(em, negated ? ")" : "");
+    return e;
+}
+
 static const struct op_info list[] = {
     {.name = "tuple",
      .min_args = 2,

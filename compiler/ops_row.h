@@ -21,5 +21,11 @@ enum err not_a_row(struct context *c, const struct expr *row, const struct expr 
 /* A row as it stands beside another; NULL: memory is full. */
 const struct expr *dress_row(struct emitter *em, const struct expr *row,
                              const struct expr *other);
+/* Where the dialect's rows are apart: two dressed rows, compared as `call` says. */
+enum err emit_rows_apart(struct emitter *em, const struct expr *call, const struct expr *left,
+                         const struct expr *right) MUST_CHECK;
+/* … and each member with the one across, by a template. */
+enum err emit_rows_equal(struct emitter *em, const char *text, const struct expr *left,
+                         const struct expr *right) MUST_CHECK;
 
 #endif
