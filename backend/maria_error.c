@@ -58,6 +58,7 @@ static const struct code codes[] = {
     {1264, ERR_OUT_OF_RANGE, NULL},
     {1265, ERR_BAD_VALUE, NULL},
     {1292, ERR_BAD_VALUE, "a value that its type cannot hold"},
+    {1301, ERR_TOO_LONG, NULL},
     {1305, ERR_UNKNOWN_OPERATOR, NULL},
     {1317, ERR_CANCELLED, NULL},
     {1364, ERR_NOT_NULL_VIOLATION, NULL},
@@ -143,6 +144,7 @@ enum err maria_warning(unsigned number)
     case 1260: /* group_concat was cut */
     case 1264: /* out of range */
     case 1292: /* truncated incorrect value */
+    case 1301: /* a text beyond max_allowed_packet */
     case 1365: /* division by zero */
     case 1366:
     case 1411:

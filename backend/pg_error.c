@@ -52,6 +52,8 @@ static const struct pg_code codes[] = {
     {"44000", ERR_CHECK_VIOLATION},
     {"53200", ERR_OUT_OF_MEMORY},
     {"53300", ERR_CONNECTION_FAILED},
+    {"54000", ERR_TOO_LONG}, /* a text of more than 1 GiB */
+    {"54000", ERR_TOO_LONG}, /* a text of more than 1 GiB */
     {"54023", ERR_TOO_MANY_PARAMS},
     {"55P03", ERR_LOCK_TIMEOUT},
     {"57014", ERR_TIMEOUT}, /* not asked for by us: statement_timeout */

@@ -98,7 +98,8 @@ struct sqlite_function_table {
     {                                                                                          \
         (list), sizeof(list) / sizeof((list)[0])                                               \
     }
-extern const struct sqlite_function_table sqlite_arith, sqlite_decimal, sqlite_math;
+extern const struct sqlite_function_table sqlite_arith, sqlite_decimal, sqlite_math,
+    sqlite_text;
 
 /* -- sqlite_aggregates.c, sqlite_collect.c --------------------------------- */
 

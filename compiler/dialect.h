@@ -58,12 +58,20 @@ struct dialect {
     const char *enum_as_text;
     const char *widen_integer; /* an operand of 64-bit arithmetic */
     const char *as_double;     /* never NULL */
+    const char *text_as_bytes; /* the bytes of its UTF-8 */
+    const char *joined_bytes;  /* around bytes that were joined */
+    const char *within;        /* never NULL: $1, or an error unless it is from $2 to $3 */
     const char *typed_null;    /* $1 is the type's name */
 
     /* LIKE by [folded][negated]: without and with an escape character ($3). */
     const char *like[2][2];
     const char *like_escape[2][2];
     const char *concat; /* template that joins its arguments: "@ || " */
+
+    /* COLLATE around $1 with the name in the place of $2, and the names that are always
+     * there; others must begin with the prefix. */
+    const char *collate, *binary_collation, *collation_prefix;
+    const char *const *collations; /* ends with NULL */
 
     /* The template of a cast; false if there is no exact one. */
     bool (*cast)(const struct type *from, const struct type *to, char *out, size_t out_bytes);
@@ -81,6 +89,11 @@ struct dialect {
     void (*numeric_divide)(int scale, char *out, size_t out_bytes);
     void (*numeric_avg)(int scale, char *out, size_t out_bytes);
 };
+
+/* An overflow where $1 is out of bounds. It depends on $1: a constant would be computed
+ * while the statement is planned. */
+#define WITHIN_BOUNDS                                                                          \
+    "CASE WHEN $1 BETWEEN $2 AND $3 THEN $1 ELSE 9223372036854775807 + (1 + 0 * $1) END"
 
 /* Shared by the dialects whose types have no numbers. */
 uint32_t dialect_no_native(const struct type *t);

@@ -123,6 +123,10 @@ static void numeric_avg(int scale, char *out, size_t out_bytes)
  * found. */
 #define PLAIN(x) "replace(" x ", _utf8mb4 x'5c', _utf8mb4 x'5c5c')"
 
+static const char *const collations[] = {
+    "utf8mb4_bin",        "utf8mb4_nopad_bin",      "utf8mb4_general_ci",
+    "utf8mb4_unicode_ci", "utf8mb4_unicode_520_ci", NULL};
+
 const struct dialect dialect_maria = {
     .words = {.name = "mariadb",
               .begin = WORDS("START TRANSACTION"),
@@ -150,6 +154,12 @@ const struct dialect dialect_maria = {
     .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
                     {"(" LOWER("$1") BINARY " LIKE " LOWER("$2") BINARY " ESCAPE $3)",
                      "(" LOWER("$1") BINARY " NOT LIKE " LOWER("$2") BINARY " ESCAPE $3)"}},
+    .text_as_bytes = "CONVERT($1 USING utf8mb4)",
+    .within = WITHIN_BOUNDS,
+    .collate = "(CONVERT($1 USING utf8mb4) COLLATE $2)",
+    .binary_collation = "utf8mb4_nopad_bin",
+    .collation_prefix = "utf8mb4_",
+    .collations = collations,
     .concat = "concat($*)",
     .cast = cast,
     .type_native = dialect_no_native,

@@ -133,6 +133,8 @@ static void numeric_avg(int scale, char *out, size_t out_bytes)
         .sql = { text, sizeof(text) - 1 }                                                      \
     }
 
+static const char *const collations[] = {"C", "POSIX", "ucs_basic", NULL};
+
 const struct dialect dialect_pg = {
     .words = {.name = "postgresql",
               .begin = WORDS("BEGIN"),
@@ -166,6 +168,12 @@ const struct dialect dialect_pg = {
              {"($1 ILIKE $2 ESCAPE '')", "($1 NOT ILIKE $2 ESCAPE '')"}},
     .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
                     {"($1 ILIKE $2 ESCAPE $3)", "($1 NOT ILIKE $2 ESCAPE $3)"}},
+    .text_as_bytes = "convert_to($1, 'UTF8')",
+    .within = WITHIN_BOUNDS,
+    .collate = "($1 COLLATE $2)",
+    .binary_collation = "C",
+    .collation_prefix = "",
+    .collations = collations,
     .concat = "@ || ",
     .cast = cast,
     .type_native = type_native,

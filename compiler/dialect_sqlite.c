@@ -17,6 +17,8 @@
  *   tb_shl tb_shr (i, n), tb_xor(i, j)   64 bits; n from 0 to 63
  *   tb_sqrt tb_exp tb_ln tb_log10 tb_sin … tb_power tb_atan2   an error outside of their
  *                                domain and where the result is infinite
+ *   tb_lpad tb_rpad (x, n[, y]), tb_repeat(x, n), tb_reverse(x), tb_split_part(x, y, n)
+ *   tb_md5(x) tb_sha256(x) tb_uuid4() tb_uuid7()
  *   tb_one(count, value)         value, or an error when count is above 1
  *   tb_fit(text, n)              text, or an error when it has more than n characters
  *   tb_range(i, low, high)       i, or an error when it is out of these bounds
@@ -133,6 +135,8 @@ static void numeric_avg(int scale, char *out, size_t out_bytes)
         .sql = { text, sizeof(text) - 1 }                                                      \
     }
 
+static const char *const collations[] = {"BINARY", "NOCASE", "RTRIM", NULL};
+
 const struct dialect dialect_sqlite = {
     .words = {.name = "sqlite",
               .begin = WORDS("BEGIN"),
@@ -166,6 +170,12 @@ const struct dialect dialect_sqlite = {
              {"tb_ilike($2, $1, NULL)", "(NOT tb_ilike($2, $1, NULL))"}},
     .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
                     {"tb_ilike($2, $1, $3)", "(NOT tb_ilike($2, $1, $3))"}},
+    .joined_bytes = "CAST($1 AS BLOB)",
+    .within = "tb_range($1, $2, $3)",
+    .collate = "($1 COLLATE $2)",
+    .binary_collation = "BINARY",
+    .collation_prefix = "",
+    .collations = collations,
     .concat = "@ || ",
     .cast = cast,
     .type_native = dialect_no_native,

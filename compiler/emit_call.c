@@ -64,6 +64,8 @@ static const char *operand_template(const struct emitter *em, const struct expr 
             return em->d->enum_as_text; /* the same cast: to text */
         }
         return k == TYPE_ENUM ? em->d->enum_as_text : NULL;
+    case DRESS_BYTES:
+        return k == TYPE_BYTES ? NULL : em->d->text_as_bytes;
     case DRESS_TEXT:
         return k == TYPE_ENUM ? em->d->enum_as_text : NULL;
     }
@@ -175,7 +177,8 @@ const char *operator_sql(const struct emitter *em, const struct expr *call)
     if (class == NUMBERS_FLOATING && op->floating[0] != NULL) {
         return op->floating[em->d->column];
     }
-    return op->sql[em->d->column];
+    bool full = call->call.count == op->max_args && op->full[0] != NULL;
+    return full ? op->full[em->d->column] : op->sql[em->d->column];
 }
 
 enum err emit_operator(struct emitter *em, const struct expr *call,

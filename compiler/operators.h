@@ -33,6 +33,7 @@ enum op_dress {
     DRESS_DOUBLE,  /* double where the result is double */
     DRESS_SUM,     /* real as double */
     DRESS_TEXT,    /* enums as text */
+    DRESS_BYTES,   /* texts as the bytes of their UTF-8 */
     DRESS_WRITTEN, /* enums and whole numbers as text */
 };
 
@@ -76,6 +77,8 @@ struct op_info {
     /* The same where the arguments are exact numerics, or floating point numbers; NULL
      * in the first place of a table: as sql. */
     const char *exact[DIALECT_COUNT], *floating[DIALECT_COUNT];
+    /* The same for a call with as many arguments as there may be. */
+    const char *full[DIALECT_COUNT];
 };
 
 /* One area, in name order. */
@@ -126,6 +129,13 @@ enum err unify_numbers(struct context *c, struct expr *e, struct type *common) M
 /* ERR_TYPE_MISMATCH where values of `common` have no order or equality. */
 enum err check_comparable(struct context *c, const struct expr *e,
                           const struct type *common) MUST_CHECK;
+
+/* A whole number within bounds: a literal or param is checked when it is bound, as
+ * `form` says; emit_bounded sees to anything else. */
+enum err need_bounded(struct context *c, struct expr *e, enum bind_form form,
+                      const char *what) MUST_CHECK;
+/* Writes a call whose arguments may be bounded. */
+op_emit emit_bounded;
 
 /* Rules that several areas use. */
 op_rule rule_text;     /* texts → text */

@@ -184,6 +184,14 @@ enum err need_integer(struct context *c, struct expr *e, const char *what)
     return settle(c, e, &bigint, SETTLE_ASSIGN);
 }
 
+enum err need_bounded(struct context *c, struct expr *e, enum bind_form form, const char *what)
+{
+    struct type integer = type_of(TYPE_INTEGER);
+    e->form = form;
+    return is_untyped_value(e) || e->kind == EXPR_NULL ? settle(c, e, &integer, SETTLE_ASSIGN)
+                                                       : need_integer(c, e, what);
+}
+
 enum err rule_integers(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
@@ -242,6 +250,46 @@ const struct expr *dress_parts(struct emitter *em, const char *text,
         *e = (struct expr){.kind = EXPR_DRESSED, .dressed = {text, NULL, count, parts}};
     }
     return e;
+}
+
+static const char *lower_bound(enum bind_form form)
+{
+    return form == BIND_START ? "1" : form == BIND_DIGITS ? "-15" : "0";
+}
+
+static const char *upper_bound(enum bind_form form)
+{
+    return form == BIND_SHIFT ? "63" : form == BIND_DIGITS ? "30" : "2147483647";
+}
+
+/* x between the bounds that its form says, or an error. */
+static const struct expr *bounded(struct emitter *em, const struct expr *x)
+{
+    const struct expr **parts = ARENA_ARRAY(em->c->a, 3, const struct expr *);
+    if (parts == NULL) {
+        return NULL;
+    }
+    parts[0] = x;
+    parts[1] = dress_parts(em, lower_bound(x->form), NULL, 0);
+    parts[2] = dress_parts(em, upper_bound(x->form), NULL, 0);
+    return parts[1] == NULL || parts[2] == NULL ? NULL
+                                                : dress_parts(em, em->d->within, parts, 3);
+}
+
+enum err emit_bounded(struct emitter *em, const struct expr *call,
+                      const struct expr *const *args, enum emit_place place)
+{
+    const struct expr **all = ARENA_ARRAY(em->c->a, call->call.count, const struct expr *);
+    for (uint32_t i = 0; all != NULL && i < call->call.count; i++) {
+        const struct expr *x = call->call.args[i];
+        bool checked =
+            x->kind == EXPR_LITERAL || x->kind == EXPR_PARAM || x->form == BIND_PLAIN;
+        all[i] = checked || x->kind == EXPR_NULL ? args[i] : bounded(em, args[i]);
+        if (all[i] == NULL) {
+            return ctx_full(em->c);
+        }
+    }
+    return all == NULL ? ctx_full(em->c) : emit_operator(em, call, all, place);
 }
 
 enum err emit_chain(struct emitter *em, const char *text, const struct expr *const *args,

@@ -2,6 +2,7 @@
  *
  * compiler/ops_cast.c: casts.
  */
+#include "compiler/collation.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -52,6 +53,38 @@ static enum err emit_cast(struct emitter *em, const struct expr *call,
     return emit_template(em, text, &x, 1);
 }
 
+static enum err rule_collate(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    const struct expr *name = e->call.args[1];
+    const char *text;
+    enum err err = need_text(c, e->call.args[0], "collate");
+    e->type = type_of(TYPE_TEXT);
+    e->nullable = e->call.args[0]->nullable;
+    return err != ERR_OK ? err : collation_template(c, name->src, name->keyword, &text);
+}
+
+/* A column that compares bytewise stays as it is, so that its index is used. */
+static bool is_binary_column(const struct expr *x)
+{
+    const struct source *s = x->kind == EXPR_NAME ? x->name.source : NULL;
+    return s != NULL && s->table != NULL && x->type.kind != TYPE_ENUM &&
+           s->table->columns[x->name.column].binary_collation;
+}
+
+static enum err emit_collate(struct emitter *em, const struct expr *call,
+                             const struct expr *const *args, enum emit_place place)
+{
+    const struct expr *name = call->call.args[1], *of = call->call.args[0];
+    const char *text = NULL;
+    if (str_is(name->keyword, "binary") && is_binary_column(of)) {
+        return emit_expr(em, of);
+    }
+    enum err e = collation_template(em->c, name->src, name->keyword, &text);
+    (void)place;
+    return e != ERR_OK ? e : emit_template(em, text, args, 1);
+}
+
 static const struct op_info list[] = {
     PLANNED("as_type"),
     {.name = "cast",
@@ -60,7 +93,13 @@ static const struct op_info list[] = {
      .rule = rule_cast,
      .emit = emit_cast,
      .kinds = "et"},
-    PLANNED("collate"),
+    {.name = "collate",
+     .min_args = 2,
+     .max_args = 2,
+     .kinds = "ek",
+     .rule = rule_collate,
+     .dress = DRESS_TEXT,
+     .emit = emit_collate},
     PLANNED("op"),
     PLANNED("ref"),
     PLANNED("try_cast"),

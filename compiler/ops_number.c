@@ -156,14 +156,11 @@ static enum err rule_round(struct context *c, struct query *q, struct expr *e)
 /* x and a count from 0 to 63. */
 static enum err rule_shift(struct context *c, struct query *q, struct expr *e)
 {
-    struct type integer = type_of(TYPE_INTEGER);
-    struct expr *count = e->call.args[1];
-    if (is_untyped_value(count)) {
-        enum err err = settle(c, count, &integer, SETTLE_ASSIGN);
-        count->form = BIND_SHIFT;
-        return err != ERR_OK ? err : rule_integers(c, q, e);
-    }
-    return rule_integers(c, q, e);
+    (void)q;
+    enum err err = need_integer(c, e->call.args[0], call_name(e));
+    e->type = type_of(TYPE_BIGINT);
+    e->nullable = any_nullable(e);
+    return err != ERR_OK ? err : need_bounded(c, e->call.args[1], BIND_SHIFT, call_name(e));
 }
 
 static enum err rule_constant(struct context *c, struct query *q, struct expr *e)
@@ -191,16 +188,6 @@ static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
         return emit_template(em, sql, pair, 2);
     }
     return emit_chain(em, sql, args, call->call.count);
-}
-
-/* A count of bits that was not checked when it was bound is checked here. */
-static enum err emit_shift(struct emitter *em, const struct expr *call,
-                           const struct expr *const *args, enum emit_place place)
-{
-    if (call->call.args[1]->form == BIND_SHIFT || call->call.op->exact[em->d->column] == NULL) {
-        return emit_operator(em, call, args, place);
-    }
-    return emit_template(em, call->call.op->exact[em->d->column], args, 2);
 }
 
 /* Whole numbers are round already. */
@@ -270,17 +257,13 @@ static enum err emit_round(struct emitter *em, const struct expr *call,
         .name = (op), .min_args = (args), .max_args = (args), .rule = rule_integers,           \
         .dress = DRESS_INTEGER, .sql = __VA_ARGS__                                             \
     }
-/* `exact` is the form for a count that nobody has checked. */
-#define OUT_OF_RANGE(x) "9223372036854775807 + (1 + 0 * " x ")"
-#define CHECKED_SHIFT(text)                                                                    \
-    "CASE WHEN $2 BETWEEN 0 AND 63 THEN " text " ELSE " OUT_OF_RANGE("$2") " END"
-#define SHIFT(op, pg, checked_pg, maria, sqlite)                                               \
+#define SHIFT(op, pg, maria, sqlite)                                                           \
     {                                                                                          \
-        .name = (op), .min_args = 2, .max_args = 2, .rule = rule_shift, .emit = emit_shift,    \
-        .dress = DRESS_INTEGER, .sql = {(pg), (maria), (sqlite)}, .exact = {                   \
-            CHECKED_SHIFT(checked_pg),                                                         \
-            CHECKED_SHIFT(maria),                                                              \
-            NULL                                                                               \
+        .name = (op), .min_args = 2, .max_args = 2, .rule = rule_shift, .emit = emit_bounded,  \
+        .dress = DRESS_INTEGER, .sql = {                                                       \
+            (pg),                                                                              \
+            (maria),                                                                           \
+            (sqlite)                                                                           \
         }                                                                                      \
     }
 #define ROUND(op)                                                                              \
@@ -323,9 +306,8 @@ static const struct op_info list[] = {
      .sql = {"($1 / $2)", "($1 DIV $2)", "tb_idiv($1, $2)"},
      EXACT("div($1, $2)::int8", "($1 DIV $2)", "tb_dec_idiv($1, $2)"),
      FLOATING("trunc($1 / $2)::int8", "(truncate($1 / $2, 0) DIV 1)", "tb_idiv($1, $2)")},
-    SHIFT("<<", "($1 << $2::int4)", "$1 << $2::int4", "CAST($1 << $2 AS SIGNED)",
-          "tb_shl($1, $2)"),
-    SHIFT(">>", "($1 >> $2::int4)", "$1 >> $2::int4", SHIFT_RIGHT_MARIA, "tb_shr($1, $2)"),
+    SHIFT("<<", "($1 << $2::int4)", "CAST($1 << $2 AS SIGNED)", "tb_shl($1, $2)"),
+    SHIFT(">>", "($1 >> $2::int4)", SHIFT_RIGHT_MARIA, "tb_shr($1, $2)"),
     BITS("^", 2, {"($1 # $2)", "CAST($1 ^ $2 AS SIGNED)", "tb_xor($1, $2)"}),
     {.name = "abs",
      .min_args = 1,

@@ -7,28 +7,60 @@
 #include "compiler/resolve.h"
 #include "compiler/types.h"
 
-/* Texts, and whole numbers, which every database writes alike. */
+static enum err need_bytes(struct context *c, struct expr *e, const char *what)
+{
+    struct type bytes = type_of(TYPE_BYTES);
+    if (!is_family(e, FAMILY_BYTES)) {
+        return type_mismatch(c, e, what, "bytes beside bytes");
+    }
+    return settle(c, e, &bytes, SETTLE_COMPARE);
+}
+
+/* A text, or a whole number, which every database writes alike. */
+static enum err need_written(struct context *c, struct expr *x, const char *what)
+{
+    struct type text = type_of(TYPE_TEXT);
+    enum type_family family = type_family(x->type.kind);
+    if (family == FAMILY_ARRAY || family == FAMILY_JSON) {
+        return not_built(c, x->src, "joining arrays or json");
+    }
+    if (is_untyped_value(x) || x->kind == EXPR_NULL) {
+        return settle(c, x, &text, SETTLE_COMPARE);
+    }
+    if (is_family(x, FAMILY_TEXT) || type_is_integer(x->type.kind)) {
+        return ERR_OK;
+    }
+    enum err err = type_mismatch(c, x, what, "texts and whole numbers");
+    fail_hint(c->f, "cast it to text");
+    return err;
+}
+
 static enum err rule_concat(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
-    struct type text = type_of(TYPE_TEXT);
     enum err err = ERR_OK;
-    for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
-        struct expr *x = e->call.args[i];
-        enum type_family family = type_family(x->type.kind);
-        if (family == FAMILY_BYTES || family == FAMILY_ARRAY || family == FAMILY_JSON) {
-            return not_built(c, x->src, "joining bytes, arrays or json");
-        }
-        if (is_untyped_value(x) || x->kind == EXPR_NULL) {
-            err = settle(c, x, &text, SETTLE_COMPARE);
-        } else if (!is_family(x, FAMILY_TEXT) && !type_is_integer(x->type.kind)) {
-            err = type_mismatch(c, x, call_name(e), "texts and whole numbers");
-            fail_hint(c->f, "cast it to text");
-        }
+    bool bytes = false;
+    for (uint32_t i = 0; i < e->call.count; i++) {
+        bytes = bytes || e->call.args[i]->type.kind == TYPE_BYTES;
     }
-    e->type = text;
+    for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
+        err = bytes ? need_bytes(c, e->call.args[i], call_name(e))
+                    : need_written(c, e->call.args[i], call_name(e));
+    }
+    e->type = type_of(bytes ? TYPE_BYTES : TYPE_TEXT);
     e->nullable = any_nullable(e);
     return err;
+}
+
+static enum err emit_concat(struct emitter *em, const struct expr *call,
+                            const struct expr *const *args, enum emit_place place)
+{
+    const char *around = call->type.kind == TYPE_BYTES ? em->d->joined_bytes : NULL;
+    if (around == NULL) {
+        return emit_operator(em, call, args, place);
+    }
+    const struct expr *joined = dress_parts(em, operator_sql(em, call), args, call->call.count);
+    return joined == NULL ? ctx_full(em->c) : emit_template(em, around, &joined, 1);
 }
 
 static enum err rule_length(struct context *c, struct query *q, struct expr *e)
@@ -43,27 +75,69 @@ static enum err rule_length(struct context *c, struct query *q, struct expr *e)
     return need_text(c, x, call_name(e));
 }
 
-/* A negative start means different things everywhere and is an error here, so
- * it must be known when it is bound. */
-static enum err need_position(struct context *c, struct expr *e, enum bind_form form)
+/* Texts and, from `first` on, a whole number of this form. */
+static enum err texts_and_number(struct context *c, struct expr *e, uint32_t at,
+                                 enum bind_form form)
 {
-    struct type integer = type_of(TYPE_INTEGER);
-    if (!is_untyped_value(e)) {
-        return not_built(c, e->src, "a start or length that is not a literal or a param");
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
+        struct expr *x = e->call.args[i];
+        err = i == at ? need_bounded(c, x, form, call_name(e)) : need_text(c, x, call_name(e));
     }
-    e->form = form;
-    return settle(c, e, &integer, SETTLE_ASSIGN);
+    e->type = type_of(TYPE_TEXT);
+    e->nullable = any_nullable(e);
+    return err;
 }
 
+/* A start below 1 means different things everywhere and is an error here. */
 static enum err rule_substr(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     enum err err = need_text(c, e->call.args[0], "substr");
-    err = err != ERR_OK ? err : need_position(c, e->call.args[1], BIND_START);
+    err = err != ERR_OK ? err : need_bounded(c, e->call.args[1], BIND_START, "substr");
     e->type = type_of(TYPE_TEXT);
     e->nullable = any_nullable(e);
-    return err == ERR_OK && e->call.count == 3 ? need_position(c, e->call.args[2], BIND_COUNT)
-                                               : err;
+    return err == ERR_OK && e->call.count == 3
+               ? need_bounded(c, e->call.args[2], BIND_LENGTH, "substr")
+               : err;
+}
+
+static enum err rule_pad(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    return texts_and_number(c, e, 1, BIND_LENGTH);
+}
+
+static enum err rule_split(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    return texts_and_number(c, e, 2, BIND_START);
+}
+
+static enum err rule_position(struct context *c, struct query *q, struct expr *e)
+{
+    enum err err = rule_text(c, q, e);
+    e->type = type_of(TYPE_BIGINT);
+    return err;
+}
+
+/* Of a text: of the bytes of its UTF-8. */
+static enum err rule_digest(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    struct expr *x = e->call.args[0];
+    e->type = type_of(TYPE_TEXT);
+    e->nullable = x->nullable;
+    return x->type.kind == TYPE_BYTES ? ERR_OK : need_text(c, x, call_name(e));
+}
+
+static enum err rule_uuid(struct context *c, struct query *q, struct expr *e)
+{
+    (void)c;
+    (void)q;
+    e->type = type_of(TYPE_UUID);
+    e->nullable = false;
+    return ERR_OK;
 }
 
 #define TEXT(op, args, ...)                                                                    \
@@ -79,44 +153,116 @@ static enum err rule_substr(struct context *c, struct query *q, struct expr *e)
 #define CONCAT(op, least)                                                                      \
     {                                                                                          \
         .name = (op), .min_args = (least), .max_args = ARGS_ANY, .rule = rule_concat,          \
-        .dress = DRESS_WRITTEN, .sql = {                                                       \
+        .emit = emit_concat, .dress = DRESS_WRITTEN, .sql = {                                  \
             "@ || ",                                                                           \
             "concat($*)",                                                                      \
             "@ || "                                                                            \
         }                                                                                      \
     }
+#define BOUNDED(op, least, most, of, ...)                                                      \
+    {                                                                                          \
+        .name = (op), .min_args = (least), .max_args = (most), .rule = (of),                   \
+        .emit = emit_bounded, .dress = DRESS_TEXT, .sql = __VA_ARGS__                          \
+    }
+#define DIGEST(op, ...)                                                                        \
+    {                                                                                          \
+        .name = (op), .min_args = 1, .max_args = 1, .rule = rule_digest, .dress = DRESS_BYTES, \
+        .sql = __VA_ARGS__                                                                     \
+    }
+#define UUID(op, ...)                                                                          \
+    {                                                                                          \
+        .name = (op), .volatility = VOLATILITY_VOLATILE, .flags = OP_KEEPS_NULL,               \
+        .rule = rule_uuid, .sql = __VA_ARGS__                                                  \
+    }
+
+/* MariaDB compares by the collation; these compare characters. */
+#define EXACTLY(x) "CONVERT(" x " USING utf8mb4) COLLATE utf8mb4_bin"
+/* A class of regular expressions with the characters of $2: \E inside ends the quoting. */
+#define CLASS "[\\Q', replace($2, '\\', '\\E\\\\\\Q'), '\\E]+"
+/* MariaDB's trim takes one text off, not a set of characters. */
+#define TRIM_MARIA(pattern)                                                                    \
+    "CASE WHEN char_length($2) = 0 THEN $1 ELSE regexp_replace(" EXACTLY(                      \
+        "$1") ", concat('" pattern "'), '') END"
+#define TRIM(op, pg, pattern)                                                                  \
+    {                                                                                          \
+        .name = (op), .min_args = 1, .max_args = 2, .rule = rule_text, .dress = DRESS_TEXT,    \
+        .sql = {pg "($1)", op "($1)", op "($1)"}, .full = {                                    \
+            pg "($1, $2)",                                                                     \
+            TRIM_MARIA(pattern),                                                               \
+            op "($1, $2)"                                                                      \
+        }                                                                                      \
+    }
+/* MariaDB pads with nothing to null. */
+#define PAD(op)                                                                                \
+    {                                                                                          \
+        .name = (op), .min_args = 2, .max_args = 3, .rule = rule_pad, .emit = emit_bounded,    \
+        .dress = DRESS_TEXT, .sql = {op "($1, $2::int4)", op "($1, $2)", "tb_" op "($1, $2)"}, \
+        .full = {                                                                              \
+            op "($1, $2::int4, $3)",                                                           \
+            "CASE WHEN char_length($3) = 0 THEN left($1, $2) ELSE " op "($1, $2, $3) END",     \
+            "tb_" op "($1, $2, $3)"                                                            \
+        }                                                                                      \
+    }
+/* The part begins behind the n - 1 first ones: counted from the end, separators that
+ * overlap would be other ones. */
+#define SPLIT_MARIA                                                                            \
+    "CASE WHEN char_length($2) = 0 THEN CASE WHEN $3 = 1 THEN $1 ELSE '' END ELSE "            \
+    "substring_index(CASE WHEN $3 = 1 THEN $1 ELSE substr($1, char_length("                    \
+    "substring_index($1, $2, $3 - 1)) + char_length($2) + 1) END, $2, 1) END"
+/* MariaDB's uuid() is of version 1. */
+#define UUID_TAIL_MARIA                                                                        \
+    "substr(hex(random_bytes(2)), 2), '-', substr('89ab', 1 + (ord(random_bytes(1)) & 3), "    \
+    "1), substr(hex(random_bytes(2)), 2), '-', hex(random_bytes(6))))"
+#define UUID4_MARIA                                                                            \
+    "lower(concat(hex(random_bytes(4)), '-', hex(random_bytes(2)), '-4', " UUID_TAIL_MARIA
+#define UUID7_MARIA                                                                            \
+    "lower(concat(insert(lpad(hex(floor(unix_timestamp(sysdate(3)) * 1000)), 12, '0'), 9, 0, " \
+    "'-'), '-7', " UUID_TAIL_MARIA
+#define UUID7_PG                                                                               \
+    "(lpad(to_hex(floor(extract(epoch FROM clock_timestamp()) * 1000)::int8), 12, '0') || "    \
+    "'7' || substr(gen_random_uuid()::text, 1, 3) || substr(gen_random_uuid()::text, "         \
+    "19))::uuid"
 
 static const struct op_info list[] = {
     CONCAT("concat", 1),
-    PLANNED("hex"),
+    DIGEST("hex", {"upper(encode($1, 'hex'))", "hex($1)", "hex($1)"}),
     PLANNED("iregexp"),
     LENGTH("length", {"length($1)::int8", "char_length($1)", "length($1)"}),
     TEXT("lower", 1, {"lower($1)", "lower($1)", "tb_lower($1)"}),
-    PLANNED("lpad"),
-    TEXT("ltrim", 1, ALL("ltrim($1)")),
-    PLANNED("md5"),
+    PAD("lpad"),
+    TRIM("ltrim", "ltrim", "\\A" CLASS),
+    DIGEST("md5", {"md5($1)", "md5($1)", "tb_md5($1)"}),
     LENGTH("octet_length",
            {"octet_length($1)::int8", "octet_length($1)", "length(CAST($1 AS BLOB))"}),
-    PLANNED("position"),
+    {.name = "position",
+     .min_args = 2,
+     .max_args = 2,
+     .rule = rule_position,
+     .dress = DRESS_TEXT,
+     .sql = {"strpos($2, $1)::int8", "locate($1, " EXACTLY("$2") ")", "instr($2, $1)"}},
     PLANNED("regexp"),
     PLANNED("regexp_replace"),
-    PLANNED("repeat"),
+    BOUNDED("repeat", 2, 2, rule_pad,
+            {"repeat($1, $2::int4)", "repeat($1, $2)", "tb_repeat($1, $2)"}),
     TEXT("replace", 3, ALL("replace($1, $2, $3)")),
-    PLANNED("reverse"),
-    PLANNED("rpad"),
-    TEXT("rtrim", 1, ALL("rtrim($1)")),
-    PLANNED("sha256"),
-    PLANNED("split_part"),
+    TEXT("reverse", 1, {"reverse($1)", "reverse($1)", "tb_reverse($1)"}),
+    PAD("rpad"),
+    TRIM("rtrim", "rtrim", CLASS "\\z"),
+    DIGEST("sha256", {"encode(sha256($1), 'hex')", "sha2($1, 256)", "tb_sha256($1)"}),
+    BOUNDED("split_part", 3, 3, rule_split,
+            {"split_part($1, $2, $3::int4)", SPLIT_MARIA, "tb_split_part($1, $2, $3)"}),
     {.name = "substr",
      .min_args = 2,
      .max_args = 3,
      .rule = rule_substr,
+     .emit = emit_bounded,
      .dress = DRESS_TEXT,
-     .sql = ALL("substr($*)")},
-    TEXT("trim", 1, {"btrim($1)", "trim($1)", "trim($1)"}),
+     .sql = {"substr($1, $2::int4)", "substr($1, $2)", "substr($1, $2)"},
+     .full = {"substr($1, $2::int4, $3::int4)", "substr($1, $2, $3)", "substr($1, $2, $3)"}},
+    TRIM("trim", "btrim", "\\A" CLASS "|" CLASS "\\z"),
     TEXT("upper", 1, {"upper($1)", "upper($1)", "tb_upper($1)"}),
-    PLANNED("uuid4"),
-    PLANNED("uuid7"),
+    UUID("uuid4", {"gen_random_uuid()", UUID4_MARIA, "tb_uuid4()"}),
+    UUID("uuid7", {UUID7_PG, UUID7_MARIA, "tb_uuid7()"}),
     CONCAT("||", 2),
 };
 

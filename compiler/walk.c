@@ -312,13 +312,26 @@ static bool is_steady_query(const struct query *q, void *arg)
     return query_exprs(q, is_steady, arg) && query_parts(q, is_steady_query, arg);
 }
 
+static bool is_steady_dressed(const struct expr *e, void *arg)
+{
+    if (e->dressed.of != NULL) {
+        return is_steady(e->dressed.of, arg);
+    }
+    for (uint32_t i = 0; i < e->dressed.count; i++) {
+        if (!is_steady(e->dressed.parts[i], arg)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_steady(const struct expr *e, void *arg)
 {
     if (e->kind == EXPR_CALL && e->call.op->volatility == VOLATILITY_VOLATILE) {
         return false;
     }
-    if (e->kind == EXPR_DRESSED && e->dressed.of != NULL) {
-        return is_steady(e->dressed.of, arg);
+    if (e->kind == EXPR_DRESSED) {
+        return is_steady_dressed(e, arg);
     }
     return e->kind == EXPR_QUERY ? is_steady_query(e->query, arg)
                                  : expr_children(e, is_steady, arg);
