@@ -77,8 +77,7 @@ struct op_info {
     /* The same where the arguments are exact numerics, or floating point numbers; NULL
      * in the first place of a table: as sql. */
     const char *exact[DIALECT_COUNT], *floating[DIALECT_COUNT];
-    /* The same for a call with as many arguments as there may be. */
-    const char *full[DIALECT_COUNT];
+    const char *full[DIALECT_COUNT]; /* the same for a call with max_args arguments */
 };
 
 /* One area, in name order. */
@@ -90,13 +89,11 @@ struct op_table {
 extern const struct op_table ops_compare, ops_logic, ops_number, ops_text, ops_date, ops_json,
     ops_array, ops_cast, ops_aggregate, ops_window, ops_table, ops_list, ops_row;
 
-/* NULL if the language has no operator of that name. */
-const struct op_info *operator_find(struct str name);
-/* All of them, area by area, for hints and documentation. */
+const struct op_info *operator_find(struct str name); /* NULL: there is none */
+/* Area by area, for hints. */
 const struct op_info *operator_at(uint32_t i);
 uint32_t operator_count(void);
 
-/* The kind of argument i, as struct op_info says. */
 char argument_kind(const struct op_info *op, uint32_t i);
 
 /* ---- what the areas share: ops.c ---- */
@@ -122,7 +119,6 @@ bool any_nullable(const struct expr *call);
 /* Checks that e is of the family and settles it; `what` names the operator. */
 enum err need_text(struct context *c, struct expr *e, const char *what) MUST_CHECK;
 enum err need_number(struct context *c, struct expr *e, const char *what) MUST_CHECK;
-/* A whole number; 64 bits. */
 enum err need_integer(struct context *c, struct expr *e, const char *what) MUST_CHECK;
 /* Unifies all arguments as numbers; integers become 64-bit, real double. */
 enum err unify_numbers(struct context *c, struct expr *e, struct type *common) MUST_CHECK;
@@ -130,11 +126,9 @@ enum err unify_numbers(struct context *c, struct expr *e, struct type *common) M
 enum err check_comparable(struct context *c, const struct expr *e,
                           const struct type *common) MUST_CHECK;
 
-/* A whole number within bounds: a literal or param is checked when it is bound, as
- * `form` says; emit_bounded sees to anything else. */
+/* Within the bounds of `form`: values are checked when bound, the rest by emit_bounded. */
 enum err need_bounded(struct context *c, struct expr *e, enum bind_form form,
                       const char *what) MUST_CHECK;
-/* Writes a call whose arguments may be bounded. */
 op_emit emit_bounded;
 
 /* Rules that several areas use. */
