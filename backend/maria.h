@@ -60,6 +60,7 @@ struct maria_cells {
     const MYSQL_FIELD *fields; /* of the statement being fetched, borrowed */
     const struct column_info *columns;
     uint32_t count;
+    struct column_info *told; /* owned: of a statement whose columns the server tells */
 };
 
 void maria_cells_fini(struct maria_cells *c);
@@ -67,6 +68,9 @@ void maria_cells_fini(struct maria_cells *c);
  * Connector/C's packet buffer until the next call on the connection. */
 enum err maria_cells_attach(struct maria_cells *c, MYSQL_STMT *st,
                             const struct statement *s) MUST_CHECK;
+
+/* As that for a statement whose columns are told: the sink hears of them first. */
+enum err maria_cells_tell(struct maria_cells *c, MYSQL_STMT *st, struct run *r) MUST_CHECK;
 
 /* -- maria_error.c --------------------------------------------------------- */
 

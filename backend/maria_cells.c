@@ -18,6 +18,7 @@ void maria_cells_fini(struct maria_cells *c)
 {
     free(c->cells);
     free(c->texts);
+    free(c->told);
     *c = (struct maria_cells){0};
 }
 
@@ -267,17 +268,129 @@ static enum err room(struct maria_cells *c, uint32_t count)
     return c->cap == 0 ? ERR_OUT_OF_MEMORY : ERR_OK;
 }
 
-enum err maria_cells_attach(struct maria_cells *c, MYSQL_STMT *st, const struct statement *s)
+static enum err attach(struct maria_cells *c, MYSQL_STMT *st, const struct column_info *columns,
+                       uint32_t count)
 {
-    if (room(c, s->column_count) != ERR_OK) {
+    if (room(c, count) != ERR_OK) {
         return ERR_OUT_OF_MEMORY;
     }
     c->fields = mariadb_stmt_fetch_fields(st);
-    c->columns = s->columns;
-    c->count = s->column_count;
+    c->columns = columns;
+    c->count = count;
     if (c->fields == NULL || mysql_stmt_attr_set(st, STMT_ATTR_CB_USER_DATA, c) != 0) {
         return ERR_OUT_OF_MEMORY;
     }
     st->result_callback = on_cell;
     return ERR_OK;
+}
+
+enum err maria_cells_attach(struct maria_cells *c, MYSQL_STMT *st, const struct statement *s)
+{
+    return attach(c, st, s->columns, s->column_count);
+}
+
+/* -- columns that the server tells ----------------------------------------- */
+
+static enum type_kind bytes_or(const MYSQL_FIELD *f, enum type_kind text)
+{
+    return f->charsetnr == CHARSET_BINARY ? TYPE_BYTES : text;
+}
+
+/* What the server says of a type beyond the protocol's own types. */
+static bool is_called(const MYSQL_FIELD *f, enum mariadb_field_attr_t which, const char *name)
+{
+    MARIADB_CONST_STRING got;
+    return mariadb_field_attr(&got, f, which) == 0 && got.length == strlen(name) &&
+           memcmp(got.str, name, got.length) == 0;
+}
+
+static enum type_kind told_text_kind(const MYSQL_FIELD *f)
+{
+    if (is_called(f, MARIADB_FIELD_ATTR_FORMAT_NAME, "json")) {
+        return TYPE_JSON;
+    }
+    if (is_called(f, MARIADB_FIELD_ATTR_DATA_TYPE_NAME, "uuid")) {
+        return TYPE_UUID;
+    }
+    return bytes_or(f, f->type == MYSQL_TYPE_VAR_STRING ? TYPE_VARCHAR
+                       : f->type == MYSQL_TYPE_STRING   ? TYPE_CHAR
+                                                        : TYPE_TEXT);
+}
+
+/* As the catalog tells the same columns. */
+static enum type_kind told_kind(const MYSQL_FIELD *f)
+{
+    bool wide = (f->flags & UNSIGNED_FLAG) != 0;
+    if ((f->flags & ENUM_FLAG) != 0) {
+        return TYPE_ENUM;
+    }
+    switch ((int)f->type) {
+    case MYSQL_TYPE_TINY:
+        return f->length == 1 ? TYPE_BOOLEAN : TYPE_SMALLINT;
+    case MYSQL_TYPE_SHORT:
+        return wide ? TYPE_INTEGER : TYPE_SMALLINT;
+    case MYSQL_TYPE_YEAR:
+        return TYPE_SMALLINT;
+    case MYSQL_TYPE_INT24:
+        return TYPE_INTEGER;
+    case MYSQL_TYPE_LONG:
+        return wide ? TYPE_BIGINT : TYPE_INTEGER;
+    case MYSQL_TYPE_LONGLONG:
+        return wide ? TYPE_NUMERIC : TYPE_BIGINT;
+    case MYSQL_TYPE_DECIMAL:
+    case MYSQL_TYPE_NEWDECIMAL:
+        return TYPE_NUMERIC;
+    case MYSQL_TYPE_FLOAT:
+        return TYPE_REAL;
+    case MYSQL_TYPE_DOUBLE:
+        return TYPE_DOUBLE;
+    case MYSQL_TYPE_DATE:
+        return TYPE_DATE;
+    case MYSQL_TYPE_TIME:
+        return TYPE_TIME;
+    case MYSQL_TYPE_DATETIME:
+        return TYPE_TIMESTAMP;
+    case MYSQL_TYPE_TIMESTAMP:
+        return TYPE_TIMESTAMPTZ;
+    case MYSQL_TYPE_VAR_STRING:
+    case MYSQL_TYPE_STRING:
+    case MYSQL_TYPE_TINY_BLOB:
+    case MYSQL_TYPE_MEDIUM_BLOB:
+    case MYSQL_TYPE_LONG_BLOB:
+    case MYSQL_TYPE_BLOB:
+        return told_text_kind(f);
+    case MYSQL_TYPE_NULL:
+        return TYPE_TEXT;
+    default:
+        return TYPE_BYTES; /* bit, geometry */
+    }
+}
+
+static struct type told_type(const MYSQL_FIELD *f)
+{
+    struct type t = type_of(told_kind(f));
+    if (t.kind == TYPE_NUMERIC) {
+        t.scale = f->type == MYSQL_TYPE_LONGLONG ? 0 : (int16_t)f->decimals;
+    }
+    return t;
+}
+
+enum err maria_cells_tell(struct maria_cells *c, MYSQL_STMT *st, struct run *r)
+{
+    uint32_t count = mysql_stmt_field_count(st);
+    const MYSQL_FIELD *fields = mariadb_stmt_fetch_fields(st);
+    free(c->told);
+    c->told = calloc(count, sizeof *c->told);
+    if (c->told == NULL || fields == NULL) {
+        return fail_set(r->fail, ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        c->told[i].name = (struct str){fields[i].name, fields[i].name_length};
+        c->told[i].type = told_type(&fields[i]);
+    }
+    enum err e = r->sink->columns(r->sink, c->told, count, r->fail);
+    if (e == ERR_OK && attach(c, st, c->told, count) != ERR_OK) {
+        e = fail_set(r->fail, ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    return e;
 }

@@ -257,7 +257,8 @@ static enum maria_step no_rows(struct maria_conn *c)
 {
     struct run *r = c->conn.running;
     uint64_t affected = mysql_stmt_affected_rows(c->stmt);
-    bool expected = r->stmt->column_count == 0 || (!r->stmt->read_only && affected == 0);
+    bool expected =
+        r->stmt->column_count == 0 || r->stmt->told || (!r->stmt->read_only && affected == 0);
     r->rowcount += affected;
     return expected ? next_set(c) : shape_changed(c, 0);
 }
@@ -278,6 +279,13 @@ static enum maria_step execute_then(struct maria_conn *c)
     unsigned columns = mysql_stmt_field_count(c->stmt);
     if (columns == 0) {
         return no_rows(c);
+    }
+    if (r->stmt->told && r->sink != NULL) {
+        enum err e = maria_cells_tell(&c->cells, c->stmt, r);
+        if (e != ERR_OK) {
+            fail_with(c, e);
+        }
+        return e != ERR_OK ? STEP_DRAIN : STEP_FETCH;
     }
     if (r->stmt->column_count == 0) {
         return STEP_DRAIN;
@@ -579,7 +587,7 @@ enum maria_step maria_first_step(struct maria_conn *c)
                               "the SQL is larger than the server's max_allowed_packet"));
         return STEP_END;
     }
-    if (s->param_count == 0 && s->column_count == 0 && r->sets == 1) {
+    if (s->param_count == 0 && s->column_count == 0 && !s->told && r->sets == 1) {
         set_sql(c, s->sql.ptr, s->sql.len);
         return STEP_QUERY;
     }

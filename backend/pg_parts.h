@@ -80,6 +80,8 @@ void pg_cells_fini(struct pg_cells *c);
 void pg_cells_trim(struct pg_cells *c);
 /* Learns the columns of a result before its first row. */
 enum err pg_cells_shape(struct pg_cells *c, const PGresult *res) MUST_CHECK;
+/* Tells the sink which columns res has. */
+enum err pg_tell_columns(const PGresult *res, struct row_sink *sink, struct fail *f) MUST_CHECK;
 /* Row 0 of res, borrowed until the next call or PQclear; NULL: out of memory. */
 const struct value *pg_cells_read(struct pg_cells *c, const PGresult *res);
 

@@ -261,7 +261,13 @@ static bool check_shape(struct pg_conn *c, const PGresult *res)
     if (r->sink == NULL) {
         return true;
     }
-    if ((uint32_t)PQnfields(res) != r->stmt->column_count) {
+    if (r->stmt->told) {
+        enum err e = pg_tell_columns(res, r->sink, r->fail);
+        if (e != ERR_OK) {
+            fail_run(c, e, "the columns were refused");
+            return false;
+        }
+    } else if ((uint32_t)PQnfields(res) != r->stmt->column_count) {
         fail_run(c, ERR_CATALOG_CHANGED, "the result has other columns than planned");
         return false;
     }

@@ -7,6 +7,7 @@
  * to the connection and are used again. Loop thread.
  */
 #include "backend/pg_parts.h"
+#include "value/declared.h"
 
 #include <limits.h>
 #include <math.h>
@@ -299,6 +300,22 @@ enum err pg_cells_shape(struct pg_cells *c, const PGresult *res)
         c->decoded += c->forms[i] == CELL_BYTES;
     }
     return ERR_OK;
+}
+
+enum err pg_tell_columns(const PGresult *res, struct row_sink *sink, struct fail *f)
+{
+    uint32_t count = (uint32_t)PQnfields(res);
+    struct column_info *columns = calloc(count + 1, sizeof *columns);
+    if (columns == NULL) {
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the columns");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        columns[i].name = str_of(PQfname(res, (int)i));
+        columns[i].type = pg_result_type(PQftype(res, (int)i), PQfmod(res, (int)i));
+    }
+    enum err e = sink->columns(sink, columns, count, f);
+    free(columns);
+    return e;
 }
 
 static unsigned nibble(char c)

@@ -6,6 +6,7 @@
  * cache; cells are lent to the sink straight from SQLite's memory.
  */
 #include "backend/sqlite_session.h"
+#include "value/declared.h"
 
 #include <assert.h>
 #include <math.h>
@@ -259,6 +260,53 @@ static enum err room_for_cells(struct sqlite_session *s, uint32_t count, struct 
     return ERR_OK;
 }
 
+static uint32_t columns_of(const struct statement *st, sqlite3_stmt *h)
+{
+    return st->told ? (uint32_t)sqlite3_column_count(h) : st->column_count;
+}
+
+/* A column has its declared type; any other has that of its first value. */
+static struct type told_type(sqlite3_stmt *h, int at, bool row)
+{
+    const char *declared = sqlite3_column_decltype(h, at);
+    struct type t = sqlite_declared_type(declared == NULL ? STR("") : str_of(declared));
+    if (t.kind != TYPE_OPAQUE) {
+        return t;
+    }
+    switch (row ? sqlite3_column_type(h, at) : SQLITE_NULL) {
+    case SQLITE_INTEGER:
+        return type_of(TYPE_BIGINT);
+    case SQLITE_FLOAT:
+        return type_of(TYPE_DOUBLE);
+    case SQLITE_BLOB:
+        return type_of(TYPE_BYTES);
+    default:
+        return type_of(TYPE_TEXT);
+    }
+}
+
+/* rc: what the first step said. */
+static enum err tell_columns(sqlite3_stmt *h, struct run *r, int rc)
+{
+    int count = sqlite3_column_count(h);
+    if (!r->stmt->told || count == 0 || r->sink == NULL ||
+        (rc != SQLITE_ROW && rc != SQLITE_DONE)) {
+        return ERR_OK;
+    }
+    struct column_info *columns = calloc((size_t)count, sizeof *columns);
+    if (columns == NULL) {
+        return fail_set(r->fail, ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    for (int i = 0; i < count; i++) {
+        const char *name = sqlite3_column_name(h, i);
+        columns[i].name = str_of(name == NULL ? "" : name);
+        columns[i].type = told_type(h, i, rc == SQLITE_ROW);
+    }
+    enum err e = r->sink->columns(r->sink, columns, (uint32_t)count, r->fail);
+    free(columns);
+    return e;
+}
+
 enum row_next { ROW_NEXT, ROW_LAST, ROW_FAILED };
 
 static enum row_next deliver(struct sqlite_session *s, sqlite3_stmt *h, struct run *r,
@@ -268,7 +316,8 @@ static enum row_next deliver(struct sqlite_session *s, sqlite3_stmt *h, struct r
     if (r->sink == NULL) {
         return ROW_NEXT;
     }
-    for (uint32_t i = 0; i < r->stmt->column_count; i++) {
+    uint32_t count = columns_of(r->stmt, h);
+    for (uint32_t i = 0; i < count; i++) {
         read_cell(h, (int)i, &s->cells[i]);
     }
     switch (r->sink->row(r->sink, s->cells, r->fail)) {
@@ -289,7 +338,7 @@ static enum row_next deliver(struct sqlite_session *s, sqlite3_stmt *h, struct r
  * prepared before the schema changed prepares itself anew there. */
 static enum err check_columns(struct sqlite_session *s, sqlite3_stmt *h, const struct run *r)
 {
-    uint32_t want = r->stmt->column_count;
+    uint32_t want = columns_of(r->stmt, h);
     if (want > 0 && (uint32_t)sqlite3_column_count(h) != want) {
         return fail_set(r->fail, ERR_CATALOG_CHANGED,
                         "the statement gives %d columns, %u were expected",
@@ -320,9 +369,11 @@ static enum err step_set(struct sqlite_session *s, sqlite3_stmt *h, struct run *
 {
     int rc = sqlite3_step(h);
     enum err e = rc == SQLITE_ROW ? check_columns(s, h, r) : ERR_OK;
+    e = e != ERR_OK ? e : tell_columns(h, r, rc);
+    bool rows = columns_of(r->stmt, h) > 0;
     while (e == ERR_OK && rc == SQLITE_ROW) {
         enum row_next next = ROW_NEXT;
-        if (r->stmt->column_count > 0) {
+        if (rows) {
             next = deliver(s, h, r, host);
         }
         if (next == ROW_FAILED) {

@@ -135,6 +135,7 @@ enum err_class {
       "the connection broke while a write was under way; it may or may not have happened")     \
     X(SHUTTING_DOWN, "shutting_down", CONNECTION, true, "the server is stopping")              \
     /* unsupported, internal */                                                                \
+    X(FORBIDDEN, "forbidden", PERMISSION, false, "the conf does not allow this")               \
     X(UNSUPPORTED_FEATURE, "unsupported_feature", UNSUPPORTED, false,                          \
       "this database cannot do it exactly")                                                    \
     X(DATABASE_ERROR, "database_error", INTERNAL, false,                                       \

@@ -14,6 +14,10 @@
 struct plan *build_start(struct context *c, enum plan_kind kind, uint32_t steps);
 /* What the reply shows: q's outputs, or what `expect` makes of them. */
 enum err build_columns(struct context *c, struct plan *p, const struct query *q) MUST_CHECK;
+/* The same for raw SQL: the columns that were declared, perhaps none. */
+struct text_statement;
+enum err build_text(struct context *c, struct plan *p,
+                    const struct text_statement *t) MUST_CHECK;
 /* Adds a step with the SQL and binds of em. */
 enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
                     struct str many) MUST_CHECK;

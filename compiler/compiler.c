@@ -12,6 +12,7 @@
 #include "compiler/parse.h"
 #include "compiler/resolve.h"
 #include "compiler/seen.h"
+#include "compiler/text.h"
 
 #include <stdlib.h>
 
@@ -136,8 +137,52 @@ static enum step_role role_of(const struct parsed *p, const struct plan *plan)
     return plan->column_count > 0 ? STEP_ROWS : STEP_COUNT;
 }
 
+static bool is_text(const struct json *query)
+{
+    return query->kind == JSON_OBJECT && json_get(query, "text") != NULL &&
+           !is_query_form(query) && json_get(query, "insert") == NULL &&
+           json_get(query, "update") == NULL && json_get(query, "delete") == NULL;
+}
+
+static enum err fill_text_plan(struct context *c, struct emitter *em, struct plan **out)
+{
+    struct text_statement *t;
+    enum err e = text_compile(em, &t);
+    e = e != ERR_OK ? e : check_used(c);
+    if (e != ERR_OK) {
+        return e;
+    }
+    c->volatility = VOLATILITY_VOLATILE;
+    *out = build_start(c, PLAN_TEXT, 1);
+    if (*out == NULL) {
+        return ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
+    }
+    e = build_text(c, *out, t);
+    return e != ERR_OK ? e : build_step(c, *out, em, STR(""));
+}
+
+/* Raw SQL: nothing is resolved, the database says what it returns. */
+static enum err make_text_plan(struct compiler *comp, struct context *c, struct plan **out)
+{
+    struct emitter em;
+    struct plan *plan = NULL;
+    emit_init(&em, c);
+    enum err e = fill_text_plan(c, &em, &plan);
+    emit_fini(&em);
+    if (e != ERR_OK) {
+        plan_unref(plan);
+        return e;
+    }
+    build_finish(plan, STEP_TOLD, comp->next_statement);
+    *out = plan;
+    return ERR_OK;
+}
+
 static enum err make_plan(struct compiler *comp, struct context *c, struct plan **out)
 {
+    if (is_text(c->in->query)) {
+        return make_text_plan(comp, c, out);
+    }
     struct parsed p;
     enum err e = parse_and_resolve(c, &p);
     if (e != ERR_OK) {
@@ -184,6 +229,11 @@ static enum err plan_request(struct compiler *comp, struct context *c, struct bo
     }
     out->plan = plan_cache_get(&comp->cache, buf_str(&comp->key));
     out->hit = out->plan != NULL;
+    if (out->hit && out->plan->kind == PLAN_TEXT && in->text != TEXT_ALLOWED) {
+        plan_unref(out->plan);
+        out->plan = NULL;
+        return ctx_fail(c, in->query, ERR_FORBIDDEN, "raw SQL is off for this database");
+    }
     if (out->hit) {
         comp->hits++;
         return ERR_OK;

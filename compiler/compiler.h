@@ -57,6 +57,8 @@ enum query_expect {
     QUERY_EXISTS, /* SELECT EXISTS (the statement) */
 };
 
+enum text_rule { TEXT_REFUSED, TEXT_ALLOWED }; /* raw SQL */
+
 enum query_keys { KEYS_DEFAULT, KEYS_NO, KEYS_YES };
 
 /* A query whose bytes came before (compiler/seen.h). */
@@ -71,6 +73,7 @@ struct compile_request {
     const struct dialect *dialect;
     enum query_expect expect;
     enum query_keys keys;
+    enum text_rule text;
     uint32_t max_params; /* limits.params */
     uint32_t max_sql_bytes;
     const char *query_path; /* prefix of pointers in errors: "/query" */

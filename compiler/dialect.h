@@ -21,9 +21,12 @@ enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 /* Which full joins the database does by itself. */
 enum full_join { FULL_NATIVE, FULL_EQUALITY, FULL_NONE };
 
+struct text_rules; /* compiler/text_scan.h */
+
 struct dialect {
     struct dialect_words words;
     enum dialect_column column;
+    const struct text_rules *text;
     char quote;            /* around identifiers, doubled inside them */
     bool numbered;         /* placeholders are $1 $2 …, else ? */
     bool arrays;           /* a list can be one parameter: = ANY($1), unnest($1) */

@@ -5,6 +5,7 @@
  * turned into errors.
  */
 #include "compiler/dialect.h"
+#include "compiler/text_scan.h"
 
 #include <stdio.h>
 
@@ -127,6 +128,15 @@ static const char *const collations[] = {
     "utf8mb4_bin",        "utf8mb4_nopad_bin",      "utf8mb4_general_ci",
     "utf8mb4_unicode_ci", "utf8mb4_unicode_520_ci", NULL};
 
+/* NO_BACKSLASH_ESCAPES is on, ANSI_QUOTES is off. */
+static const struct text_rules text_rules = {
+    .quotes = "'\"`",
+    .foreign_params = "?",
+    .hash_comments = true,
+    .spaced_dashes = true,
+    .executable_comments = true,
+};
+
 const struct dialect dialect_maria = {
     .words = {.name = "mariadb",
               .begin = WORDS("START TRANSACTION"),
@@ -134,6 +144,7 @@ const struct dialect dialect_maria = {
               .commit = WORDS("COMMIT"),
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_MARIA,
+    .text = &text_rules,
     .quote = '`',
     .most_scale = 38,
     .rows_apart = true,

@@ -3,6 +3,7 @@
  * compiler/dialect_pg.c: PostgreSQL 12 and later.
  */
 #include "compiler/dialect.h"
+#include "compiler/text_scan.h"
 
 #include <stdio.h>
 
@@ -135,6 +136,14 @@ static void numeric_avg(int scale, char *out, size_t out_bytes)
 
 static const char *const collations[] = {"C", "POSIX", "ucs_basic", NULL};
 
+static const struct text_rules text_rules = {
+    .quotes = "'\"",
+    .foreign_params = "",
+    .nested_comments = true,
+    .dollar_quotes = true,
+    .escape_strings = true,
+};
+
 const struct dialect dialect_pg = {
     .words = {.name = "postgresql",
               .begin = WORDS("BEGIN"),
@@ -142,6 +151,7 @@ const struct dialect dialect_pg = {
               .commit = WORDS("COMMIT"),
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_PG,
+    .text = &text_rules,
     .quote = '"',
     .numbered = true,
     .arrays = true,

@@ -37,6 +37,7 @@
  * All give null for a null argument, except the escape and the value of tb_one.
  */
 #include "compiler/dialect.h"
+#include "compiler/text_scan.h"
 
 #include <stdio.h>
 
@@ -137,6 +138,11 @@ static void numeric_avg(int scale, char *out, size_t out_bytes)
 
 static const char *const collations[] = {"BINARY", "NOCASE", "RTRIM", NULL};
 
+static const struct text_rules text_rules = {
+    .quotes = "'\"`[",
+    .foreign_params = "?@$",
+};
+
 const struct dialect dialect_sqlite = {
     .words = {.name = "sqlite",
               .begin = WORDS("BEGIN"),
@@ -144,6 +150,7 @@ const struct dialect dialect_sqlite = {
               .commit = WORDS("COMMIT"),
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_SQLITE,
+    .text = &text_rules,
     .quote = '"',
     .nulls_order = true,
     .aggregate_filter = true,

@@ -257,6 +257,7 @@ enum err emit_write(struct emitter *em, const struct write *w, uint32_t set, str
         return emit_update(em, w);
     case PLAN_DELETE:
         return emit_delete(em, w);
+    case PLAN_TEXT:
     case PLAN_READ:
         break;
     }

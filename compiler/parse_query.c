@@ -319,7 +319,7 @@ enum err parse_query(struct context *c, const struct json *j, struct query **out
 
 static enum err unknown_statement(struct context *c, const struct json *j)
 {
-    static const char *const planned[] = {"text", "find"};
+    static const char *const planned[] = {"find"};
     for (size_t i = 0; j->kind == JSON_OBJECT && i < sizeof planned / sizeof planned[0]; i++) {
         if (json_get(j, planned[i]) != NULL) {
             char what[64];

@@ -4,6 +4,7 @@
  */
 #include "compiler/build.h"
 #include "compiler/resolve.h"
+#include "compiler/text.h"
 #include "compiler/walk.h"
 
 #include <stdlib.h>
@@ -159,6 +160,27 @@ enum err build_columns(struct context *c, struct plan *p, const struct query *q)
     return ok ? ERR_OK : no_memory(c);
 }
 
+enum err build_text(struct context *c, struct plan *p, const struct text_statement *t)
+{
+    struct column_info *columns = ARENA_ARRAY(&p->arena, t->column_count, struct column_info);
+    if (columns == NULL) {
+        return no_memory(c);
+    }
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        columns[i] =
+            (struct column_info){.name = t->columns[i].name, .type = t->columns[i].type};
+        if (!copy_str(&p->arena, &columns[i].name)) {
+            return no_memory(c);
+        }
+    }
+    p->columns = columns;
+    p->column_count = t->column_count;
+    p->effect = t->effect;
+    p->returns = t->returns || t->column_count > 0;
+    p->leaves_traces = !t->clean;
+    return ERR_OK;
+}
+
 enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
                     struct str many)
 {
@@ -178,6 +200,7 @@ enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
     }
     step.stmt.columns = p->columns;
     step.stmt.column_count = p->column_count;
+    step.stmt.told = p->kind == PLAN_TEXT;
     step.stmt.read_only = p->kind == PLAN_READ && p->volatility != VOLATILITY_VOLATILE;
     /* the array was made by build_start with room for all steps */
     struct plan_step *list;
@@ -192,7 +215,8 @@ void build_finish(struct plan *p, enum step_role role, _Atomic uint64_t *next_st
     memcpy(&list, &p->steps, sizeof list);
     for (uint32_t i = 0; i < p->step_count; i++) {
         list[i].role = role;
-        list[i].stmt.id = next_statement == NULL ? 0 : atomic_fetch_add(next_statement, 1) + 1;
+        bool once = next_statement == NULL || p->leaves_traces; /* its session is reset */
+        list[i].stmt.id = once ? 0 : atomic_fetch_add(next_statement, 1) + 1;
     }
     p->bytes = sizeof *p + p->arena.used_bytes;
 }

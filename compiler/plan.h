@@ -16,7 +16,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum plan_kind { PLAN_READ, PLAN_INSERT, PLAN_UPDATE, PLAN_DELETE };
+enum plan_kind { PLAN_READ, PLAN_INSERT, PLAN_UPDATE, PLAN_DELETE, PLAN_TEXT };
+
+/* What raw SQL does, as far as its first words say. */
+enum text_effect {
+    TEXT_NONE, /* it is no raw SQL */
+    TEXT_READS,
+    TEXT_WRITES,
+    TEXT_DEFINES, /* the schema may be another one afterwards */
+};
 
 /* Where the value of one placeholder comes from. */
 enum bind_source {
@@ -58,6 +66,7 @@ enum step_role {
     STEP_ROWS,  /* rows and rowcount are the reply's */
     STEP_COUNT, /* rowcount is the reply's */
     STEP_KEYS,  /* rows are generated keys; rowcount is the reply's */
+    STEP_TOLD,  /* the database tells whether it has rows, and of which columns */
 };
 
 struct plan_step {
@@ -88,6 +97,9 @@ struct plan {
     enum volatility volatility; /* the worst function in it */
     bool single_row;            /* provably at most one row */
     bool sorted;                /* has an order_by */
+    enum text_effect effect;    /* of PLAN_TEXT */
+    bool leaves_traces;         /* the session may be another one afterwards */
+    bool returns;               /* PLAN_TEXT: a write that returns rows */
     size_t bytes;               /* what it costs the cache */
 };
 

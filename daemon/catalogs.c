@@ -241,7 +241,11 @@ static uint64_t rest_ns(uint64_t took_ns)
 static uint64_t earliest_ns(struct database *db)
 {
     pthread_mutex_lock(&db->lock);
-    uint64_t last = db->catalog == NULL ? 0 : catalog_read_ns(db->catalog);
+    bool urgent = false;
+    for (const struct catalog_wait *w = db->waits; w != NULL; w = w->next) {
+        urgent = urgent || w->urgent;
+    }
+    uint64_t last = db->catalog == NULL || urgent ? 0 : catalog_read_ns(db->catalog);
     uint64_t earliest = last == 0 ? 0 : last + rest_ns(db->reflect_took_ns);
     pthread_mutex_unlock(&db->lock);
     return earliest;

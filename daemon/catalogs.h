@@ -20,6 +20,7 @@ struct catalog_wait {
     struct loop *loop;
     enum err err;      /* how it went */
     struct fail *fail; /* filled before cb on error */
+    bool urgent;       /* the schema did change: no rest before the reading */
     uint64_t since_ns; /* a reading that began earlier does not count */
     struct task task;
     struct catalog_wait *next;

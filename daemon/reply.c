@@ -61,6 +61,20 @@ static enum rows_form form_of(const struct message *m)
     return m->as;
 }
 
+/* Raw SQL cannot be wrapped in a count: its rows are counted here. */
+static bool counts_rows(const struct req *r)
+{
+    return r->bound.plan->kind == PLAN_TEXT &&
+           (r->msg.expect == MODE_COUNT || r->msg.expect == MODE_EXISTS);
+}
+
+static void as_count(struct req *r, struct rows_opts *o)
+{
+    o->form = ROWS_COUNTED;
+    o->expect = r->msg.expect == MODE_COUNT ? EXPECT_ALL : EXPECT_FIRST;
+    o->max_rows = 0;
+}
+
 static enum rows_expect expect_of(enum expect_mode mode)
 {
     switch (mode) {
@@ -97,6 +111,11 @@ static bool may_begin_early(const struct req *r)
     return expect_of(r->msg.expect) == EXPECT_ALL;
 }
 
+static bool reads(const struct plan *p)
+{
+    return p->kind == PLAN_READ || p->effect == TEXT_READS;
+}
+
 enum err reply_prepare(struct req *r)
 {
     const struct plan_step *step = r->bound.runs[r->at].step;
@@ -113,8 +132,12 @@ enum err reply_prepare(struct req *r)
         .max_bytes = limits(r)->reply_bytes,
         /* What was written is told only when it is certain: no row of a write
          * leaves before its end. */
-        .full_bytes = r->bound.plan->kind == PLAN_READ && may_begin_early(r) ? FULL_BYTES : 0,
+        .full_bytes = reads(r->bound.plan) && may_begin_early(r) ? FULL_BYTES : 0,
+        .told = step->stmt.told,
     };
+    if (counts_rows(r)) {
+        as_count(r, &o);
+    }
     if (step->role == STEP_KEYS) {
         o.max_rows = 0;
     }
@@ -137,8 +160,7 @@ static void begin_line(struct req *r)
     }
     r->phase = REPLY_BEGUN;
     if (r->msg.stream) {
-        encode_stream_head(out, &r->msg.id, r->bound.plan->columns,
-                           r->bound.plan->column_count);
+        encode_stream_head(out, &r->msg.id, r->rows.opts.columns, r->rows.opts.column_count);
         return;
     }
     encode_open(out, &r->msg.id);
@@ -317,6 +339,14 @@ static void write_error(struct req *r)
 static void write_value(struct req *r)
 {
     encode_open(&r->conn->out, &r->msg.id);
+    if (counts_rows(r)) {
+        buf_clear(&r->rows.out);
+        if (r->msg.expect == MODE_COUNT) {
+            buf_printf(&r->rows.out, "%llu", (unsigned long long)r->rows.count);
+        } else {
+            buf_str_add(&r->rows.out, r->rows.count > 0 ? STR("true") : STR("false"));
+        }
+    }
     encode_value(&r->conn->out, buf_str(&r->rows.out));
 }
 
@@ -340,7 +370,7 @@ static void write_rows(struct req *r)
 static void write_count(struct req *r)
 {
     struct str keys = {NULL, 0};
-    if (r->rows_ready) {
+    if (r->bound.runs[0].step->role == STEP_KEYS) {
         keys = buf_str(&r->rows.out);
     }
     encode_open(&r->conn->out, &r->msg.id);
@@ -361,6 +391,20 @@ static void write_nothing(struct req *r)
     encode_rows_tail(out, r->msg.as, 0);
 }
 
+static bool has_rows(const struct req *r)
+{
+    switch (r->bound.runs[0].step->role) {
+    case STEP_ROWS:
+        return true;
+    case STEP_COUNT:
+    case STEP_KEYS:
+        return false;
+    case STEP_TOLD:
+        break;
+    }
+    return r->rows.opts.column_count > 0 || r->msg.stream;
+}
+
 static void write_result(struct req *r)
 {
     if (r->answer.len > 0) {
@@ -370,7 +414,7 @@ static void write_result(struct req *r)
         return; /* `more` is answered by what it lets through */
     } else if (r->bound.run_count == 0) {
         write_nothing(r);
-    } else if (r->bound.runs[0].step->role != STEP_ROWS) {
+    } else if (!has_rows(r)) {
         write_count(r);
     } else if (wants_value(&r->msg)) {
         write_value(r);

@@ -167,6 +167,9 @@ void req_stop(struct req *r, enum err why)
     switch (r->state) {
     case REQ_CATALOG:
     case REQ_REFRESH:
+        if (r->defined) {
+            return; /* it is done; only its reply waits */
+        }
         r->stop = why;
         stop_waiting_for_catalog(r);
         return;

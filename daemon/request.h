@@ -71,6 +71,7 @@ struct req {
     struct seen *seen; /* its query is known by its bytes */
     struct catalog_wait catalog_wait;
     bool refreshed; /* the catalog was read again for this request */
+    bool defined;   /* it may have changed the schema: its reply waits for a new catalog */
     bool executed;  /* its effect is over (for the order of requests without id) */
     struct bound bound;
     uint32_t at; /* index of the run that is next or under way */

@@ -150,6 +150,10 @@ static enum err find_backend(struct req *r)
 static void on_catalog(struct catalog_wait *w)
 {
     struct req *r = (struct req *)((char *)w - offsetof(struct req, catalog_wait));
+    if (r->defined) {
+        req_go(r, REQ_REPLY);
+        return;
+    }
     enum err e = r->stop != ERR_OK ? r->stop : w->err;
     req_set_err(r, e);
     req_go(r, r->err == ERR_OK ? REQ_PLAN : REQ_REPLY);
@@ -158,7 +162,8 @@ static void on_catalog(struct catalog_wait *w)
 static int wait_for_catalog(struct req *r)
 {
     r->catalog_wait.cb = on_catalog;
-    r->catalog_wait.fail = &r->fail;
+    r->catalog_wait.fail = r->defined ? NULL : &r->fail;
+    r->catalog_wait.urgent = r->defined;
     catalog_refresh(r->backend, &r->catalog_wait);
     return REQ_WAIT;
 }
@@ -220,6 +225,7 @@ struct compile_request req_compile_request(const struct req *r, struct catalog *
         .keys = r->msg.keys == WANT_DEFAULT ? KEYS_DEFAULT
                 : r->msg.keys == WANT_YES   ? KEYS_YES
                                             : KEYS_NO,
+        .text = r->backend->db->conf->text ? TEXT_ALLOWED : TEXT_REFUSED,
         .max_params = (uint32_t)l->params,
         .max_sql_bytes = (uint32_t)l->sql_bytes,
         .query_path = "/query",
@@ -253,7 +259,8 @@ static enum err check_stream(struct req *r)
     if (!r->msg.stream) {
         return ERR_OK;
     }
-    if (r->bound.plan->kind != PLAN_READ) {
+    const struct plan *p = r->bound.plan;
+    if (p->kind != PLAN_READ && p->effect != TEXT_READS) {
         return fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/stream"),
                        "only a select can be streamed: a write is told when it is certain");
     }
@@ -266,6 +273,9 @@ static enum err check_stream(struct req *r)
 static bool answer_may_fail(const struct req *r)
 {
     const struct plan *p = r->bound.plan;
+    if (p->kind == PLAN_TEXT) {
+        return p->effect == TEXT_WRITES && (p->returns || r->msg.expect != MODE_ALL);
+    }
     if (p->kind == PLAN_READ || p->dialect == &dialect_sqlite || r->bound.run_count == 0 ||
         r->bound.runs[0].step->role != STEP_ROWS) {
         return false;

@@ -249,9 +249,8 @@ static void give_back(struct req *r)
         return; /* it was given up */
     }
     r->lease = NULL;
-    enum pool_return how = c->broken             ? POOL_BROKEN
-                           : c->tx != DB_TX_NONE ? POOL_DIRTY
-                                                 : POOL_CLEAN;
+    bool dirty = c->tx != DB_TX_NONE || r->bound.plan->leaves_traces;
+    enum pool_return how = c->broken ? POOL_BROKEN : dirty ? POOL_DIRTY : POOL_CLEAN;
     pool_release(r->backend->pool, c, how);
 }
 
@@ -266,7 +265,8 @@ int step_return(struct req *r)
     if (r->err == ERR_OK && !r->bound.needs_tx) {
         req_set_err(r, reply_check(r));
     }
-    return REQ_REPLY;
+    r->defined = r->err == ERR_OK && r->bound.plan->effect == TEXT_DEFINES;
+    return r->defined ? REQ_REFRESH : REQ_REPLY;
 }
 
 /* ---- reply ---- */

@@ -7,6 +7,7 @@
  * can stand in for a system table. No state. Thread: as schema/reflect.c.
  */
 #include "schema/reflect_impl.h"
+#include "value/declared.h"
 
 #define USER_SCHEMAS "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
@@ -88,29 +89,14 @@ static const struct column_info column_columns[] = {
     REFLECT_T, REFLECT_T, REFLECT_T, REFLECT_I, REFLECT_T, REFLECT_T, REFLECT_I, REFLECT_I,
     REFLECT_T, REFLECT_I, REFLECT_I, REFLECT_I, REFLECT_I, REFLECT_T, REFLECT_I};
 
-/* Fixed OIDs of pg_type.dat. What is missing is opaque: money, bit strings, network
- * addresses, ranges, geometry, composites, timetz. */
-static const struct {
-    uint32_t oid;
-    enum type_kind kind;
-} known_types[] = {
-    {16, TYPE_BOOLEAN},       {17, TYPE_BYTES},      {20, TYPE_BIGINT},
-    {21, TYPE_SMALLINT},      {23, TYPE_INTEGER},    {25, TYPE_TEXT},
-    {26, TYPE_BIGINT},        {114, TYPE_JSON},      {700, TYPE_REAL},
-    {701, TYPE_DOUBLE},       {1042, TYPE_CHAR},     {1043, TYPE_VARCHAR},
-    {1082, TYPE_DATE},        {1083, TYPE_TIME},     {1114, TYPE_TIMESTAMP},
-    {1184, TYPE_TIMESTAMPTZ}, {1186, TYPE_INTERVAL}, {1700, TYPE_NUMERIC},
-    {2950, TYPE_UUID},        {3802, TYPE_JSON},
-};
 #define OID_INT8 20
 #define OID_OID 26
 
 static enum type_kind kind_of(uint32_t oid, struct str typtype, struct str name)
 {
-    for (size_t i = 0; i < sizeof known_types / sizeof known_types[0]; i++) {
-        if (known_types[i].oid == oid) {
-            return known_types[i].kind;
-        }
+    enum type_kind known = pg_type_kind(oid);
+    if (known != TYPE_OPAQUE) {
+        return known;
     }
     if (str_is(typtype, "e")) {
         return TYPE_ENUM;
@@ -119,24 +105,6 @@ static enum type_kind kind_of(uint32_t oid, struct str typtype, struct str name)
     bool citext = str_is(name, "citext") ||
                   (name.len > 7 && str_is((struct str){name.ptr + name.len - 7, 7}, ".citext"));
     return citext ? TYPE_TEXT : TYPE_OPAQUE;
-}
-
-/* atttypmod: -1, or the bounds in the type's own coding (4 is the old header). */
-static void set_bounds(struct type *t, enum type_kind kind, int64_t typmod)
-{
-    if (typmod < 4) {
-        return;
-    }
-    int32_t m = (int32_t)(typmod - 4);
-    if (kind == TYPE_VARCHAR || kind == TYPE_CHAR) {
-        t->length = m;
-    } else if (kind == TYPE_NUMERIC) {
-        int scale = ((m & 0x7ff) ^ 1024) - 1024;
-        if (scale >= 0) { /* numeric(5,-2) rounds; leave that to the database */
-            t->precision = (int16_t)((m >> 16) & 0xffff);
-            t->scale = (int16_t)scale;
-        }
-    }
 }
 
 struct pg_type {
@@ -159,7 +127,7 @@ static struct type make_type(const struct pg_type *p)
         t.kind = t.element == TYPE_OPAQUE ? TYPE_OPAQUE : TYPE_ARRAY;
         t.element = t.kind == TYPE_ARRAY ? t.element : TYPE_UNKNOWN;
     }
-    set_bounds(&t, t.kind == TYPE_ARRAY ? t.element : t.kind, p->typmod);
+    pg_type_bounds(&t, t.kind == TYPE_ARRAY ? t.element : t.kind, p->typmod);
     return t;
 }
 

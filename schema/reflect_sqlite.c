@@ -9,6 +9,7 @@
  */
 #include "schema/reflect_impl.h"
 #include "schema/sqlite_ddl.h"
+#include "value/declared.h"
 
 #include <string.h>
 

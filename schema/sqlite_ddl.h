@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * schema/sqlite_ddl.h: what SQLite tells only in words: declared types, and the
- * collations of columns in the text of CREATE TABLE. Pure functions, any thread.
+ * schema/sqlite_ddl.h: what SQLite tells only in words: the collations of
+ * columns in the text of CREATE TABLE. Pure functions, any thread.
  */
 #ifndef SCHEMA_SQLITE_DDL_H
 #define SCHEMA_SQLITE_DDL_H
 
 #include "base/str.h"
-#include "value/type.h"
 
 #include <stdbool.h>
-
-/* The type that a declared type ("VARCHAR(50)", "unsigned big int", "") stands for.
- * Its name is empty. */
-struct type sqlite_declared_type(struct str declared);
 
 /* Bytes of a name that sqlite_ddl_next can tell; longer ones are passed over. */
 #define SQLITE_NAME_MAX 256

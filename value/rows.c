@@ -246,9 +246,10 @@ static enum err make_keys(struct rows *r, struct fail *f)
     return whole ? ERR_OK : no_memory(f);
 }
 
-enum err rows_init(struct rows *r, const struct rows_opts *opts, struct fail *f)
+/* What the form needs of the columns. */
+static enum err prepare_columns(struct rows *r, struct fail *f)
 {
-    *r = (struct rows){.sink = {rows_row}, .opts = *opts, .credit = UINT32_MAX};
+    const struct rows_opts *opts = &r->opts;
     if (opts->form != ROWS_OBJECTS && opts->form != ROWS_COLUMNS) {
         return ERR_OK;
     }
@@ -275,6 +276,76 @@ void rows_fini(struct rows *r)
     }
     free(r->keys);
     r->keys = NULL;
+    free(r->told);
+    r->told = NULL;
+}
+
+/* Columns with their names and type names behind them, in one block. */
+static struct column_info *copy_columns(const struct column_info *from, uint32_t count)
+{
+    size_t bytes = count * sizeof *from;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += from[i].name.len + from[i].type.name.len;
+    }
+    struct column_info *to = malloc(bytes + 1);
+    char *at = (char *)(to + count);
+    for (uint32_t i = 0; to != NULL && i < count; i++) {
+        struct str name = from[i].name, type = from[i].type.name;
+        to[i] = (struct column_info){.name = {at, name.len}, .type = from[i].type};
+        memcpy(at, name.len > 0 ? name.ptr : "", name.len);
+        at += name.len;
+        to[i].type.name = (struct str){at, type.len};
+        memcpy(at, type.len > 0 ? type.ptr : "", type.len);
+        at += type.len;
+    }
+    return to;
+}
+
+/* Declared columns are what the client counts on. */
+static enum err check_declared(const struct rows_opts *o, const struct column_info *columns,
+                               uint32_t count, struct fail *f)
+{
+    if (o->column_count != count) {
+        return fail_at(f, ERR_BAD_QUERY, STR("/query/columns"),
+                       "the text returns %u columns, %u are declared", count, o->column_count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!str_eq(o->columns[i].name, columns[i].name)) {
+            return fail_at(f, ERR_BAD_QUERY, STR("/query/columns"),
+                           "column %u of the text is called \"%.*s\", not \"%.*s\"", i + 1,
+                           (int)utf8_cut(columns[i].name, 80), columns[i].name.ptr,
+                           (int)utf8_cut(o->columns[i].name, 80), o->columns[i].name.ptr);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err rows_told(struct row_sink *s, const struct column_info *columns, uint32_t count,
+                          struct fail *f)
+{
+    struct rows *r = (struct rows *)s;
+    if (!r->opts.told) {
+        return ERR_OK;
+    }
+    r->heard = true;
+    if (r->opts.column_count > 0) {
+        enum err e = check_declared(&r->opts, columns, count, f);
+        return e != ERR_OK ? e : prepare_columns(r, f);
+    }
+    free(r->told);
+    r->told = copy_columns(columns, count);
+    if (r->told == NULL) {
+        return no_memory(f);
+    }
+    r->opts.columns = r->told;
+    r->opts.column_count = count;
+    return prepare_columns(r, f);
+}
+
+enum err rows_init(struct rows *r, const struct rows_opts *opts, struct fail *f)
+{
+    *r = (struct rows){.sink = {rows_row, rows_told}, .opts = *opts, .credit = UINT32_MAX};
+    return opts->told ? ERR_OK : prepare_columns(r, f);
 }
 
 /* "a":[1,2],"b":[3,4] */
@@ -296,6 +367,10 @@ enum err rows_finish(struct rows *r, struct fail *f)
 {
     if (r->opts.expect == EXPECT_ONE && r->count == 0) {
         return fail_set(f, ERR_NO_RESULT, "one row was expected and there is none");
+    }
+    if (r->opts.told && !r->heard && r->opts.column_count > 0) {
+        return fail_at(f, ERR_BAD_QUERY, STR("/query/columns"),
+                       "columns are declared, and the text returns no rows");
     }
     if (r->opts.form == ROWS_COLUMNS && r->by_column != NULL) {
         join_columns(r);

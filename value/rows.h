@@ -48,20 +48,24 @@ struct rows_opts {
     uint32_t full_bytes;  /* SINK_FULL once out holds this much; 0: never */
     uint32_t chunk_rows;  /* > 0: a stream with chunks of so many rows */
     rows_chunk_fn *chunk; /* with chunk_rows */
+    bool told;            /* the columns come from the database; those given here are
+                           * what was declared: their number and names must be right */
 };
 
 struct rows {
     struct row_sink sink; /* first: the driver sees only this */
     struct rows_opts opts;
-    struct buf out;        /* owned; the owner may swap it out while the driver waits */
-    struct buf *by_column; /* ROWS_COLUMNS: one for each column */
-    struct str *keys;      /* ROWS_OBJECTS: `"name":` ready to copy */
-    uint64_t count;        /* rows taken */
-    uint64_t bytes;        /* encoded so far */
-    uint32_t in_chunk;     /* rows of the open chunk; 0: none is open */
-    uint64_t chunks;       /* chunks begun */
-    uint32_t credit;       /* chunks that may still be begun; UINT32_MAX: any number.
-                            * At 0 the row that fills a chunk returns SINK_FULL */
+    struct buf out;           /* owned; the owner may swap it out while the driver waits */
+    struct buf *by_column;    /* ROWS_COLUMNS: one for each column */
+    struct str *keys;         /* ROWS_OBJECTS: `"name":` ready to copy */
+    uint64_t count;           /* rows taken */
+    uint64_t bytes;           /* encoded so far */
+    bool heard;               /* the database told its columns */
+    struct column_info *told; /* owned copy of what the database told */
+    uint32_t in_chunk;        /* rows of the open chunk; 0: none is open */
+    uint64_t chunks;          /* chunks begun */
+    uint32_t credit;          /* chunks that may still be begun; UINT32_MAX: any number.
+                               * At 0 the row that fills a chunk returns SINK_FULL */
 };
 
 /* Starts empty. ERR_OUT_OF_MEMORY; ERR_DUPLICATE_NAME if ROWS_OBJECTS or

@@ -38,6 +38,8 @@ struct statement {
     uint32_t param_count; /* placeholders in sql; params of one set */
     const struct column_info *columns;
     uint32_t column_count; /* 0: the statement returns no rows */
+    bool told;             /* raw SQL: what it returns is what the database tells, to
+                            * sink->columns; `columns` are not looked at */
     bool read_only;        /* proven: no effect, so a loss is no commit_unknown */
 };
 
@@ -53,6 +55,11 @@ enum sink_verdict {
  * that run. cells has statement.column_count members, borrowed until return. */
 struct row_sink {
     enum sink_verdict (*row)(struct row_sink *s, const struct value *cells, struct fail *f);
+    /* Of a statement whose columns are told: once before the first row, or instead of
+     * it, if it returns rows at all; then cells has `count` members. Same thread as
+     * `row`. Borrowed until return. On error the run ends with it. */
+    enum err (*columns)(struct row_sink *s, const struct column_info *columns, uint32_t count,
+                        struct fail *f);
 };
 
 struct run;

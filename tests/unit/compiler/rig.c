@@ -252,6 +252,7 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
         .keys = keys == NULL              ? KEYS_DEFAULT
                 : keys->kind == JSON_TRUE ? KEYS_YES
                                           : KEYS_NO,
+        .text = TEXT_ALLOWED,
         .max_params = 1000,
         .max_sql_bytes = 1 << 20,
         .query_path = "/query",

@@ -30,7 +30,7 @@ static const struct {
     {"{\"select\":[1],\"wehre\":true}", ERR_UNKNOWN_KEY, "/query/wehre", "`where`", 0},
     {"{\"select\":[1],\"window\":{}}", ERR_UNSUPPORTED_FEATURE, "/query/window", NULL, 0},
     {"{\"select\":[1],\"for\":{}}", ERR_UNSUPPORTED_FEATURE, "/query/for", NULL, 0},
-    {"{\"text\":\"select 1\"}", ERR_UNSUPPORTED_FEATURE, "/query/text", NULL, 0},
+    {"{\"text\":\"begin\"}", ERR_UNSUPPORTED_FEATURE, "/query/text", NULL, 0},
     {"{\"find\":\"User\"}", ERR_UNSUPPORTED_FEATURE, "/query/find", NULL, 0},
     {"{\"select\":[1],\"distinct\":false}", ERR_BAD_QUERY, "/query/distinct", NULL, 0},
     {"{\"select\":[1],\"distinct\":[1]}", ERR_UNSUPPORTED_FEATURE, "/query/distinct", NULL, 0},

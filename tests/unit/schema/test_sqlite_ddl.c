@@ -3,6 +3,7 @@
  * test_sqlite_ddl.c: declared types and the collations of CREATE TABLE.
  */
 #include "schema/sqlite_ddl.h"
+#include "value/declared.h"
 
 #include <check.h>
 #include <stdio.h>
