@@ -54,7 +54,10 @@ static enum err emit_part(struct emitter *em, const struct query *part, enum que
         copy.order_count = 0;
         return emit_select(em, &copy, place, 0);
     }
-    emit_text(em, "SELECT * FROM (");
+    for (uint32_t i = 1; i <= part->output_count; i++) { /* not *: MariaDB counts it as one */
+        buf_printf(&em->sql, "%sq.c%u", i == 1 ? "SELECT " : ", ", i);
+    }
+    emit_text(em, " FROM (");
     enum err e = emit_query(em, part, PLACE_DERIVED);
     emit_text(em, ") AS q");
     return e;

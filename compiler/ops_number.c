@@ -172,6 +172,19 @@ static enum err rule_constant(struct context *c, struct query *q, struct expr *e
     return ERR_OK;
 }
 
+/* MariaDB does not see that 0 - x overflows. */
+static const char *const negated_whole[DIALECT_COUNT] = {NULL, "(-$1)", NULL};
+
+static enum err emit_negated(struct emitter *em, const struct expr *call, const char *sql,
+                             const struct expr *const *args)
+{
+    struct expr zero = {.kind = EXPR_DRESSED, .dressed = {"0", NULL, 0, NULL}};
+    const struct expr *pair[] = {&zero, args[0]};
+    const char *own = negated_whole[em->d->column];
+    return own != NULL && number_class(call) == NUMBERS_WHOLE ? emit_template(em, own, args, 1)
+                                                              : emit_template(em, sql, pair, 2);
+}
+
 static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
                                 const struct expr *const *args, enum emit_place place)
 {
@@ -183,9 +196,7 @@ static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
     }
     const char *sql = operator_sql(em, call);
     if (call->call.count == 1) {
-        struct expr zero = {.kind = EXPR_DRESSED, .dressed = {"0", NULL, 0, NULL}};
-        const struct expr *pair[] = {&zero, args[0]};
-        return emit_template(em, sql, pair, 2);
+        return emit_negated(em, call, sql, args);
     }
     return emit_chain(em, sql, args, call->call.count);
 }

@@ -6,8 +6,8 @@ The rules, which are all there are:
   Floating point numbers are equal within 1e-12 of their size (or 1e-12 near zero;
   1e-9 below aggregates that take squares). All else is equal exactly; in json
   values 1 and 1.0 are one number.
-- `columns` and `types` are equal, but that SQLite has no 32-bit floats: its `real` is
-  `double`.
+- `columns` and `types` are equal, but that SQLite's `real` and `integer` hold 64 bits, as
+  double and bigint do.
 - An error is the same code on all. Where a statement is risky (has parts that a database
   may skip or take in another order: and/or, case, subqueries, limits, joins with
   conditions, writes), an error of class `data` on one may be rows, or another `data`
@@ -22,7 +22,7 @@ import json
 DATA_ERRORS = {"out_of_range", "division_by_zero", "bad_value", "too_long", "data_error",
                "multiple_results"}
 INTEGRITY_ERRORS = {"unique_violation", "foreign_key_violation", "not_null_violation"}
-SAME_TYPE = {"real": "double"}
+SAME_TYPE = {"real": "double", "integer": "bigint"}
 
 
 class Verdict:
@@ -73,7 +73,12 @@ def rows_of(reply):
     return reply.get("rows", reply.get("values"))
 
 
-def differing(a, b, ordered):
+def types_of(reply, wide):
+    types = reply.get("types", [])
+    return [SAME_TYPE.get(t, t) for t in types] if wide else types
+
+
+def differing(a, b, ordered, wide=True):
     """The first word on how two successful replies differ, or None."""
     if a.keys() != b.keys():
         return "keys of the reply"
@@ -82,8 +87,7 @@ def differing(a, b, ordered):
             return key
     if a.get("columns") != b.get("columns"):
         return "columns"
-    kinds = [[SAME_TYPE.get(t, t) for t in r.get("types", [])] for r in (a, b)]
-    if kinds[0] != kinds[1]:
+    if types_of(a, wide) != types_of(b, wide):
         return "types"
     x, y = rows_of(a), rows_of(b)
     if x is None or y is None:
@@ -107,7 +111,7 @@ def without_refusals(names, replies):
     taken, reasons = [], []
     for db, reply in zip(names, replies):
         if code_of(reply) == "unsupported_feature" or \
-                code_of(reply) and "hold 15 digits" in reply["error"]["message"]:
+                code_of(reply) and "15 digits" in reply["error"]["message"]:
             reasons.append((db, reply["error"]["message"]))
         else:
             taken.append((db, reply))
@@ -131,7 +135,7 @@ def among(taken, ordered, risky):
     if kinds == {None}:
         first = taken[0]
         for db, reply in taken[1:]:
-            how = differing(first[1], reply, ordered)
+            how = differing(first[1], reply, ordered, "sqlite" in (first[0], db))
             if how:
                 return Verdict("differs", f"{how}: {first[0]} and {db}")
         return Verdict("equal")

@@ -275,16 +275,17 @@ class Expressions(Values):
         chosen = self.weighted(operators.AGGREGATES[kind])[1]
         form = self.inside(lambda: self.ordered_aggregate(chosen) if isinstance(chosen, str)
                            else {"aggregate": self.fill(chosen, min(depth - 1, 1))})
-        form["aggregate"] = [7 if x is None else x for x in form["aggregate"]]
+        if None in form["aggregate"]:
+            form["aggregate"] = ["min", self.literal(kind)] if kind in SORTED else ["count", "*"]
         if self.chance(.25):
             form["filter"] = self.inside(lambda: self.condition(1))
         return form["aggregate"] if list(form) == ["aggregate"] else form
 
     def ordered_aggregate(self, op):
         by = self.total_order(self.scope.sources)
-        value = self.expr("int", 1)
+        value = self.expr("int", 1) or 5
         if op == "string_agg":
-            call = [op, self.expr("text", 1), self.special("sep")]
+            call = [op, self.expr("text", 1) or {"value": "none"}, self.special("sep")]
         elif op == "json_object_agg":
             call, by = [op, ["cast", self.column("int", lambda c: not c.null) or 1, "text"],
                         value], []

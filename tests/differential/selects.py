@@ -164,7 +164,7 @@ class Selects(Expressions):
         equal = ["=", left, right]
         if self.chance(.25):
             self.risky = True
-            return ["and", equal, self.condition(1)]
+            return ["and", equal, self.condition(1) or True]
         return equal
 
     # ---- select ----
