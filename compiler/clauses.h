@@ -52,4 +52,10 @@ struct window {
     struct frame_bound lo, hi;
 };
 
+/* Of a select: what {"over": …, "window": name} extends. */
+struct named_window {
+    struct str name;
+    struct window window;
+};
+
 #endif

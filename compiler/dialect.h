@@ -32,6 +32,8 @@ struct dialect {
     bool arrays;           /* a list can be one parameter: = ANY($1), unnest($1) */
     bool nulls_order;      /* ORDER BY … NULLS FIRST */
     bool aggregate_filter; /* count(*) FILTER (WHERE …) */
+    bool frame_groups;     /* frames by GROUPS, and EXCLUDE */
+    bool exact_ranges;     /* RANGE n PRECEDING of exact numerics is exact */
     bool update_returning;
     bool update_snapshot; /* UPDATE reads its own table as it was before, in subqueries too */
     enum full_join full_join;
@@ -48,6 +50,13 @@ struct dialect {
     const char *no_limit;     /* LIMIT that lets all rows pass where OFFSET needs one;
                                * NULL: OFFSET can stand alone */
     const char *cross_join;   /* between two tables */
+    const char *window_tag;   /* with a number behind it: a key that is the same in every
+                               * row and no constant, by which windows are told apart
+                               * where they share sorts wrongly; NULL: they do not */
+    const char *window_key;   /* template of a key of ORDER BY beside groups and windows;
+                               * NULL: the key itself */
+    const char *window_order; /* of OVER for functions that need one where none is asked
+                               * for; NULL: they need none */
     const char *default_row;  /* behind INSERT INTO t: a row of defaults */
     const char *scalar_guard; /* template: a scalar subquery of column c1 that must fail
                                * on a second row; NULL: the database sees to it */

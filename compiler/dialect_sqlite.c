@@ -154,6 +154,7 @@ const struct dialect dialect_sqlite = {
     .quote = '"',
     .nulls_order = true,
     .aggregate_filter = true,
+    .frame_groups = true,
     .update_returning = true,
     .limit_in_subquery = true,
     .rows_are_values = true,

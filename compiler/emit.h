@@ -22,6 +22,12 @@ struct open_full {
     const struct open_full *up;
 };
 
+/* Of the query that is being written. */
+struct window_needs {
+    uint32_t tags; /* that the next window gets; 0: none */
+    bool keys;     /* ORDER BY is beside groups and windows */
+};
+
 struct emitter {
     struct context *c;
     const struct dialect *d;
@@ -32,6 +38,7 @@ struct emitter {
     bool from_unnest;          /* placeholders are columns of unnested arrays: u.c1 */
     const struct window *over; /* of the call that is written next; NULL: none */
     const struct open_full *open;
+    struct window_needs windows;
 };
 
 /* Symbols on the stack of SQLite's parser, measured: its depth is 100. */
@@ -101,6 +108,16 @@ void emit_text(struct emitter *em, const char *text);
 /* A call of an aggregate, by a template with the marks that are listed there. */
 enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
                              const struct expr *const *args, const char *text) MUST_CHECK;
+
+/* emit_window.c */
+/* Before the expressions of q are written: what its windows need. */
+void emit_windows_begin(struct emitter *em, const struct query *q);
+enum err emit_over(struct emitter *em, const struct expr *x) MUST_CHECK;
+/* " OVER (…)" behind a call. */
+enum err emit_window(struct emitter *em, const struct window *w,
+                     const struct op_info *op) MUST_CHECK;
+/* " OVER (…)" of the partition alone. */
+enum err emit_partition(struct emitter *em, const struct window *w) MUST_CHECK;
 
 /* emit_query.c */
 enum query_place {

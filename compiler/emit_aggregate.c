@@ -6,6 +6,7 @@
  * Their templates have marks besides $1…$9, because one call can become several:
  *   #  DISTINCT, where it is asked for
  *   ^  behind a call: FILTER and OVER
+ *   !  behind a call: OVER the partition, whatever its order is
  *   %  ORDER BY inside a call
  *   ~  the order as the functions of backend/sqlite_collect.c take it: one text,
  *      then the keys behind the other arguments, where & stands
@@ -37,7 +38,7 @@ static enum err emit_suffix(struct emitter *em, const struct marks *m)
         e = emit_root(em, filter);
         buf_char(&em->sql, ')');
     }
-    return e;
+    return e == ERR_OK && m->over != NULL ? emit_window(em, m->over, m->call->call.op) : e;
 }
 
 /* A letter for what is distinct, then one for each key: a, d; A, D: nulls last. */
@@ -78,6 +79,8 @@ static enum err emit_mark(struct emitter *em, const struct marks *m, char mark)
     case '~':
         emit_order_spec(em, m->call);
         return ERR_OK;
+    case '!':
+        return emit_partition(em, m->over);
     case '&':
         return emit_order_keys(em, m->call);
     default:
@@ -116,9 +119,13 @@ enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
     if (m.args == NULL) {
         return ctx_full(em->c);
     }
+    if (m.over != NULL && strchr(text, '^') == NULL) {
+        return ctx_fail(em->c, call->src, ERR_UNSUPPORTED_FEATURE,
+                        "%s has no `%s` over windows", em->d->words.name, call->call.op->name);
+    }
     enum err e = ERR_OK;
     while (*text != '\0' && e == ERR_OK) {
-        size_t n = strcspn(text, "#^%~&");
+        size_t n = strcspn(text, "#^!%~&");
         char *piece = arena_alloc(em->c->a, n + 1);
         if (piece == NULL) {
             return ctx_full(em->c);

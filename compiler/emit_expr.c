@@ -358,6 +358,8 @@ static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_pl
         return ERR_OK;
     case EXPR_CALL:
         return emit_call(em, x, place);
+    case EXPR_OVER:
+        return emit_over(em, x);
     case EXPR_CASE:
         return emit_case(em, x);
     case EXPR_QUERY:
@@ -372,7 +374,6 @@ static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_pl
     case EXPR_LIST:
     case EXPR_PARAM_LIST:
     case EXPR_PATH:
-    case EXPR_OVER:
     case EXPR_KEYWORD:
         break;
     }

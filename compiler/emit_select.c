@@ -50,6 +50,9 @@ static enum err emit_position(struct emitter *em, const struct query *q, const s
 
 static enum err emit_key(struct emitter *em, const struct query *q, const struct expr *x)
 {
+    if (q != NULL && em->windows.keys) {
+        return emit_template(em, em->d->window_key, &x, 1);
+    }
     return q == NULL ? emit_root(em, x) : emit_position(em, q, x);
 }
 
@@ -150,7 +153,9 @@ enum err emit_select(struct emitter *em, const struct query *q, enum query_place
                      uint32_t at_most)
 {
     enum err e = ERR_OK;
+    struct window_needs outer = em->windows;
     bool plain = !q->aggregated && !q->distinct && q->order_count == 0;
+    emit_windows_begin(em, q);
     emit_text(em, q->distinct ? "SELECT DISTINCT " : "SELECT ");
     if (place == PLACE_EXISTS && plain) {
         buf_char(&em->sql, '1');
@@ -166,5 +171,7 @@ enum err emit_select(struct emitter *em, const struct query *q, enum query_place
         e = emit_root(em, q->where);
     }
     e = e != ERR_OK ? e : emit_tail(em, q);
-    return e != ERR_OK ? e : emit_limit(em, q, at_most);
+    e = e != ERR_OK ? e : emit_limit(em, q, at_most);
+    em->windows = outer;
+    return e;
 }

@@ -13,8 +13,9 @@
 struct grouping {
     struct context *c;
     const struct query *q;
-    unsigned depth; /* subqueries of q around what is looked at */
-    enum err err;   /* that ended a walk */
+    unsigned depth;              /* subqueries of q around what is looked at */
+    const struct expr *windowed; /* the call of the last window seen: no aggregate of q */
+    enum err err;                /* that ended a walk */
 };
 
 static bool is_grouped(const struct query *q, const struct expr *e)
@@ -88,7 +89,8 @@ static bool visit_query(const struct query *inner, void *arg)
 
 static enum err check_expr(struct grouping *g, const struct expr *e)
 {
-    bool aggregate = e->kind == EXPR_CALL && (e->call.op->flags & OP_AGGREGATE) != 0;
+    bool aggregate =
+        e->kind == EXPR_CALL && (e->call.op->flags & OP_AGGREGATE) != 0 && e != g->windowed;
     if (is_grouped(g->q, e) || (aggregate && g->depth == 0)) {
         return ERR_OK;
     }
@@ -98,12 +100,15 @@ static enum err check_expr(struct grouping *g, const struct expr *e)
     if (e->kind == EXPR_QUERY) {
         return visit_query(e->query, g) ? ERR_OK : g->err;
     }
+    if (e->kind == EXPR_OVER) {
+        g->windowed = e->over.call;
+    }
     return expr_children(e, visit_expr, g) ? ERR_OK : g->err;
 }
 
 enum err check_grouped(struct context *c, const struct query *q)
 {
-    struct grouping g = {c, q, 0, ERR_OK};
+    struct grouping g = {.c = c, .q = q};
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < q->output_count && err == ERR_OK; i++) {
         err = check_expr(&g, q->outputs[i].expr);

@@ -41,13 +41,14 @@ enum {
     OP_NEGATED = 1, /* not_in, not_like, … */
     OP_FOLDED = 2,  /* ilike, istartswith, …: case is ignored */
     OP_AGGREGATE = 4,
-    OP_KEEPS_NULL = 8, /* null in does not mean null out */
-    OP_WINDOW = 16,    /* only inside {"over": …} */
-    OP_TABLE = 32,     /* only in from, as {"function": …} */
-    OP_ROW = 64,       /* `tuple`: only as an operand of comparisons and `in` */
-    OP_PLANNED = 128,  /* known to the language, not built yet */
-    OP_ORDERED = 256,  /* an aggregate that takes its rows in an order */
-    OP_ROWS = 512,     /* takes rows as operands */
+    OP_KEEPS_NULL = 8,   /* null in does not mean null out */
+    OP_WINDOW = 16,      /* only inside {"over": …} */
+    OP_TABLE = 32,       /* only in from, as {"function": …} */
+    OP_ROW = 64,         /* `tuple`: only as an operand of comparisons and `in` */
+    OP_PLANNED = 128,    /* known to the language, not built yet */
+    OP_ORDERED = 256,    /* an aggregate that takes its rows in an order */
+    OP_ROWS = 512,       /* takes rows as operands */
+    OP_FRAMELESS = 1024, /* of windows: looks at the partition, whatever the frame is */
 };
 
 #define ARGS_ANY 255

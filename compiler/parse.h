@@ -34,6 +34,10 @@ enum err parse_param(struct context *c, const struct json *at, struct str text,
 /* parse_window.c */
 /* {"aggregate": …}: the call, with what stands beside it. */
 enum err parse_aggregate(struct context *c, const struct json *j, struct expr **out) MUST_CHECK;
+/* {"over": …} */
+enum err parse_over(struct context *c, const struct json *j, struct expr **out) MUST_CHECK;
+/* The named windows of a select. */
+enum err parse_windows(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
 
 /* parse_query.c */
 /* Q: a select, or what else gives rows: compounds, values. */

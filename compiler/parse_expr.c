@@ -5,7 +5,7 @@
  *   E := null | true | false | number | "name" | ":param"
  *      | {"value": any, "type": T} | {"name": [text…]} | [op, arg…] | Q
  *      | {"case":[[E,E]…], "else":E, "of":E}
- *      | {"aggregate": …}                       parse_window.c
+ *      | {"aggregate": …} | {"over": …}         parse_window.c
  */
 #include "compiler/names.h"
 #include "compiler/operators.h"
@@ -485,7 +485,6 @@ static enum err parse_query_expr(struct context *c, const struct json *j, struct
 
 static enum err parse_object(struct context *c, const struct json *j, struct expr **out)
 {
-    static const char *const planned[] = {"over", "window"};
     if (json_get(j, "value") != NULL) {
         return parse_value_form(c, j, out);
     }
@@ -495,6 +494,9 @@ static enum err parse_object(struct context *c, const struct json *j, struct exp
     if (json_get(j, "aggregate") != NULL) {
         return parse_aggregate(c, j, out);
     }
+    if (json_get(j, "over") != NULL) {
+        return parse_over(c, j, out);
+    }
     if (is_query_form(j)) {
         return parse_query_expr(c, j, out);
     }
@@ -502,15 +504,9 @@ static enum err parse_object(struct context *c, const struct json *j, struct exp
         *out = expr_new(c, EXPR_NAME, j);
         return *out == NULL ? ctx_full(c) : parse_name(c, j, 3, (*out)->name.part);
     }
-    for (size_t i = 0; i < sizeof planned / sizeof planned[0]; i++) {
-        if (json_get(j, planned[i]) != NULL) {
-            char what[64];
-            snprintf(what, sizeof what, "`%s` in an expression", planned[i]);
-            return not_built(c, j, what);
-        }
-    }
     enum err e = ctx_fail(c, j, ERR_BAD_QUERY, "this object is no form of an expression");
-    fail_hint(c->f, "the forms have a key `value`, `name`, `case` or `select`");
+    fail_hint(c->f,
+              "the forms have a key `value`, `name`, `case`, `aggregate`, `over` or `select`");
     return e;
 }
 

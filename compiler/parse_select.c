@@ -216,7 +216,7 @@ static enum err parse_bound(struct context *c, const struct json *j, const char 
 static const struct form_key select_keys[] = {
     {"select", true}, {"distinct", true}, {"from", true},      {"join", true},
     {"where", true},  {"group_by", true}, {"having", true},    {"order_by", true},
-    {"limit", true},  {"offset", true},   {"window", false},   {"after", false},
+    {"limit", true},  {"offset", true},   {"window", true},    {"after", false},
     {"for", false},   {"with", true},     {"recursive", true}, {"with_ties", false},
 };
 
@@ -259,7 +259,9 @@ static enum err parse_grouping(struct context *c, const struct json *j, struct q
     if (e == ERR_OK && group != NULL) {
         e = parse_group_by(c, group, q);
     }
-    return e != ERR_OK ? e : parse_optional(c, json_get(j, "having"), &q->having);
+    e = e != ERR_OK ? e : parse_optional(c, json_get(j, "having"), &q->having);
+    const struct json *windows = json_get(j, "window");
+    return e == ERR_OK && windows != NULL ? parse_windows(c, windows, q) : e;
 }
 
 enum err parse_select(struct context *c, const struct json *j, struct query *q)

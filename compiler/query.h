@@ -84,12 +84,15 @@ struct query {
     struct expr *having;
     struct order *order;
     uint32_t order_count;
+    struct named_window *windows;
+    uint32_t window_count;
     struct expr *limit, *offset; /* NULL: none */
     struct output *outputs;
     uint32_t output_count;
     bool aggregated;    /* has group_by, having or an aggregate */
     bool aliases_seen;  /* while order_by is resolved: select aliases are names */
     bool in_aggregate;  /* while an aggregate's argument is resolved */
+    bool takes_windows; /* while the items and order_by are resolved */
     bool no_aggregates; /* while where, on, group_by, returning are resolved */
 };
 

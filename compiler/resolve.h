@@ -40,12 +40,20 @@ enum err refuse_json(struct context *c, const struct expr *e, const char *clause
  * it goes with them. */
 enum err resolve_extras(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
 enum err check_extras(struct context *c, const struct expr *e) MUST_CHECK;
+/* The windows that a select names. */
+enum err resolve_windows(struct context *c, struct query *q) MUST_CHECK;
+enum err resolve_over(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+/* A function of windows that stands outside of `over`. */
+enum err refuse_bare_window(struct context *c, const struct expr *e);
 
 /* resolve_write.c */
 enum err resolve_write(struct context *c, struct write *w) MUST_CHECK;
 
 /* resolve_expr.c */
 enum err resolve_expr(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+/* The two halves of a call: its arguments with what stands beside them, its type. */
+enum err resolve_arguments(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
+enum err resolve_type(struct context *c, struct query *q, struct expr *e) MUST_CHECK;
 
 /* ops.c */
 /* A condition for the operator `what`: boolean, or untyped and made so. */

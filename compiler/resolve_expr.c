@@ -101,25 +101,34 @@ static enum err resolve_argument(struct context *c, struct query *q, struct expr
                                                     : resolve_expr(c, q, x);
 }
 
-static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
+enum err resolve_arguments(struct context *c, struct query *q, struct expr *e)
 {
-    bool aggregate = (e->call.op->flags & OP_AGGREGATE) != 0;
-    enum err err = aggregate ? start_aggregate(c, q, e) : ERR_OK;
+    enum err err = ERR_OK;
     for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
         err = resolve_argument(c, q, e, i);
     }
-    err = err == ERR_OK && aggregate ? resolve_extras(c, q, e) : err;
-    if (err == ERR_OK && aggregate) {
-        err = end_aggregate(c, q, e);
-    }
-    if (err != ERR_OK) {
-        return err;
-    }
+    return err == ERR_OK ? resolve_extras(c, q, e) : err;
+}
+
+enum err resolve_type(struct context *c, struct query *q, struct expr *e)
+{
     if (e->call.op->volatility > c->volatility) {
         c->volatility = e->call.op->volatility;
     }
-    err = e->call.op->rule(c, q, e);
-    return err == ERR_OK && aggregate ? check_extras(c, e) : err;
+    enum err err = e->call.op->rule(c, q, e);
+    return err == ERR_OK ? check_extras(c, e) : err;
+}
+
+static enum err resolve_call(struct context *c, struct query *q, struct expr *e)
+{
+    bool aggregate = (e->call.op->flags & OP_AGGREGATE) != 0;
+    if ((e->call.op->flags & OP_WINDOW) != 0) {
+        return refuse_bare_window(c, e);
+    }
+    enum err err = aggregate ? start_aggregate(c, q, e) : ERR_OK;
+    err = err != ERR_OK ? err : resolve_arguments(c, q, e);
+    err = err == ERR_OK && aggregate ? end_aggregate(c, q, e) : err;
+    return err != ERR_OK ? err : resolve_type(c, q, e);
 }
 
 static enum err case_conditions(struct context *c, struct query *q, struct expr *e)
@@ -189,7 +198,7 @@ enum err resolve_expr(struct context *c, struct query *q, struct expr *e)
     case EXPR_DRESSED:
         return ERR_OK;
     case EXPR_OVER:
-        return not_built(c, e->src, "`over`");
+        return resolve_over(c, q, e);
     case EXPR_NAME:
         return resolve_name(c, q, e);
     case EXPR_CALL:

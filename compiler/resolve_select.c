@@ -160,6 +160,7 @@ enum err resolve_order(struct context *c, struct query *q)
 {
     enum err err = ERR_OK;
     q->aliases_seen = true;
+    q->takes_windows = true;
     q->no_aggregates = !q->aggregated; /* SQLite takes none here alone */
     for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
         struct expr *e = q->order[i].expr;
@@ -173,6 +174,7 @@ enum err resolve_order(struct context *c, struct query *q)
             err != ERR_OK ? err : refuse_outer(c, q, e, "`order_by` columns of an outer query");
     }
     q->aliases_seen = false;
+    q->takes_windows = false;
     q->no_aggregates = false;
     return err;
 }
@@ -224,7 +226,10 @@ enum err resolve_select(struct context *c, struct query *q)
     err = err != ERR_OK ? err : resolve_where(c, q);
     err = err != ERR_OK ? err : check_connected(c, q);
     err = err != ERR_OK ? err : resolve_group(c, q);
+    err = err != ERR_OK ? err : resolve_windows(c, q);
+    q->takes_windows = true;
     err = err != ERR_OK ? err : resolve_items(c, q);
+    q->takes_windows = false;
     err = err != ERR_OK ? err : settle_outputs(c, q);
     if (err == ERR_OK && q->having != NULL) {
         err = resolve_condition(c, q, q->having, "having");

@@ -248,18 +248,49 @@ static enum err walk_array(struct walk *w, const struct json *j)
     return ERR_OK;
 }
 
-/* A map whose keys are names or keys of a form, whose values are expressions. */
-static enum err walk_map(struct walk *w, const struct json *j)
+static enum err walk_members(struct walk *w, const struct json *j,
+                             enum err (*walk)(struct walk *, const struct json *))
 {
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
         shape_put_text(w, 'k', json_key(m));
-        enum err e = walk_expr(w, m);
+        enum err e = walk(w, m);
         if (e != ERR_OK) {
             return e;
         }
     }
     buf_char(w->key, '}');
+    return ERR_OK;
+}
+
+/* A map whose keys are names or keys of a form, whose values are expressions. */
+static enum err walk_map(struct walk *w, const struct json *j)
+{
+    return walk_members(w, j, walk_expr);
+}
+
+/* The bounds of a frame are part of the SQL. */
+static bool is_frame(struct str key)
+{
+    return str_is(key, "rows") || str_is(key, "range") || str_is(key, "groups");
+}
+
+/* {"over": …}, and a window that a select names. */
+static enum err walk_window_member(struct walk *w, const struct json *m)
+{
+    if (!is_frame(json_key(m))) {
+        return walk_expr(w, m);
+    }
+    put_verbatim(w, m);
+    return ERR_OK;
+}
+
+static enum err walk_named_window(struct walk *w, const struct json *m)
+{
+    if (m->kind == JSON_OBJECT) {
+        return walk_members(w, m, walk_window_member);
+    }
+    put_verbatim(w, m);
     return ERR_OK;
 }
 
@@ -281,6 +312,9 @@ static enum err walk_expr(struct walk *w, const struct json *j)
     if (json_get(j, "name") != NULL || json_get(j, "value") != NULL) {
         put_verbatim(w, j);
         return ERR_OK;
+    }
+    if (json_get(j, "over") != NULL) {
+        return walk_members(w, j, walk_window_member);
     }
     return is_query_form(j) ? walk_statement(w, j) : walk_map(w, j);
 }
@@ -391,7 +425,8 @@ enum place {
     PLACE_JOINS,
     PLACE_ROWS,
     PLACE_MAP,
-    PLACE_WITH
+    PLACE_WITH,
+    PLACE_WINDOWS
 };
 
 static const struct {
@@ -405,7 +440,7 @@ static const struct {
     {"values", PLACE_EXPR},     {"returning", PLACE_ITEMS}, {"using", PLACE_FROM},
     {"from_query", PLACE_EXPR}, {"with", PLACE_WITH},       {"union", PLACE_EXPR},
     {"union_all", PLACE_EXPR},  {"intersect", PLACE_EXPR},  {"intersect_all", PLACE_EXPR},
-    {"except", PLACE_EXPR},     {"except_all", PLACE_EXPR},
+    {"except", PLACE_EXPR},     {"except_all", PLACE_EXPR}, {"window", PLACE_WINDOWS},
 };
 
 /* A query of `with`, or a form around it. */
@@ -469,6 +504,11 @@ static enum err walk_place(struct walk *w, const struct json *m, enum place plac
         break;
     case PLACE_WITH:
         return walk_with(w, m);
+    case PLACE_WINDOWS:
+        if (m->kind == JSON_OBJECT) {
+            return walk_members(w, m, walk_named_window);
+        }
+        break;
     }
     put_verbatim(w, m);
     return ERR_OK;

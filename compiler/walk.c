@@ -201,14 +201,20 @@ static bool equal_calls(const struct expr *a, const struct expr *b)
            equal_aggregates(a->call.aggregate, b->call.aggregate);
 }
 
-static bool equal_windows(const struct window *a, const struct window *b)
+bool windows_sort_alike(const struct window *a, const struct window *b)
 {
-    return str_eq(a->base, b->base) && a->unit == b->unit && a->exclude == b->exclude &&
-           a->partition_count == b->partition_count && a->order_count == b->order_count &&
-           a->lo.unbounded == b->lo.unbounded && a->lo.offset == b->lo.offset &&
-           a->hi.unbounded == b->hi.unbounded && a->hi.offset == b->hi.offset &&
+    return a->partition_count == b->partition_count && a->order_count == b->order_count &&
            equal_lists(a->partition, b->partition, a->partition_count) &&
            equal_orders(a->order, b->order, a->order_count);
+}
+
+/* What a base adds is in them when they are resolved. */
+static bool equal_windows(const struct window *a, const struct window *b)
+{
+    return a->unit == b->unit && a->exclude == b->exclude &&
+           a->lo.unbounded == b->lo.unbounded && a->lo.offset == b->lo.offset &&
+           a->hi.unbounded == b->hi.unbounded && a->hi.offset == b->hi.offset &&
+           windows_sort_alike(a, b);
 }
 
 bool expr_equal(const struct expr *a, const struct expr *b)

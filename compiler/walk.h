@@ -32,6 +32,8 @@ bool query_parts(const struct query *q, query_visit *visit, void *arg);
 
 /* The same value in every row: literals, params and columns are the same ones. */
 bool expr_equal(const struct expr *a, const struct expr *b);
+/* Equal partitions and orders, whatever the frames are. */
+bool windows_sort_alike(const struct window *a, const struct window *b);
 /* Bits of q's own sources in e, with its subqueries; OUTER_BIT for sources of
  * queries around q. */
 #define OUTER_BIT ((uint64_t)1 << 63)
