@@ -104,21 +104,6 @@ enum err emit_nest(struct emitter *em, uint32_t cost, const struct json *at) MUS
 void emit_name(struct emitter *em, struct str name);
 void emit_text(struct emitter *em, const char *text);
 
-/* emit_aggregate.c */
-/* A call of an aggregate, by a template with the marks that are listed there. */
-enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
-                             const struct expr *const *args, const char *text) MUST_CHECK;
-
-/* emit_window.c */
-/* Before the expressions of q are written: what its windows need. */
-void emit_windows_begin(struct emitter *em, const struct query *q);
-enum err emit_over(struct emitter *em, const struct expr *x) MUST_CHECK;
-/* " OVER (…)" behind a call. */
-enum err emit_window(struct emitter *em, const struct window *w,
-                     const struct op_info *op) MUST_CHECK;
-/* " OVER (…)" of the partition alone. */
-enum err emit_partition(struct emitter *em, const struct window *w) MUST_CHECK;
-
 /* emit_query.c */
 enum query_place {
     PLACE_TOP,     /* columns are nameless */

@@ -11,7 +11,7 @@
  *   ~  the order as the functions of backend/sqlite_collect.c take it: one text,
  *      then the keys behind the other arguments, where & stands
  */
-#include "compiler/emit.h"
+#include "compiler/emit_window.h"
 #include "compiler/operators.h"
 
 #include <string.h>

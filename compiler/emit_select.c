@@ -3,6 +3,7 @@
  * compiler/emit_select.c: selects to SQL.
  */
 #include "compiler/emit.h"
+#include "compiler/emit_window.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/walk.h"

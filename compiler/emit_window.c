@@ -3,7 +3,8 @@
  * compiler/emit_window.c: windows to SQL. Named windows are written out where they
  * are used: the databases put equal ones together.
  */
-#include "compiler/emit.h"
+#include "compiler/emit_window.h"
+
 #include "compiler/operators.h"
 #include "compiler/walk.h"
 

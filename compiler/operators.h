@@ -52,8 +52,7 @@ enum {
 };
 
 #define ARGS_ANY 255
-/* PostgreSQL's and SQLite's functions take no more. */
-#define MOST_ARGS 100
+#define MOST_ARGS 100 /* what PostgreSQL's and SQLite's functions take */
 
 struct op_info {
     const char *name;

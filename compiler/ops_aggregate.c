@@ -2,6 +2,7 @@
  *
  * compiler/ops_aggregate.c: aggregates.
  */
+#include "compiler/emit_window.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"

@@ -3,6 +3,7 @@
  * compiler/ops_window.c: functions of windows. Their templates have the marks of
  * compiler/emit_aggregate.c.
  */
+#include "compiler/emit_window.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
