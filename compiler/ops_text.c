@@ -179,10 +179,11 @@ static enum err rule_uuid(struct context *c, struct query *q, struct expr *e)
 #define EXACTLY(x) "CONVERT(" x " USING utf8mb4) COLLATE utf8mb4_bin"
 /* A class of regular expressions with the characters of $2: \E inside ends the quoting. */
 #define CLASS "[\\Q', replace($2, '\\', '\\E\\\\\\Q'), '\\E]+"
-/* MariaDB's trim takes one text off, not a set of characters. */
+/* MariaDB's trim takes one text off, not a set of characters. (?-i): whatever the
+ * collation, which stays that of $1. */
 #define TRIM_MARIA(pattern)                                                                    \
-    "CASE WHEN char_length($2) = 0 THEN $1 ELSE regexp_replace(" EXACTLY(                      \
-        "$1") ", concat('" pattern "'), '') END"
+    "CASE WHEN char_length($2) = 0 THEN $1 ELSE regexp_replace($1, concat('(?-i)" pattern      \
+    "'), '') END"
 #define TRIM(op, pg, pattern)                                                                  \
     {                                                                                          \
         .name = (op), .min_args = 1, .max_args = 2, .rule = rule_text, .dress = DRESS_TEXT,    \
@@ -206,7 +207,7 @@ static enum err rule_uuid(struct context *c, struct query *q, struct expr *e)
 /* The part begins behind the n - 1 first ones: counted from the end, separators that
  * overlap would be other ones. */
 #define SPLIT_MARIA                                                                            \
-    "CASE WHEN char_length($2) = 0 THEN CASE WHEN $3 = 1 THEN $1 ELSE '' END ELSE "            \
+    "CASE WHEN char_length($2) = 0 THEN CASE WHEN $3 = 1 THEN $1 ELSE left($1, 0) END ELSE "   \
     "substring_index(CASE WHEN $3 = 1 THEN $1 ELSE substr($1, char_length("                    \
     "substring_index($1, $2, $3 - 1)) + char_length($2) + 1) END, $2, 1) END"
 /* MariaDB's uuid() is of version 1. */
@@ -225,7 +226,8 @@ static enum err rule_uuid(struct context *c, struct query *q, struct expr *e)
 
 static const struct op_info list[] = {
     CONCAT("concat", 1),
-    DIGEST("hex", {"upper(encode($1, 'hex'))", "hex($1)", "hex($1)"}),
+    DIGEST("hex", {"upper(encode($1, 'hex'))", "hex($1)",
+                   "CASE WHEN $1 IS NOT NULL THEN hex($1) END"}),
     PLANNED("iregexp"),
     LENGTH("length", {"length($1)::int8", "char_length($1)", "length($1)"}),
     TEXT("lower", 1, {"lower($1)", "lower($1)", "tb_lower($1)"}),
@@ -244,7 +246,10 @@ static const struct op_info list[] = {
     PLANNED("regexp_replace"),
     BOUNDED("repeat", 2, 2, rule_pad,
             {"repeat($1, $2::int4)", "repeat($1, $2)", "tb_repeat($1, $2)"}),
-    TEXT("replace", 3, ALL("replace($1, $2, $3)")),
+    /* where there is nothing to replace, these do not look whether $3 is null */
+    TEXT("replace", 3,
+         {"replace($1, $2, $3)", "CASE WHEN $3 IS NOT NULL THEN replace($1, $2, $3) END",
+          "CASE WHEN $3 IS NOT NULL THEN replace($1, $2, $3) END"}),
     TEXT("reverse", 1, {"reverse($1)", "reverse($1)", "tb_reverse($1)"}),
     PAD("rpad"),
     TRIM("rtrim", "rtrim", CLASS "\\z"),
