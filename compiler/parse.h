@@ -25,6 +25,8 @@ struct expr *expr_new(struct context *c, enum expr_kind kind, const struct json 
 /* "a.b" or {"name":[…]} into at most `max` parts, right-aligned in part[3]. */
 enum err parse_name(struct context *c, const struct json *j, uint32_t max,
                     struct str part[3]) MUST_CHECK;
+/* "numeric(10,2)" */
+enum err parse_type(struct context *c, const struct json *j, struct type *out) MUST_CHECK;
 /* ":name"; false if the text is no param at all. */
 bool is_param(struct str text);
 /* Marks the param as used and finds its value (NULL without params). */

@@ -35,7 +35,7 @@ struct expr *expr_new(struct context *c, enum expr_kind kind, const struct json 
 
 /* ---- literals and params ---- */
 
-static enum err literal_type(struct context *c, const struct json *j, struct type *out)
+enum err parse_type(struct context *c, const struct json *j, struct type *out)
 {
     if (j->kind != JSON_STRING || !type_parse(json_text(j), out)) {
         return ctx_fail(c, j, ERR_UNKNOWN_TYPE, "there is no such type");
@@ -71,7 +71,7 @@ static enum err parse_value_form(struct context *c, const struct json *j, struct
     }
     e = parse_literal(c, j, data, out);
     if (e == ERR_OK && type != NULL) {
-        e = literal_type(c, type, &(*out)->type);
+        e = parse_type(c, type, &(*out)->type);
     }
     if (e != ERR_OK) {
         return e;
@@ -370,7 +370,7 @@ static enum err parse_statement_arg(struct context *c, const struct json *j, str
 static enum err parse_type_arg(struct context *c, const struct json *j, struct expr *call)
 {
     call->call.count--;
-    return literal_type(c, j, &call->type);
+    return parse_type(c, j, &call->type);
 }
 
 static enum err parse_argument(struct context *c, const struct json *j, struct expr *call,

@@ -2,13 +2,15 @@
  *
  * compiler/parse_query.c: statements, and what gives rows besides a select.
  *
- *   Q := select | {set_op: [Q…], tail…} | {"values": [[E…]…], tail…}
+ *   Q := select | {set_op: [Q…], tail…}
+ *      | {"values": [[E…]…], "columns": [name…], "types": [T…], tail…}
  *   set_op := "union" | "union_all" | "intersect" | "intersect_all" | "except"
  *           | "except_all"
  *   tail   := "with": {name: Q | {"columns": […], "query": Q, "materialized": bool}},
  *             "recursive": true, "order_by": [O…], "limit": E, "offset": E
  */
 #include "compiler/names.h"
+#include "compiler/operators.h"
 #include "compiler/parse.h"
 
 #include <stdio.h>
@@ -53,7 +55,8 @@ bool is_query_form(const struct json *j)
 
 /* ---- with ---- */
 
-static enum err parse_cte_columns(struct context *c, const struct json *j, struct cte *out)
+/* Names that differ. */
+static enum err check_names(struct context *c, const struct json *j)
 {
     if (j->kind != JSON_ARRAY || j->len == 0) {
         return ctx_fail(c, j, j->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
@@ -70,7 +73,6 @@ static enum err parse_cte_columns(struct context *c, const struct json *j, struc
             }
         }
     }
-    out->columns = j;
     return ERR_OK;
 }
 
@@ -93,7 +95,8 @@ static enum err parse_cte_form(struct context *c, const struct json *j, struct c
             e = ctx_fail(c, keep, ERR_BAD_QUERY, "`materialized` is true or false");
         }
     }
-    return e == ERR_OK && columns != NULL ? parse_cte_columns(c, columns, out) : e;
+    out->columns = columns;
+    return e == ERR_OK && columns != NULL ? check_names(c, columns) : e;
 }
 
 static enum err refuse_written(struct context *c, const struct json *j)
@@ -236,13 +239,66 @@ static enum err parse_compound(struct context *c, const struct json *j, struct q
 /* ---- values ---- */
 
 static const struct form_key values_keys[] = {
-    {"values", true}, {"order_by", true},  {"limit", true},    {"offset", true},
-    {"with", true},   {"recursive", true}, {"columns", false}, {"types", false}};
+    {"values", true}, {"order_by", true},  {"limit", true},   {"offset", true},
+    {"with", true},   {"recursive", true}, {"columns", true}, {"types", true}};
+
+/* What `values` are called and read as; NULL: column1, column2 …, and as they are. */
+struct value_heads {
+    const struct json *columns, *types;
+    uint32_t width;
+};
+
+static enum err check_heads(struct context *c, const struct json *list, uint32_t width)
+{
+    if (list == NULL) {
+        return ERR_OK;
+    }
+    struct str key = json_key(list);
+    if (list->kind != JSON_ARRAY) {
+        return ctx_fail(c, list, ERR_BAD_QUERY, "`%.*s` takes a list", STR_ARG(key));
+    }
+    if (list->len != width) {
+        return ctx_fail(c, list, ERR_BAD_ARITY, "a row has %u values, `%.*s` %u members", width,
+                        STR_ARG(key), list->len);
+    }
+    return ERR_OK;
+}
+
+/* ["cast", E, T], so that a value is read as T. */
+static enum err read_as(struct context *c, const struct json *type, struct expr **value)
+{
+    struct expr *call = expr_new(c, EXPR_CALL, (*value)->src);
+    struct expr **args = ARENA_ARRAY(c->a, 1, struct expr *);
+    if (call == NULL || args == NULL) {
+        return ctx_full(c);
+    }
+    args[0] = *value;
+    call->call.op = operator_find(STR("cast"));
+    call->call.args = args;
+    call->call.count = 1;
+    *value = call;
+    return parse_type(c, type, &call->type);
+}
+
+static enum err parse_cell(struct context *c, const struct json *j, const struct json *name,
+                           const struct json *type, struct query *row)
+{
+    struct item *item = &row->items[row->item_count++];
+    *item = (struct item){.kind = ITEM_EXPR, .src = j};
+    item->alias =
+        name != NULL ? json_text(name) : arena_printf(c->a, "column%u", row->item_count);
+    if (item->alias.ptr == NULL) {
+        return ctx_full(c);
+    }
+    enum err e = parse_expr(c, j, &item->expr);
+    return e != ERR_OK || type == NULL ? e : read_as(c, type, &item->expr);
+}
 
 /* [E…]: a row, as a select without a FROM. */
-static enum err parse_row(struct context *c, const struct json *j, uint32_t width,
-                          struct query **out)
+static enum err parse_row(struct context *c, const struct json *j,
+                          const struct value_heads *heads, struct query **out)
 {
+    uint32_t width = heads->width;
     struct query *row = ARENA_NEW(c->a, struct query);
     *out = row;
     if (row == NULL) {
@@ -260,11 +316,12 @@ static enum err parse_row(struct context *c, const struct json *j, uint32_t widt
     row->is_part = true;
     row->items = ARENA_ARRAY(c->a, j->len, struct item);
     enum err e = row->items == NULL ? ctx_full(c) : ERR_OK;
+    const struct json *name = heads->columns == NULL ? NULL : heads->columns->first;
+    const struct json *type = heads->types == NULL ? NULL : heads->types->first;
     for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
-        struct item *item = &row->items[row->item_count++];
-        *item = (struct item){.kind = ITEM_EXPR, .src = m};
-        item->alias = arena_printf(c->a, "column%u", row->item_count);
-        e = item->alias.ptr == NULL ? ctx_full(c) : parse_expr(c, m, &item->expr);
+        e = parse_cell(c, m, name, type, row);
+        name = name == NULL ? NULL : name->next;
+        type = type == NULL ? NULL : type->next;
     }
     return e;
 }
@@ -286,9 +343,15 @@ static enum err parse_values(struct context *c, const struct json *j, struct que
     if (q->parts == NULL) {
         return ctx_full(c);
     }
-    uint32_t width = rows->first->kind == JSON_ARRAY ? rows->first->len : 0;
+    struct value_heads heads = {.columns = json_get(j, "columns"),
+                                .types = json_get(j, "types"),
+                                .width =
+                                    rows->first->kind == JSON_ARRAY ? rows->first->len : 0};
+    e = heads.columns == NULL ? ERR_OK : check_names(c, heads.columns);
+    e = e != ERR_OK ? e : check_heads(c, heads.columns, heads.width);
+    e = e != ERR_OK ? e : check_heads(c, heads.types, heads.width);
     for (const struct json *m = rows->first; m != NULL && e == ERR_OK; m = m->next) {
-        e = parse_row(c, m, width, &q->parts[q->part_count++]);
+        e = parse_row(c, m, &heads, &q->parts[q->part_count++]);
     }
     return e;
 }
