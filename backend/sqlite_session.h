@@ -107,4 +107,9 @@ extern const struct sqlite_function_table sqlite_arith, sqlite_decimal, sqlite_m
 int sqlite_aggregates_register(sqlite3 *db);
 int sqlite_collect_register(sqlite3 *db);
 
+/* -- sqlite_series.c ------------------------------------------------------- */
+
+/* The same for tb_series, a table. */
+int sqlite_series_register(sqlite3 *db);
+
 #endif

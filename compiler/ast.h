@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct join;
+struct table_form;
 struct op_info;
 struct query;
 struct cte;
@@ -30,6 +31,7 @@ struct source {
     struct str schema;         /* of a table without an alias: "schema.t.c" works too */
     const struct table *table; /* NULL: a subquery */
     struct query *query;       /* NULL: a table */
+    struct table_form *form;   /* a function's rows or a sample of `table`; NULL: neither */
     struct cte *cte;           /* whose query it is; NULL: a query written here */
     struct str sql_name;       /* how the SQL calls it; a catalog name or made by us */
     uint32_t bit;              /* position among the sources of its query */

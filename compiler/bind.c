@@ -103,6 +103,10 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
     switch (pb->form) {
     case BIND_PLAIN:
         return ERR_OK;
+    case BIND_STEP:
+        return v->kind == VALUE_INT && v->num == 0
+                   ? ctx_fail(&b->c, at, ERR_BAD_VALUE, "a step of 0 leads nowhere")
+                   : ERR_OK;
     case BIND_COUNT:
         return check_count(b, at, pb, v);
     case BIND_START:
@@ -204,6 +208,14 @@ static enum err bind_one(struct binder *b, const struct plan_bind *pb, const str
     case BIND_PARAM_CELL:
         at = find_member(b->c.in->params, pb->name);
         at = at == NULL ? NULL : row_cell(list_member(b, at, pb->index), pb->column);
+        break;
+    case BIND_PARAM_COUNT:
+        at = find_member(b->c.in->params, pb->name);
+        if (at != NULL && at->kind == JSON_ARRAY) {
+            *out = (struct value){.kind = VALUE_INT, .num = at->len};
+            return ERR_OK;
+        }
+        at = NULL;
         break;
     case BIND_PARAM_ARRAY:
         at = find_member(b->c.in->params, pb->name);

@@ -37,6 +37,9 @@ struct dialect {
     bool update_returning;
     bool update_snapshot; /* UPDATE reads its own table as it was before, in subqueries too */
     enum full_join full_join;
+    bool function_columns;  /* f(…) WITH ORDINALITY AS t (c1, c2) */
+    bool lateral_functions; /* arguments of a function in FROM may be columns before it */
+    bool samples;           /* TABLESAMPLE */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */
     bool any_query;         /* x < ANY (SELECT …) */
@@ -60,9 +63,12 @@ struct dialect {
     const char *default_row;  /* behind INSERT INTO t: a row of defaults */
     const char *scalar_guard; /* template: a scalar subquery of column c1 that must fail
                                * on a second row; NULL: the database sees to it */
-    const char *fit_text;     /* function of a text and its greatest length, … */
-    const char *fit_integer;  /* … of an integer and its bounds: the value or an error;
-                               * NULL: the database sees to it */
+    /* Rows behind a SELECT that has none: around the columns of the first, of one more,
+     * and at the end. */
+    const char *rows_first, *rows_next, *rows_end;
+    const char *fit_text;    /* function of a text and its greatest length, … */
+    const char *fit_integer; /* … of an integer and its bounds: the value or an error;
+                              * NULL: the database sees to it */
 
     /* Templates with $1; NULL: the plain form is right. */
     const char *numeric_bind;      /* a placeholder of exact numerics */

@@ -34,6 +34,8 @@
  *                                aggregate: distinct and in order, as
  *                                compiler/emit_aggregate.c writes it
  *
+ *   tb_series(a, b, step)        a table: a, a + step … as far as b in c1, 1, 2 … in c2
+ *
  * All give null for a null argument, except the escape and the value of tb_one.
  */
 #include "compiler/dialect.h"
@@ -152,6 +154,7 @@ const struct dialect dialect_sqlite = {
     .column = COLUMN_SQLITE,
     .text = &text_rules,
     .quote = '"',
+    .lateral_functions = true,
     .nulls_order = true,
     .aggregate_filter = true,
     .frame_groups = true,
@@ -164,6 +167,10 @@ const struct dialect dialect_sqlite = {
     .true_text = "1",
     .false_text = "0",
     .no_limit = "-1",
+    /* A compound has 500 parts at most, VALUES any number of rows. */
+    .rows_first = " UNION ALL VALUES (",
+    .rows_next = "), (",
+    .rows_end = ")",
     /* CROSS JOIN would forbid SQLite to choose the order of its loops. */
     .cross_join = " JOIN ",
     .default_row = " DEFAULT VALUES",

@@ -51,6 +51,32 @@ void emit_column(struct emitter *em, const struct expr *x)
 
 /* ---- sources ---- */
 
+/* A function names its columns by itself, where the database cannot. */
+static enum err emit_function(struct emitter *em, const struct source *s)
+{
+    enum err e = emit_expr(em, s->form->call);
+    emit_text(em,
+              em->d->function_columns && s->form->ordinality ? " WITH ORDINALITY AS " : " AS ");
+    emit_name(em, s->sql_name);
+    if (em->d->function_columns) {
+        emit_text(em, s->form->ordinality ? " (c1, c2)" : " (c1)");
+    }
+    return e;
+}
+
+static enum err emit_sample(struct emitter *em, const struct table_form *f)
+{
+    buf_printf(&em->sql, " TABLESAMPLE %s (", f->method);
+    enum err e = emit_root(em, f->percent);
+    buf_char(&em->sql, ')');
+    if (e == ERR_OK && f->seed != NULL) {
+        emit_text(em, " REPEATABLE (");
+        e = emit_root(em, f->seed);
+        buf_char(&em->sql, ')');
+    }
+    return e;
+}
+
 static enum err emit_source(struct emitter *em, const struct source *s)
 {
     if (s->cte != NULL) {
@@ -58,6 +84,9 @@ static enum err emit_source(struct emitter *em, const struct source *s)
         emit_text(em, " AS ");
         emit_name(em, s->sql_name);
         return ERR_OK;
+    }
+    if (s->form != NULL && s->form->call != NULL) {
+        return emit_function(em, s);
     }
     if (s->query != NULL) {
         buf_char(&em->sql, '(');
@@ -75,7 +104,7 @@ static enum err emit_source(struct emitter *em, const struct source *s)
         emit_text(em, " AS ");
         emit_name(em, s->sql_name);
     }
-    return ERR_OK;
+    return s->form == NULL ? ERR_OK : emit_sample(em, s->form);
 }
 
 /* ---- joins ---- */

@@ -26,6 +26,22 @@ struct merged {
     struct merged *next;
 };
 
+struct form_column {
+    struct str name;
+    struct type type; /* TYPE_UNKNOWN: what the function gives */
+    bool nullable;
+};
+
+/* {"function": …} or {"table": …, "sample": …} */
+struct table_form {
+    struct expr *call;           /* NULL: a sample */
+    struct form_column *columns; /* of a function; the last one may be the ordinality */
+    uint32_t column_count;
+    bool ordinality;
+    const char *method; /* of a sample, as SQL */
+    struct expr *percent, *seed;
+};
+
 /* A source and what is joined to it, left to right. */
 struct from_node {
     struct source *source;

@@ -57,6 +57,15 @@ static bool is_steady_query(const struct query *q, void *arg)
            query_parts(q, is_steady_query, arg);
 }
 
+static bool is_steady_source(const struct source *s)
+{
+    const struct table_form *f = s->form;
+    if (f != NULL) {
+        return f->call != NULL ? is_steady(f->call, NULL) : f->seed != NULL;
+    }
+    return s->query == NULL || is_steady_query(s->query, NULL);
+}
+
 static enum err refuse_halves(struct context *c, const struct json *at, const char *why)
 {
     enum err e = ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE, "%s has no such full join, and %s",
@@ -75,7 +84,7 @@ static enum err check_halves(struct context *c, const struct query *q, const str
     }
     for (uint32_t i = 0; i < q->source_count; i++) {
         const struct source *s = q->sources[i];
-        if ((j->bits >> i & 1) != 0 && s->query != NULL && !is_steady_query(s->query, NULL)) {
+        if ((j->bits >> i & 1) != 0 && !is_steady_source(s)) {
             return refuse_halves(c, s->src,
                                  "a subquery with a limit, a window or a volatile function "
                                  "may give other rows the second time");

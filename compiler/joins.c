@@ -127,7 +127,8 @@ static enum err join_by_key(struct context *c, struct query *q, struct join *j, 
 
 /* ---- sources ---- */
 
-static enum err resolve_source(struct context *c, struct query *q, struct source *s)
+static enum err resolve_source(struct context *c, struct query *q, struct source *s,
+                               uint64_t left)
 {
     for (uint32_t i = 0; i < s->bit; i++) {
         if (str_eq(q->sources[i]->name, s->name)) {
@@ -136,6 +137,9 @@ static enum err resolve_source(struct context *c, struct query *q, struct source
             fail_hint(c->f, "give one of them an alias: {alias: table}");
             return e;
         }
+    }
+    if (s->form != NULL) {
+        return resolve_form(c, q, s, left);
     }
     bool named = false;
     enum err e = s->query == NULL ? resolve_cte(c, q, s, &named) : ERR_OK;
@@ -161,7 +165,7 @@ static void make_nullable(const struct query *q, uint64_t bits)
 }
 
 static enum err resolve_node(struct context *c, struct query *q, struct from_node *n,
-                             uint64_t *bits);
+                             uint64_t before, uint64_t *bits);
 
 static enum err resolve_on(struct context *c, struct query *q, struct join *j, uint64_t left,
                            uint64_t right)
@@ -178,10 +182,12 @@ static enum err resolve_on(struct context *c, struct query *q, struct join *j, u
 }
 
 /* A condition sees the sources of both its sides and nothing else. */
-static enum err resolve_join(struct context *c, struct query *q, struct join *j, uint64_t *bits)
+static enum err resolve_join(struct context *c, struct query *q, struct join *j,
+                             uint64_t before, uint64_t *bits)
 {
     uint64_t left = *bits, right = 0;
-    enum err e = resolve_node(c, q, j->right, &right);
+    bool both = j->kind == JOIN_RIGHT || j->kind == JOIN_FULL;
+    enum err e = resolve_node(c, q, j->right, both ? 0 : before | left, &right);
     j->bits = *bits = left | right;
     e = e != ERR_OK ? e : resolve_on(c, q, j, left, right);
     if (e != ERR_OK) {
@@ -197,13 +203,14 @@ static enum err resolve_join(struct context *c, struct query *q, struct join *j,
     return e != ERR_OK ? e : join_merged(c, q, j);
 }
 
+/* before: what a function in it may have columns of. */
 static enum err resolve_node(struct context *c, struct query *q, struct from_node *n,
-                             uint64_t *bits)
+                             uint64_t before, uint64_t *bits)
 {
-    enum err e = resolve_source(c, q, n->source);
+    enum err e = resolve_source(c, q, n->source, before);
     *bits = (uint64_t)1 << n->source->bit;
     for (struct join *j = n->joins; j != NULL && e == ERR_OK; j = j->next) {
-        e = resolve_join(c, q, j, bits);
+        e = resolve_join(c, q, j, before, bits);
     }
     return e;
 }
@@ -214,7 +221,7 @@ enum err resolve_from(struct context *c, struct query *q)
     enum err e = ERR_OK;
     if (q->from != NULL) {
         q->no_aggregates = true;
-        e = resolve_node(c, q, q->from, &bits);
+        e = resolve_node(c, q, q->from, 0, &bits);
         q->no_aggregates = false;
     }
     q->visible = ~(uint64_t)0;
@@ -262,7 +269,11 @@ static void connect_condition(struct groups *g, const struct expr *e)
 static uint64_t connect_node(struct groups *g, const struct from_node *n)
 {
     uint64_t bits = (uint64_t)1 << n->source->bit;
+    const struct table_form *form = n->source->form;
     connect(g, bits);
+    if (form != NULL && form->call != NULL) {
+        connect(g, bits | (expr_sources(g->q, form->call) & ~OUTER_BIT));
+    }
     for (const struct join *j = n->joins; j != NULL; j = j->next) {
         bits |= connect_node(g, j->right);
         if (j->kind == JOIN_CROSS) {

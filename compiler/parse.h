@@ -25,6 +25,9 @@ struct expr *expr_new(struct context *c, enum expr_kind kind, const struct json 
 /* "a.b" or {"name":[…]} into at most `max` parts, right-aligned in part[3]. */
 enum err parse_name(struct context *c, const struct json *j, uint32_t max,
                     struct str part[3]) MUST_CHECK;
+/* [op, arg…] of an operator that is known and may stand here. */
+enum err parse_operation(struct context *c, const struct json *j, const struct op_info *op,
+                         struct expr **out) MUST_CHECK;
 /* "numeric(10,2)" */
 enum err parse_type(struct context *c, const struct json *j, struct type *out) MUST_CHECK;
 /* ":name"; false if the text is no param at all. */
@@ -69,6 +72,14 @@ enum err parse_target(struct context *c, const struct json *j, struct query *q) 
  * F to it; without F the joins are the target's own. */
 enum err parse_beside(struct context *c, const struct json *from, const struct json *joins,
                       struct query *q) MUST_CHECK;
+
+/* parse_table.c */
+/* {"function": …, "columns": …, "ordinality": …} */
+enum err parse_table_function(struct context *c, const struct json *j, struct str alias,
+                              struct table_form **out) MUST_CHECK;
+/* {"table": …, "sample": …} without the table. */
+enum err parse_sample(struct context *c, const struct json *j,
+                      struct table_form **out) MUST_CHECK;
 
 /* parse_write.c */
 enum err parse_write(struct context *c, enum plan_kind kind, struct write **out) MUST_CHECK;

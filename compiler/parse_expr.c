@@ -414,6 +414,18 @@ static enum err parse_call(struct context *c, const struct json *j, struct expr 
         snprintf(what, sizeof what, "`%s`", op->name);
         return not_built(c, j->first, what);
     }
+    if ((op->flags & OP_TABLE) != 0) {
+        enum err e =
+            ctx_fail(c, j, ERR_BAD_QUERY, "`%s` gives a table and stands in `from`", op->name);
+        fail_hint(c->f, "{alias: {\"function\": [\"%s\", …]}}", op->name);
+        return e;
+    }
+    return parse_operation(c, j, op, out);
+}
+
+enum err parse_operation(struct context *c, const struct json *j, const struct op_info *op,
+                         struct expr **out)
+{
     enum err e = check_arity(c, j, op);
     struct expr *call = expr_new(c, EXPR_CALL, j);
     if (e != ERR_OK || call == NULL) {

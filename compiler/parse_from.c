@@ -2,13 +2,13 @@
  *
  * compiler/parse_from.c: FROM and joins.
  *
- *   F := "t" | "schema.t" | {"name":["schema","odd.t"]} | {alias: "t" | {"name":[…]} | Q, …}
- *   J := {"inner"|"left"|"right"|"full"|"cross": F, "join":[J…], "on": E | "using":[…]}
+ *   F := "t" | "schema.t" | {"name":["schema","odd.t"]} | {alias: "t" | {"name":[…]} | Q | X,
+ * …} X := {"function": [op, arg…], "columns": [{name: T}…], "ordinality": bool} | {"table":
+ * "t", "sample": {"method": k, "percent": E, "seed": E}} J :=
+ * {"inner"|"left"|"right"|"full"|"cross": F, "join":[J…], "on": E | "using":[…]}
  */
 #include "compiler/names.h"
 #include "compiler/parse.h"
-
-#include <stdio.h>
 
 #define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
 
@@ -72,11 +72,27 @@ static enum err parse_derived(struct context *c, const struct json *j, struct st
     return e != ERR_OK ? e : add_source(c, q, s, out);
 }
 
+static enum err parse_sampled(struct context *c, const struct json *j, struct str alias,
+                              struct query *q, struct source **out)
+{
+    const struct json *table = json_get(j, "table");
+    struct table_form *form;
+    enum err e = parse_sample(c, j, &form);
+    if (e == ERR_OK && table->kind != JSON_STRING && !is_name_form(table)) {
+        e = ctx_fail(c, table, ERR_BAD_QUERY, "`table` is the name of a table, not %s",
+                     json_kind_name(table));
+    }
+    e = e != ERR_OK ? e : parse_table(c, table, alias, q, out);
+    if (e == ERR_OK) {
+        (*out)->form = form;
+    }
+    return e;
+}
+
 /* {alias: …}: one of its members. */
 static enum err parse_aliased(struct context *c, const struct json *m, struct query *q,
                               struct source **out)
 {
-    static const char *const planned[] = {"function", "table"};
     struct str alias = json_key(m);
     if (alias.len == 0) {
         return ctx_fail(c, m, ERR_BAD_QUERY, "an alias must not be empty");
@@ -87,12 +103,13 @@ static enum err parse_aliased(struct context *c, const struct json *m, struct qu
     if (is_query_form(m)) {
         return parse_derived(c, m, alias, q, out);
     }
-    for (size_t i = 0; m->kind == JSON_OBJECT && i < sizeof planned / sizeof planned[0]; i++) {
-        if (json_get(m, planned[i]) != NULL) {
-            char what[64];
-            snprintf(what, sizeof what, "`%s` in `from`", planned[i]);
-            return not_built(c, m, what);
-        }
+    if (m->kind == JSON_OBJECT && json_get(m, "function") != NULL) {
+        struct source s = {.src = m, .name = alias, .aliased = true};
+        enum err e = parse_table_function(c, m, alias, &s.form);
+        return e != ERR_OK ? e : add_source(c, q, s, out);
+    }
+    if (m->kind == JSON_OBJECT && json_get(m, "table") != NULL) {
+        return parse_sampled(c, m, alias, q, out);
     }
     return ctx_fail(c, m, ERR_BAD_QUERY, "an alias stands for a table or a select, not %s",
                     json_kind_name(m));

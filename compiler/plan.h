@@ -34,6 +34,7 @@ enum bind_source {
                        * member again, so that lists of near lengths share a plan */
     BIND_PARAM_ARRAY, /* the list param `name` as one array (PostgreSQL) */
     BIND_PARAM_CELL,  /* member `column` of member `index` of a param that holds rows */
+    BIND_PARAM_COUNT, /* how many members the list param `name` has */
     BIND_CELL,        /* key `name` of the row of data being written */
 };
 
@@ -41,6 +42,7 @@ enum bind_source {
 enum bind_form {
     BIND_PLAIN,
     BIND_COUNT,  /* a whole number that is not negative; at most `at_most` is sent */
+    BIND_STEP,   /* a whole number that is not 0 */
     BIND_START,  /* a whole number from 1, or null */
     BIND_LENGTH, /* a whole number from 0, or null */
     BIND_SHIFT,  /* a whole number from 0 to 63, or null */

@@ -75,6 +75,11 @@ enum err name_source(struct context *c, struct query *q, struct source *s) MUST_
 /* As name_source for a derived table that is no source of the statement. */
 enum err name_derived(struct context *c, const struct json *src, struct str *out) MUST_CHECK;
 
+/* resolve_table.c */
+/* A function or sample of FROM; `left`: the sources before it. */
+enum err resolve_form(struct context *c, struct query *q, struct source *s,
+                      uint64_t left) MUST_CHECK;
+
 /* joins.c */
 enum err resolve_from(struct context *c, struct query *q) MUST_CHECK;
 /* ERR_CARTESIAN_PRODUCT unless conditions connect all sources. After `where`. */

@@ -17,12 +17,18 @@
 
 uint32_t source_columns(const struct source *s)
 {
-    return s->table != NULL ? s->table->column_count : s->query->output_count;
+    if (s->table != NULL) {
+        return s->table->column_count;
+    }
+    return s->form != NULL ? s->form->column_count : s->query->output_count;
 }
 
 struct str source_column_name(const struct source *s, uint32_t i)
 {
-    return s->table != NULL ? s->table->columns[i].name : s->query->outputs[i].name;
+    if (s->table != NULL) {
+        return s->table->columns[i].name;
+    }
+    return s->form != NULL ? s->form->columns[i].name : s->query->outputs[i].name;
 }
 
 void name_column(struct expr *e, const struct source *s, uint32_t index)
@@ -34,6 +40,9 @@ void name_column(struct expr *e, const struct source *s, uint32_t index)
     if (s->table != NULL) {
         e->type = s->table->columns[index].type;
         e->nullable = s->nullable || s->table->columns[index].nullable;
+    } else if (s->form != NULL) {
+        e->type = s->form->columns[index].type;
+        e->nullable = s->nullable || s->form->columns[index].nullable;
     } else {
         e->type = s->query->outputs[index].expr->type;
         e->nullable = s->nullable || s->query->outputs[index].expr->nullable;
@@ -197,7 +206,7 @@ static void hint_columns(struct context *c, const struct query *q, const struct 
     for (; q != NULL; q = q->outer) {
         for (uint32_t i = 0; i < q->source_count; i++) {
             const struct source *s = q->sources[i];
-            bool known = s->table != NULL || s->query != NULL;
+            bool known = s->table != NULL || s->query != NULL || s->form != NULL;
             uint32_t count = known && source_matches(s, part) ? source_columns(s) : 0;
             for (uint32_t k = 0; k < count; k++) {
                 nearest_try(&n, source_column_name(s, k));

@@ -340,6 +340,27 @@ static enum err walk_items(struct walk *w, const struct json *j)
     return ERR_OK;
 }
 
+/* {"function": […], …} or {"table": …, "sample": {…}}: arguments may be data. */
+static enum err walk_table_form(struct walk *w, const struct json *j)
+{
+    buf_char(w->key, '{');
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        shape_put_text(w, 'k', json_key(m));
+        enum err e = ERR_OK;
+        if (str_is(json_key(m), "function") ||
+            (str_is(json_key(m), "sample") && m->kind == JSON_OBJECT)) {
+            e = walk_expr(w, m);
+        } else {
+            put_verbatim(w, m);
+        }
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    buf_char(w->key, '}');
+    return ERR_OK;
+}
+
 /* F: names are code; only the subqueries under an alias hold data. */
 static enum err walk_from(struct walk *w, const struct json *j)
 {
@@ -350,11 +371,16 @@ static enum err walk_from(struct walk *w, const struct json *j)
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
         shape_put_text(w, 'k', json_key(m));
-        if (!is_query_form(m)) {
+        bool form = m->kind == JSON_OBJECT &&
+                    (json_get(m, "function") != NULL || json_get(m, "table") != NULL);
+        enum err e = ERR_OK;
+        if (is_query_form(m)) {
+            e = walk_statement(w, m);
+        } else if (form) {
+            e = walk_table_form(w, m);
+        } else {
             put_verbatim(w, m);
-            continue;
         }
-        enum err e = walk_statement(w, m);
         if (e != ERR_OK) {
             return e;
         }

@@ -86,8 +86,18 @@ bool expr_children(const struct expr *e, expr_visit *visit, void *arg)
     return true;
 }
 
+static bool visit_form(const struct table_form *f, expr_visit *visit, void *arg)
+{
+    return f == NULL ||
+           (visit_optional(f->call, visit, arg) && visit_optional(f->percent, visit, arg) &&
+            visit_optional(f->seed, visit, arg));
+}
+
 static bool visit_joins(const struct from_node *n, expr_visit *visit, void *arg)
 {
+    if (!visit_form(n->source->form, visit, arg)) {
+        return false;
+    }
     for (const struct join *j = n->joins; j != NULL; j = j->next) {
         if (!visit_optional(j->on, visit, arg) || !visit_joins(j->right, visit, arg)) {
             return false;

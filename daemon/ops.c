@@ -259,6 +259,10 @@ static void write_bind(struct buf *b, const struct plan_bind *p)
         BUF_LIT(b, "{\"param\":");
         buf_json_str(b, p->name);
         break;
+    case BIND_PARAM_COUNT:
+        BUF_LIT(b, "{\"count\":");
+        buf_json_str(b, p->name);
+        break;
     case BIND_PARAM_ITEM:
         BUF_LIT(b, "{\"param\":");
         buf_json_str(b, p->name);

@@ -279,10 +279,10 @@ enum err rig_plan(struct rig *r, unsigned d, const char *request, struct plan **
 void rig_type_text(const struct plan_bind *b, struct buf *out)
 {
     static const char *const forms[] = {
-        [BIND_PLAIN] = "",         [BIND_COUNT] = " count",  [BIND_START] = " start",
-        [BIND_LENGTH] = " length", [BIND_SHIFT] = " shift",  [BIND_DIGITS] = " digits",
-        [BIND_ESCAPE] = " escape", [BIND_PREFIX] = " text%", [BIND_SUFFIX] = " %text",
-        [BIND_INFIX] = " %text%"};
+        [BIND_PLAIN] = "",         [BIND_COUNT] = " count",   [BIND_START] = " start",
+        [BIND_STEP] = " step",     [BIND_LENGTH] = " length", [BIND_SHIFT] = " shift",
+        [BIND_DIGITS] = " digits", [BIND_ESCAPE] = " escape", [BIND_PREFIX] = " text%",
+        [BIND_SUFFIX] = " %text",  [BIND_INFIX] = " %text%"};
     if (b->type.kind == TYPE_ARRAY) {
         buf_printf(out, "%s[]", type_kind_name(b->type.element));
         return;

@@ -227,8 +227,8 @@ static const struct {
      "/query/join/0", NULL, 0},
     {"{\"select\":[1],\"from\":\"users\",\"join\":[{\"cross\":\"orders\",\"on\":true}]}",
      ERR_BAD_QUERY, "/query/join/0/on", NULL, 0},
-    {"{\"select\":[1],\"from\":{\"f\":{\"function\":[\"unnest\"]}}}", ERR_UNSUPPORTED_FEATURE,
-     "/query/from/f", NULL, 0},
+    {"{\"select\":[1],\"from\":{\"f\":{\"function\":[\"unnest\"]}}}", ERR_BAD_ARITY,
+     "/query/from/f/function", NULL, 0},
     {"{\"select\":[1],\"from\":{\"f\":{\"select\":[{\"a\":1},{\"a\":2}]}}}", ERR_DUPLICATE_NAME,
      "/query/from/f", NULL, 0},
     /* grouping and order */

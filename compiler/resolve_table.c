@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/resolve_table.c: functions and samples in FROM. compiler/ops_table.c has
+ * the functions themselves.
+ */
+#include "compiler/operators.h"
+#include "compiler/resolve.h"
+#include "compiler/types.h"
+#include "compiler/walk.h"
+
+static enum err refuse_lateral(struct context *c, const struct expr *call)
+{
+    enum err e = ctx_fail(c, call->src, ERR_UNSUPPORTED_FEATURE,
+                          "%s takes no columns as arguments of `%s` in `from`",
+                          c->d->words.name, call->call.op->name);
+    fail_hint(c->f, "join rows with bounds that hold for all, and compare in `on`");
+    return e;
+}
+
+static enum err resolve_sample(struct context *c, struct query *q, struct source *s)
+{
+    if (!c->d->samples) {
+        enum err e =
+            ctx_fail(c, s->src, ERR_UNSUPPORTED_FEATURE, "%s has no samples", c->d->words.name);
+        fail_hint(c->f, "[\"<\", [\"random\"], 0.01] in `where` keeps one row of a hundred");
+        return e;
+    }
+    if (s->form->seed == NULL) {
+        c->volatility = VOLATILITY_VOLATILE;
+    }
+    return resolve_table(c, q, s);
+}
+
+/* The type that `columns` asks for must be the one that the function gives. */
+static enum err check_column(struct context *c, const struct source *s,
+                             struct form_column *column, const struct type *gives)
+{
+    if (column->type.kind == TYPE_UNKNOWN || column->type.kind == gives->kind) {
+        column->type = *gives;
+        return ERR_OK;
+    }
+    enum err e = ctx_fail(c, json_get(s->src, "columns"), ERR_TYPE_MISMATCH,
+                          "column `%.*s` is %s, not %s", STR_ARG(column->name),
+                          type_word(gives), type_word(&column->type));
+    fail_hint(c->f, "cast it where it is used");
+    return e;
+}
+
+/* A list is a subquery where there are no arrays, and that sees nothing around it. */
+static bool takes_columns(const struct context *c, const struct expr *call)
+{
+    return c->d->arrays || (c->d->lateral_functions && call->call.op->emit == NULL);
+}
+
+enum err resolve_form(struct context *c, struct query *q, struct source *s, uint64_t left)
+{
+    struct table_form *f = s->form;
+    struct type bigint = type_of(TYPE_BIGINT);
+    if (f->call == NULL) {
+        return resolve_sample(c, q, s);
+    }
+    q->visible = left;
+    f->call->type = f->columns[0].type;
+    enum err e = resolve_expr(c, q, f->call);
+    if (e == ERR_OK && !takes_columns(c, f->call) && expr_sources(q, f->call) != 0) {
+        e = refuse_lateral(c, f->call);
+    }
+    f->columns[0].nullable = f->call->nullable;
+    e = e != ERR_OK ? e : check_column(c, s, &f->columns[0], &f->call->type);
+    if (e == ERR_OK && f->ordinality) {
+        e = check_column(c, s, &f->columns[1], &bigint);
+    }
+    return e != ERR_OK ? e : name_source(c, q, s);
+}
