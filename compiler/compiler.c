@@ -9,6 +9,7 @@
 #include "compiler/build.h"
 #include "compiler/cache.h"
 #include "compiler/context.h"
+#include "compiler/notes.h"
 #include "compiler/parse.h"
 #include "compiler/resolve.h"
 #include "compiler/seen.h"
@@ -193,6 +194,7 @@ static enum err make_plan(struct compiler *comp, struct context *c, struct plan 
     if (plan == NULL) {
         return ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
     }
+    plan->notes = notes_of(c->d, p.query, p.write);
     e = build_columns(c, plan, p.query != NULL ? p.query : &p.write->scope);
     for (uint32_t i = 0; i < steps && e == ERR_OK; i++) {
         e = emit_step(c, &p, i, plan);

@@ -3,6 +3,7 @@
  * compiler/plan.c: copies what was emitted into a plan that owns it.
  */
 #include "compiler/build.h"
+#include "compiler/notes.h"
 #include "compiler/resolve.h"
 #include "compiler/text.h"
 #include "compiler/walk.h"
@@ -175,6 +176,7 @@ enum err build_text(struct context *c, struct plan *p, const struct text_stateme
     }
     p->columns = columns;
     p->column_count = t->column_count;
+    p->notes = UINT32_C(1) << NOTE_RAW_SQL;
     p->effect = t->effect;
     p->returns = t->returns || t->column_count > 0;
     p->leaves_traces = !t->clean;

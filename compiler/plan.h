@@ -99,6 +99,7 @@ struct plan {
     enum volatility volatility; /* the worst function in it */
     bool single_row;            /* provably at most one row */
     bool sorted;                /* has an order_by */
+    uint32_t notes;             /* bits of compiler/notes.h */
     enum text_effect effect;    /* of PLAN_TEXT */
     bool leaves_traces;         /* the session may be another one afterwards */
     bool returns;               /* PLAN_TEXT: a write that returns rows */

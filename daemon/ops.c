@@ -5,6 +5,7 @@
  */
 #include "daemon/ops.h"
 
+#include "compiler/notes.h"
 #include "daemon/version.h"
 #include "protocol/encode.h"
 
@@ -294,6 +295,14 @@ static void write_binds(struct buf *b, const struct plan *p)
     buf_char(b, ']');
 }
 
+static void write_notes(struct buf *b, uint32_t notes)
+{
+    const char *code, *text, *comma = "";
+    for (uint32_t at = 0; notes_next(notes, &at, &code, &text); comma = ",") {
+        buf_printf(b, "%s{\"code\":\"%s\",\"message\":\"%s\"}", comma, code, text);
+    }
+}
+
 static enum err plan_for(struct req *r, struct catalog *catalog, const struct dialect *d,
                          struct plan **out, bool *hit)
 {
@@ -353,7 +362,9 @@ enum err op_compile(struct req *r, struct catalog *catalog)
         encode_columns(b, p->columns, p->column_count);
         BUF_LIT(b, ",\"route\":");
         buf_json_str(b, r->backend->db->conf->name);
-        buf_printf(b, ",\"plan\":\"%s\",\"notes\":[]}\n", hit ? "hit" : "miss");
+        buf_printf(b, ",\"plan\":\"%s\",\"notes\":[", hit ? "hit" : "miss");
+        write_notes(b, p->notes);
+        BUF_LIT(b, "]}\n");
         e = finish(r);
     }
     plan_unref(p);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/notes.h: where a statement touches what is left to the database, for the
+ * `notes` of op compile. docs/SQL.md "Left to the database" has a row for each.
+ */
+#ifndef COMPILER_NOTES_H
+#define COMPILER_NOTES_H
+
+#include "compiler/context.h"
+#include "compiler/query.h"
+
+/* X(enum, code, sentence) */
+#define NOTE_MAP(X)                                                                            \
+    X(TEXT_COLLATION, "text_collation",                                                        \
+      "texts are compared or ordered by the collation of their column")                        \
+    X(NULL_ORDER, "null_order", "where nulls sort is not said: PostgreSQL puts them last")     \
+    X(UUID_ORDER, "uuid_order", "MariaDB orders uuids by their parts")                         \
+    X(SMALL_FLOATS, "small_floats",                                                            \
+      "a result too small for a double is an error on PostgreSQL and 0 elsewhere")             \
+    X(FLOAT_SUMS, "float_sums", "the last digits of floating point sums depend on the order")  \
+    X(REGULAR_EXPRESSIONS, "regular_expressions",                                              \
+      "regular expressions are of the database's own flavour")                                 \
+    X(MATERIALIZED, "materialized", "this database takes no hint whether a query is kept")     \
+    X(RAW_SQL, "raw_sql", "raw SQL means what the database makes of it")
+
+enum note {
+#define X(name, code, text) NOTE_##name,
+    NOTE_MAP(X)
+#undef X
+};
+
+/* Bits of the notes of a resolved statement; one of q and w is NULL. */
+uint32_t notes_of(const struct dialect *d, const struct query *q, const struct write *w);
+
+/* The notes behind the bits: *at counts from 0; false at the end. */
+bool notes_next(uint32_t notes, uint32_t *at, const char **code, const char **text);
+
+#endif
