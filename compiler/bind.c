@@ -310,5 +310,6 @@ enum err bind_runs(const struct compile_request *in, const struct shape *s, stru
     }
     out->runs = run;
     out->run_count = 1;
+    out->needs_tx = out->plan->needs_tx;
     return bind_run(&b, &out->plan->steps[0], s->rows, 1, run);
 }

@@ -24,6 +24,18 @@ struct order {
     const struct json *src;
 };
 
+/* `for`: rows that a transaction keeps for itself. */
+enum lock_kind { LOCK_NONE, LOCK_UPDATE, LOCK_NO_KEY_UPDATE, LOCK_SHARE, LOCK_KEY_SHARE };
+enum lock_wait { LOCK_WAITS, LOCK_NOWAIT, LOCK_SKIPS };
+
+struct lock {
+    const struct json *src;
+    enum lock_kind kind;
+    enum lock_wait wait;
+    const struct json *of; /* names of sources; NULL: all */
+    uint64_t bits;         /* these sources */
+};
+
 /* What {"aggregate": …} puts beside the arguments of an aggregate. */
 struct aggregate {
     struct expr *filter;  /* NULL: none */

@@ -36,6 +36,7 @@ struct context {
     struct plan_table *tables;
     uint32_t table_count, table_cap;
     enum volatility volatility;
+    bool locks;            /* has a `for` */
     uint64_t *params_used; /* one bit for each member of params */
 };
 

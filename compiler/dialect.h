@@ -8,6 +8,7 @@
 #ifndef COMPILER_DIALECT_H
 #define COMPILER_DIALECT_H
 
+#include "compiler/clauses.h"
 #include "compiler/compiler.h"
 #include "value/type.h"
 
@@ -47,9 +48,17 @@ struct dialect {
     bool rows_are_values;   /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
     uint32_t max_nesting;   /* of the parser's stack, in symbols; 0: deep enough */
     const char *true_text, *false_text;
-    bool values_rows;         /* FROM (VALUES (…), (…)) has columns column1, column2 … */
-    bool all_of_sets;         /* INTERSECT ALL, EXCEPT ALL */
-    bool keeps_ctes;          /* AS [NOT] MATERIALIZED */
+    bool values_rows;        /* FROM (VALUES (…), (…)) has columns column1, column2 … */
+    bool all_of_sets;        /* INTERSECT ALL, EXCEPT ALL */
+    bool distinct_on;        /* SELECT DISTINCT ON (…) */
+    bool with_ties;          /* FETCH FIRST n ROWS WITH TIES */
+    bool order_by_outer;     /* ORDER BY takes columns of an outer query */
+    bool derived_sees_outer; /* a subquery in FROM does, of a query around its own */
+    bool parts_in_parentheses;
+    bool lock_of;                         /* FOR UPDATE OF t */
+    bool keeps_ctes;                      /* AS [NOT] MATERIALIZED */
+    const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: the transaction sees
+                                           * to it */
     const char *no_limit;     /* LIMIT that lets all rows pass where OFFSET needs one;
                                * NULL: OFFSET can stand alone */
     const char *cross_join;   /* between two tables */

@@ -163,6 +163,7 @@ const struct dialect dialect_sqlite = {
     .rows_are_values = true,
     .values_rows = true,
     .keeps_ctes = true,
+    .derived_sees_outer = true,
     .max_nesting = 84,
     .true_text = "1",
     .false_text = "0",

@@ -121,14 +121,8 @@ enum err emit_body(struct emitter *em, const struct query *q, enum query_place p
 enum err emit_read(struct emitter *em, const struct query *q) MUST_CHECK;
 
 /* emit_select.c */
-enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
-                     uint32_t at_most) MUST_CHECK;
-enum err emit_items(struct emitter *em, const struct query *q,
-                    enum query_place place) MUST_CHECK;
 /* " ORDER BY …", or nothing where the list is empty. */
 enum err emit_orders(struct emitter *em, const struct order *list, uint32_t count) MUST_CHECK;
-enum err emit_order_by(struct emitter *em, const struct query *q) MUST_CHECK;
-enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most) MUST_CHECK;
 
 /* emit_from.c */
 /* The sources of a FROM and their joins; one join with its side and condition. */

@@ -7,7 +7,8 @@
  * take: a part that has an order, a limit, a WITH or parts of its own is a subquery,
  * so INTERSECT binds nowhere tighter than it looks.
  */
-#include "compiler/emit.h"
+#include "compiler/emit_select.h"
+#include "compiler/walk.h"
 
 /* ---- with ---- */
 
@@ -41,10 +42,20 @@ enum err emit_with(struct emitter *em, const struct with *w)
 
 /* ---- parts ---- */
 
+/* What stands in FROM sees nothing around the statement it is in. */
+static enum err refuse_correlated(struct emitter *em, const struct query *q, const char *what)
+{
+    enum err e =
+        ctx_fail(em->c, q->src, ERR_UNSUPPORTED_FEATURE,
+                 "%s cannot read %s in a correlated subquery", em->d->words.name, what);
+    fail_hint(em->c->f, "use a join");
+    return e;
+}
+
 static bool is_plain_part(const struct query *q)
 {
     return q->kind == QUERY_SELECT && q->limit == NULL && q->offset == NULL &&
-           q->with.count == 0;
+           q->distinct_count == 0 && q->with.count == 0;
 }
 
 static enum err emit_part(struct emitter *em, const struct query *part, enum query_place place)
@@ -54,12 +65,18 @@ static enum err emit_part(struct emitter *em, const struct query *part, enum que
         copy.order_count = 0;
         return emit_select(em, &copy, place, 0);
     }
-    for (uint32_t i = 1; i <= part->output_count; i++) { /* not *: MariaDB counts it as one */
+    bool bare = em->d->parts_in_parentheses && part->with.count == 0;
+    for (uint32_t i = 1; !bare && i <= part->output_count; i++) {
+        /* not *: MariaDB counts it as one */
         buf_printf(&em->sql, "%sq.c%u", i == 1 ? "SELECT " : ", ", i);
     }
-    emit_text(em, " FROM (");
+    emit_text(em, bare ? "(" : " FROM (");
     enum err e = emit_query(em, part, PLACE_DERIVED);
-    emit_text(em, ") AS q");
+    emit_text(em, bare ? ")" : ") AS q");
+    bool hidden = !bare || part->kind != QUERY_SELECT;
+    if (e == ERR_OK && hidden && !em->d->derived_sees_outer && !query_is_closed(part)) {
+        e = refuse_correlated(em, part, "a compound or a `with` that is part of a compound");
+    }
     return e;
 }
 
@@ -183,6 +200,9 @@ static enum err emit_compound(struct emitter *em, const struct query *q, enum qu
     } else {
         emit_text(em, "SELECT ");
         e = emit_items(em, q, place);
+        if (e == ERR_OK && !em->d->derived_sees_outer && !query_is_closed(q)) {
+            e = refuse_correlated(em, q, "a compound that is ordered by an expression");
+        }
         emit_text(em, " FROM (");
         e = e != ERR_OK ? e : emit_nest(em, NEST_QUERY, q->src);
         e = e != ERR_OK ? e : emit_rows(em, q, PLACE_DERIVED);

@@ -2,7 +2,8 @@
  *
  * compiler/emit_select.c: selects to SQL.
  */
-#include "compiler/emit.h"
+#include "compiler/emit_select.h"
+
 #include "compiler/emit_window.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -98,9 +99,17 @@ enum err emit_order_by(struct emitter *em, const struct query *q)
     return e;
 }
 
-static enum err emit_tail(struct emitter *em, const struct query *q)
+enum err emit_table(struct emitter *em, const struct query *q)
 {
     enum err e = ERR_OK;
+    if (q->from != NULL) {
+        emit_text(em, " FROM ");
+        e = emit_sources(em, q->from);
+    }
+    if (e == ERR_OK && q->where != NULL) {
+        emit_text(em, " WHERE ");
+        e = emit_root(em, q->where);
+    }
     for (uint32_t i = 0; i < q->group_count && e == ERR_OK; i++) {
         emit_text(em, i == 0 ? " GROUP BY " : ", ");
         e = emit_position(em, q, q->group[i]);
@@ -109,12 +118,12 @@ static enum err emit_tail(struct emitter *em, const struct query *q)
         emit_text(em, " HAVING ");
         e = emit_root(em, q->having);
     }
-    return e != ERR_OK ? e : emit_order_by(em, q);
+    return e;
 }
 
 /* ---- limit ---- */
 
-static enum err emit_bound(struct emitter *em, const struct expr *x, uint32_t at_most)
+enum err emit_count(struct emitter *em, const struct expr *x, uint32_t at_most)
 {
     struct plan_bind b = {.source = x->kind == EXPR_PARAM ? BIND_PARAM : BIND_LITERAL,
                           .form = BIND_COUNT,
@@ -128,13 +137,31 @@ static enum err emit_bound(struct emitter *em, const struct expr *x, uint32_t at
     return emit_bind(em, &b, x->src);
 }
 
-/* at_most: what `expect` needs at the top; 0: all. */
+static enum err emit_ties(struct emitter *em, const struct query *q)
+{
+    enum err e = ERR_OK;
+    if (q->offset != NULL) {
+        emit_text(em, " OFFSET ");
+        e = emit_count(em, q->offset, 0);
+        emit_text(em, " ROWS");
+    }
+    emit_text(em, " FETCH FIRST ");
+    e = e != ERR_OK ? e : emit_count(em, q->limit, 0);
+    emit_text(em, " ROWS WITH TIES");
+    return e;
+}
+
+/* at_most: what `expect` needs at the top; 0: all. Ties do not matter to who wants one
+ * row, and who wants no second one must see them. */
 enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most)
 {
     enum err e = ERR_OK;
+    if (q->with_ties && q->limit != NULL && at_most != 1) {
+        return emit_ties(em, q);
+    }
     if (q->limit != NULL) {
         emit_text(em, " LIMIT ");
-        e = emit_bound(em, q->limit, at_most);
+        e = emit_count(em, q->limit, at_most);
     } else if (at_most > 0) {
         buf_printf(&em->sql, " LIMIT %u", at_most);
     } else if (q->offset != NULL && em->d->no_limit != NULL) {
@@ -143,36 +170,73 @@ enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most)
     }
     if (e == ERR_OK && q->offset != NULL) {
         emit_text(em, " OFFSET ");
-        e = emit_bound(em, q->offset, 0);
+        e = emit_count(em, q->offset, 0);
     }
     return e;
 }
 
 /* ---- select ---- */
 
+static void emit_lock(struct emitter *em, const struct query *q)
+{
+    const char *words = em->d->lock[q->lock.kind];
+    bool first = true, all = q->lock.of == NULL;
+    if (words == NULL) {
+        return;
+    }
+    emit_text(em, words);
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        all = all && (q->lock.bits >> i & 1) != 0;
+    }
+    for (uint32_t i = 0; em->d->lock_of && !all && i < q->source_count; i++) {
+        if ((q->lock.bits >> i & 1) != 0) {
+            emit_text(em, first ? " OF " : ", ");
+            emit_name(em, q->sources[i]->sql_name);
+            first = false;
+        }
+    }
+    emit_text(em, q->lock.wait == LOCK_NOWAIT  ? " NOWAIT"
+                  : q->lock.wait == LOCK_SKIPS ? " SKIP LOCKED"
+                                               : "");
+}
+
+static enum err emit_distinct(struct emitter *em, const struct query *q)
+{
+    enum err e = ERR_OK;
+    emit_text(em, q->distinct ? "SELECT DISTINCT " : "SELECT ");
+    for (uint32_t i = 0; i < q->distinct_count && e == ERR_OK; i++) {
+        emit_text(em, i == 0 ? "DISTINCT ON (" : ", ");
+        e = emit_root(em, q->distinct_on[i]);
+    }
+    emit_text(em, q->distinct_count > 0 ? ") " : "");
+    return e;
+}
+
+static enum err emit_plain(struct emitter *em, const struct query *q, enum query_place place,
+                           uint32_t at_most)
+{
+    bool plain =
+        !q->aggregated && !q->distinct && q->distinct_count == 0 && q->order_count == 0;
+    enum err e = emit_distinct(em, q);
+    if (e == ERR_OK && place == PLACE_EXISTS && plain) {
+        buf_char(&em->sql, '1');
+    } else if (e == ERR_OK) {
+        e = emit_items(em, q, place);
+    }
+    e = e != ERR_OK ? e : emit_table(em, q);
+    e = e != ERR_OK ? e : emit_order_by(em, q);
+    e = e != ERR_OK ? e : emit_limit(em, q, at_most);
+    emit_lock(em, q);
+    return e;
+}
+
 enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
                      uint32_t at_most)
 {
-    enum err e = ERR_OK;
     struct window_needs outer = em->windows;
-    bool plain = !q->aggregated && !q->distinct && q->order_count == 0;
     emit_windows_begin(em, q);
-    emit_text(em, q->distinct ? "SELECT DISTINCT " : "SELECT ");
-    if (place == PLACE_EXISTS && plain) {
-        buf_char(&em->sql, '1');
-    } else {
-        e = emit_items(em, q, place);
-    }
-    if (e == ERR_OK && q->from != NULL) {
-        emit_text(em, " FROM ");
-        e = emit_sources(em, q->from);
-    }
-    if (e == ERR_OK && q->where != NULL) {
-        emit_text(em, " WHERE ");
-        e = emit_root(em, q->where);
-    }
-    e = e != ERR_OK ? e : emit_tail(em, q);
-    e = e != ERR_OK ? e : emit_limit(em, q, at_most);
+    enum err e = is_ranked(em, q) ? emit_ranked(em, q, place, at_most)
+                                  : emit_plain(em, q, place, at_most);
     em->windows = outer;
     return e;
 }

@@ -117,5 +117,8 @@ enum err check_grouped(struct context *c, const struct query *q)
     for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
         err = check_expr(&g, q->order[i].expr);
     }
+    for (uint32_t i = 0; i < q->distinct_count && err == ERR_OK; i++) {
+        err = check_expr(&g, q->distinct_on[i]);
+    }
     return err;
 }

@@ -52,6 +52,9 @@ bool is_query_form(const struct json *j);
 /* `with` and `recursive` of a statement, where they are. */
 enum err parse_with(struct context *c, const struct json *j, struct with *out) MUST_CHECK;
 
+/* parse_lock.c */
+enum err parse_lock(struct context *c, const struct json *j, struct lock *out) MUST_CHECK;
+
 /* parse_select.c */
 /* All of a select but what any Q may have: parse_tail, parse_with. */
 enum err parse_select(struct context *c, const struct json *j, struct query *q) MUST_CHECK;

@@ -2,8 +2,9 @@
  *
  * compiler/parse_select.c: select, its items and its order.
  *
- *   {"select": [item…] | "*", "distinct": true, "from": F, "join": [J…], "where": E,
- *    "group_by": [E…], "having": E, "order_by": [O…], "limit": E, "offset": E}
+ *   {"select": [item…] | "*", "distinct": true | [E…], "from": F, "join": [J…],
+ *    "where": E, "group_by": [E…], "having": E, "order_by": [O…], "limit": E,
+ *    "offset": E, "with_ties": true, "for": {…}}
  *   item := name | "*" | "t.*" | number | true | false | null | [op…] | {alias: E, …}
  *   O    := E | {"asc": E, "nulls": "first"|"last"} | {"desc": E, …}
  */
@@ -217,18 +218,40 @@ static const struct form_key select_keys[] = {
     {"select", true}, {"distinct", true}, {"from", true},      {"join", true},
     {"where", true},  {"group_by", true}, {"having", true},    {"order_by", true},
     {"limit", true},  {"offset", true},   {"window", true},    {"after", false},
-    {"for", false},   {"with", true},     {"recursive", true}, {"with_ties", false},
+    {"for", true},    {"with", true},     {"recursive", true}, {"with_ties", true},
 };
 
 static enum err parse_distinct(struct context *c, const struct json *j, struct query *q)
 {
-    if (j->kind == JSON_ARRAY) {
-        return not_built(c, j, "`distinct` on expressions");
+    if (j->kind == JSON_TRUE) {
+        q->distinct = true;
+        return ERR_OK;
     }
-    if (j->kind != JSON_TRUE) {
-        return ctx_fail(c, j, ERR_BAD_QUERY, "`distinct` takes true");
+    if (j->kind != JSON_ARRAY) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`distinct` takes true or a list");
     }
-    q->distinct = true;
+    enum err e = check_list(c, j, "distinct");
+    q->distinct_on = e == ERR_OK ? ARENA_ARRAY(c->a, j->len, struct expr *) : NULL;
+    if (e == ERR_OK && q->distinct_on == NULL) {
+        e = ctx_full(c);
+    }
+    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
+        e = parse_expr(c, m, &q->distinct_on[q->distinct_count++]);
+    }
+    return e;
+}
+
+static enum err parse_ties(struct context *c, const struct json *j, const struct json *m,
+                           struct query *q)
+{
+    q->with_ties = m->kind == JSON_TRUE;
+    if (m->kind != JSON_TRUE && m->kind != JSON_FALSE) {
+        return ctx_fail(c, m, ERR_BAD_QUERY, "`with_ties` is true or false");
+    }
+    if (q->with_ties && (json_get(j, "limit") == NULL || json_get(j, "order_by") == NULL)) {
+        return ctx_fail(c, m, ERR_BAD_QUERY,
+                        "`with_ties` stands beside `order_by` and `limit`");
+    }
     return ERR_OK;
 }
 
@@ -278,6 +301,13 @@ enum err parse_select(struct context *c, const struct json *j, struct query *q)
     }
     if (e == ERR_OK && from != NULL) {
         e = parse_from(c, from, joins, q);
+    }
+    const struct json *ties = json_get(j, "with_ties"), *lock = json_get(j, "for");
+    if (e == ERR_OK && ties != NULL) {
+        e = parse_ties(c, j, ties, q);
+    }
+    if (e == ERR_OK && lock != NULL) {
+        e = parse_lock(c, lock, &q->lock);
     }
     return e != ERR_OK ? e : parse_grouping(c, j, q);
 }

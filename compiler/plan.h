@@ -103,6 +103,7 @@ struct plan {
     enum text_effect effect;    /* of PLAN_TEXT */
     bool leaves_traces;         /* the session may be another one afterwards */
     bool returns;               /* PLAN_TEXT: a write that returns rows */
+    bool needs_tx;              /* a transaction that writes gives it what it asks for */
     size_t bytes;               /* what it costs the cache */
 };
 

@@ -73,6 +73,8 @@ struct query {
     struct item *items;
     uint32_t item_count;
     bool distinct;
+    struct expr **distinct_on; /* the first row of each; NULL: none */
+    uint32_t distinct_count;
     struct from_node *from; /* NULL: none */
     struct source **sources;
     uint32_t source_count;
@@ -87,6 +89,8 @@ struct query {
     struct named_window *windows;
     uint32_t window_count;
     struct expr *limit, *offset; /* NULL: none */
+    bool with_ties;
+    struct lock lock;
     struct output *outputs;
     uint32_t output_count;
     bool aggregated;    /* has group_by, having or an aggregate */

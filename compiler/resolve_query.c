@@ -138,8 +138,9 @@ static enum err check_tip(struct context *c, const struct query *q, const struct
         return cannot_recur(c, q->src,
                             "a recursive query has no order and no limit of its own");
     }
-    if (tip->kind != QUERY_SELECT || tip->aggregated || tip->distinct || tip->order_count > 0 ||
-        tip->limit != NULL || tip->offset != NULL) {
+    if (tip->kind != QUERY_SELECT || tip->aggregated || tip->distinct ||
+        tip->distinct_count > 0 || tip->order_count > 0 || tip->limit != NULL ||
+        tip->offset != NULL) {
         return cannot_recur(c, tip->src, "this cannot be said of the rows before it");
     }
     for (uint32_t i = 0; i < tip->source_count; i++) {
@@ -273,7 +274,11 @@ static enum err resolve_compound(struct context *c, struct query *q)
     *q->rows = (struct source){.src = q->src, .query = q, .aliased = true};
     enum err err = name_source(c, q, q->rows);
     err = err != ERR_OK ? err : resolve_parts(c, q);
-    return err != ERR_OK ? err : resolve_order(c, q);
+    err = err != ERR_OK ? err : resolve_order(c, q);
+    for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
+        err = refuse_outer(c, q, q->order[i].expr, "order_by");
+    }
+    return err;
 }
 
 /* ---- with ---- */

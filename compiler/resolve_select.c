@@ -119,13 +119,16 @@ enum err refuse_constant(struct context *c, const struct expr *e, const char *cl
 }
 
 /* Fixed while the subquery runs, so as good as a constant; SQLite does not take it. */
-static enum err refuse_outer(struct context *c, const struct query *q, const struct expr *e,
-                             const char *clause)
+enum err refuse_outer(struct context *c, const struct query *q, const struct expr *e,
+                      const char *clause)
 {
     if ((expr_sources(q, e) & OUTER_BIT) == 0) {
         return ERR_OK;
     }
-    return not_built(c, e->src, clause);
+    enum err err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                            "columns of an outer query in `%s`", clause);
+    fail_hint(c->f, "they are the same in every row here: use them outside");
+    return err;
 }
 
 enum err refuse_json(struct context *c, const struct expr *e, const char *clause)
@@ -136,20 +139,24 @@ enum err refuse_json(struct context *c, const struct expr *e, const char *clause
     return ctx_fail(c, e->src, ERR_TYPE_MISMATCH, "`%s` does not compare json", clause);
 }
 
+enum err resolve_sort_key(struct context *c, struct query *q, struct expr *e,
+                          const char *clause)
+{
+    if (is_constant(e)) {
+        return refuse_constant(c, e, clause);
+    }
+    enum err err = resolve_expr(c, q, e);
+    err = err != ERR_OK ? err : settle(c, e, NULL, SETTLE_COMPARE);
+    return err != ERR_OK ? err : refuse_json(c, e, clause);
+}
+
 static enum err resolve_group(struct context *c, struct query *q)
 {
     enum err err = ERR_OK;
     q->no_aggregates = true;
     for (uint32_t i = 0; i < q->group_count && err == ERR_OK; i++) {
-        if (is_constant(q->group[i])) {
-            return refuse_constant(c, q->group[i], "group_by");
-        }
-        err = resolve_expr(c, q, q->group[i]);
-        err = err != ERR_OK ? err : settle(c, q->group[i], NULL, SETTLE_COMPARE);
-        err = err != ERR_OK ? err : refuse_json(c, q->group[i], "group_by");
-        err = err != ERR_OK
-                  ? err
-                  : refuse_outer(c, q, q->group[i], "`group_by` columns of an outer query");
+        err = resolve_sort_key(c, q, q->group[i], "group_by");
+        err = err != ERR_OK ? err : refuse_outer(c, q, q->group[i], "group_by");
     }
     q->no_aggregates = false;
     q->aggregated = q->aggregated || q->group_count > 0 || q->having != NULL;
@@ -163,15 +170,7 @@ enum err resolve_order(struct context *c, struct query *q)
     q->takes_windows = true;
     q->no_aggregates = !q->aggregated; /* SQLite takes none here alone */
     for (uint32_t i = 0; i < q->order_count && err == ERR_OK; i++) {
-        struct expr *e = q->order[i].expr;
-        if (is_constant(e)) {
-            return refuse_constant(c, e, "order_by");
-        }
-        err = resolve_expr(c, q, e);
-        err = err != ERR_OK ? err : settle(c, e, NULL, SETTLE_COMPARE);
-        err = err != ERR_OK ? err : refuse_json(c, e, "order_by");
-        err =
-            err != ERR_OK ? err : refuse_outer(c, q, e, "`order_by` columns of an outer query");
+        err = resolve_sort_key(c, q, q->order[i].expr, "order_by");
     }
     q->aliases_seen = false;
     q->takes_windows = false;
@@ -238,5 +237,6 @@ enum err resolve_select(struct context *c, struct query *q)
     if (err == ERR_OK && q->distinct) {
         err = check_distinct(c, q);
     }
+    err = err != ERR_OK ? err : resolve_choice(c, q);
     return err == ERR_OK && q->aggregated ? check_grouped(c, q) : err;
 }

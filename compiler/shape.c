@@ -467,6 +467,7 @@ static const struct {
     {"from_query", PLACE_EXPR}, {"with", PLACE_WITH},       {"union", PLACE_EXPR},
     {"union_all", PLACE_EXPR},  {"intersect", PLACE_EXPR},  {"intersect_all", PLACE_EXPR},
     {"except", PLACE_EXPR},     {"except_all", PLACE_EXPR}, {"window", PLACE_WINDOWS},
+    {"distinct", PLACE_EXPR},
 };
 
 /* A query of `with`, or a form around it. */

@@ -6,6 +6,8 @@
 
 #include "compiler/operators.h"
 
+#include <string.h>
+
 /* ---- what is inside ---- */
 
 static bool visit_list(struct expr *const *list, uint32_t count, expr_visit *visit, void *arg)
@@ -116,6 +118,7 @@ bool query_exprs(const struct query *q, expr_visit *visit, void *arg)
     return (q->from == NULL || visit_joins(q->from, visit, arg)) &&
            visit_optional(q->where, visit, arg) && visit_optional(q->having, visit, arg) &&
            visit_list(q->group, q->group_count, visit, arg) &&
+           visit_list(q->distinct_on, q->distinct_count, visit, arg) &&
            visit_orders(q->order, q->order_count, visit, arg);
 }
 
@@ -356,6 +359,39 @@ static bool is_steady(const struct expr *e, void *arg)
 bool expr_is_volatile(const struct expr *e)
 {
     return !is_steady(e, NULL);
+}
+
+/* Whether the source belongs to q or to a query inside it. */
+static bool is_inside(const struct query *q, const struct source *s)
+{
+    const struct query *up = s->owner;
+    while (up != NULL && up != q) {
+        up = up->holder != NULL ? up->holder : up->outer;
+    }
+    return up == q;
+}
+
+static bool is_closed_expr(const struct expr *e, void *arg);
+
+static bool is_closed(const struct query *inner, void *arg)
+{
+    return query_exprs(inner, is_closed_expr, arg) && query_parts(inner, is_closed, arg);
+}
+
+static bool is_closed_expr(const struct expr *e, void *arg)
+{
+    if (e->kind == EXPR_NAME) {
+        return is_inside(arg, e->name.source);
+    }
+    return e->kind == EXPR_QUERY ? is_closed(e->query, arg)
+                                 : expr_children(e, is_closed_expr, arg);
+}
+
+bool query_is_closed(const struct query *q)
+{
+    struct query *root;
+    memcpy(&root, &q, sizeof root); /* a visit takes what it is given, and only reads */
+    return (q->outer == NULL && q->holder == NULL) || is_closed(q, root);
 }
 
 /* ---- at most one row ---- */

@@ -42,6 +42,8 @@ uint64_t expr_sources(const struct query *q, const struct expr *e);
 bool expr_has_query(const struct expr *e);
 /* Whether e may give another value when it is evaluated again. */
 bool expr_is_volatile(const struct expr *e);
+/* Whether q reads nothing of the queries around it. */
+bool query_is_closed(const struct query *q);
 /* Whether q gives at most one row whatever the data are. */
 bool query_single_row(const struct query *q);
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/emit_select.h: the parts of a select, for what is built around one.
+ */
+#ifndef COMPILER_EMIT_SELECT_H
+#define COMPILER_EMIT_SELECT_H
+
+#include "compiler/emit.h"
+
+/* emit_select.c */
+enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
+                     uint32_t at_most) MUST_CHECK;
+enum err emit_items(struct emitter *em, const struct query *q,
+                    enum query_place place) MUST_CHECK;
+enum err emit_order_by(struct emitter *em, const struct query *q) MUST_CHECK;
+enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most) MUST_CHECK;
+/* A limit or an offset. at_most: what is sent at most; 0: no bound. */
+enum err emit_count(struct emitter *em, const struct expr *x, uint32_t at_most) MUST_CHECK;
+/* FROM, WHERE, GROUP BY and HAVING. */
+enum err emit_table(struct emitter *em, const struct query *q) MUST_CHECK;
+
+/* emit_ranked.c */
+/* Whether the database has no words for q's choice of rows. */
+bool is_ranked(const struct emitter *em, const struct query *q);
+enum err emit_ranked(struct emitter *em, const struct query *q, enum query_place place,
+                     uint32_t at_most) MUST_CHECK;
+
+#endif
