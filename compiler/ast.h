@@ -37,6 +37,7 @@ struct source {
     uint32_t bit;              /* position among the sources of its query */
     bool aliased;              /* the client gave `name` */
     bool written;              /* the target of a write: never renamed in SQL */
+    bool proposed;             /* the row that an insert with `conflict` would write */
     bool nullable;             /* on the outer side of an outer join */
     bool in_full;              /* somewhere in a full join */
     struct join *full;         /* the innermost full join in halves around it */

@@ -230,6 +230,12 @@ static enum err bind_one(struct binder *b, const struct plan_bind *pb, const str
                  : find_member(row, pb->name);
         *next_cell = at == NULL ? NULL : at->next;
         break;
+    case BIND_CLASH_CELL:
+        at = find_member(b->s->clash_data, pb->name);
+        break;
+    case BIND_CAPTURED: /* put there when the row is known */
+        *out = (struct value){.kind = VALUE_NULL};
+        return ERR_OK;
     }
     if (at == NULL) {
         return ctx_fail(&b->c, NULL, ERR_INTERNAL, "a value of the plan is not in the request");
@@ -271,27 +277,57 @@ static enum err bind_run(struct binder *b, const struct plan_step *step, const s
     return ERR_OK;
 }
 
+/* All steps for one row, or for what is no row of data. */
+static enum err bind_steps(struct binder *b, const struct plan_step *steps,
+                           const struct json *row, struct bound *out, struct bound_run *runs)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < out->plan->set_steps && e == ERR_OK; i++) {
+        e = bind_run(b, &steps[i], row, 1, &runs[out->run_count++]);
+    }
+    return e;
+}
+
+/* Rows that share a statement, which takes them all at once or one after the other. */
+static enum err bind_together(struct binder *b, const struct shape_run *r,
+                              const struct plan_step *step, struct bound *out,
+                              struct bound_run *runs)
+{
+    if (r->rows > 1 && step->stmt.sql_many.len == 0) {
+        out->needs_tx = true;
+    }
+    return bind_run(b, step, r->first, r->rows, &runs[out->run_count++]);
+}
+
+/* A row whose steps depend on what is there has runs of its own. */
+static bool goes_alone(const struct plan *p)
+{
+    return p->set_steps > 1 || p->steps[0].clash == CLASH_SKIPS;
+}
+
 static enum err bind_rows(struct binder *b, struct bound *out)
 {
     const struct shape *s = b->s;
-    struct bound_run *runs = ARENA_ARRAY(b->c.a, s->run_count, struct bound_run);
+    const struct plan *p = out->plan;
+    bool alone = s->run_count > 0 && goes_alone(p);
+    size_t count = alone ? (size_t)s->row_count * p->set_steps : s->run_count;
+    struct bound_run *runs = ARENA_ARRAY(b->c.a, count, struct bound_run);
+    enum err e = ERR_OK;
     if (runs == NULL) {
         return ctx_full(&b->c);
     }
     out->runs = runs;
-    for (uint32_t i = 0; i < s->run_count; i++) {
+    for (uint32_t i = 0; i < s->run_count && e == ERR_OK; i++) {
         const struct shape_run *r = &s->runs[i];
-        const struct plan_step *step = &out->plan->steps[r->set];
-        enum err e = bind_run(b, step, r->first, r->rows, &runs[out->run_count++]);
-        if (e != ERR_OK) {
-            return e;
-        }
-        if (r->rows > 1 && step->stmt.sql_many.len == 0) {
-            out->needs_tx = true;
+        const struct plan_step *steps = &p->steps[(size_t)r->set * p->set_steps];
+        const struct json *row = r->first;
+        e = alone ? ERR_OK : bind_together(b, r, steps, out, runs);
+        for (uint32_t n = 0; alone && n < r->rows && e == ERR_OK; n++, row = row->next) {
+            e = bind_steps(b, steps, row, out, runs);
         }
     }
     out->needs_tx = out->needs_tx || out->run_count > 1;
-    return ERR_OK;
+    return e;
 }
 
 enum err bind_runs(const struct compile_request *in, const struct shape *s, struct arena *a,
@@ -304,12 +340,32 @@ enum err bind_runs(const struct compile_request *in, const struct shape *s, stru
     if (s->rows != NULL && out->plan->kind == PLAN_INSERT) {
         return bind_rows(&b, out);
     }
-    struct bound_run *run = ARENA_NEW(a, struct bound_run);
-    if (run == NULL) {
+    struct bound_run *runs = ARENA_ARRAY(a, out->plan->set_steps, struct bound_run);
+    if (runs == NULL) {
         return ctx_full(&b.c);
     }
-    out->runs = run;
-    out->run_count = 1;
-    out->needs_tx = out->plan->needs_tx;
-    return bind_run(&b, &out->plan->steps[0], s->rows, 1, run);
+    out->runs = runs;
+    out->needs_tx = out->plan->needs_tx || out->plan->set_steps > 1;
+    return bind_steps(&b, out->plan->steps, s->rows, out, runs);
+}
+
+enum err compiler_bind_captured(const struct bound_run *run, const struct capture *rows,
+                                struct arena *a, const struct value **out, struct fail *f)
+{
+    const struct plan_step *step = run->step;
+    uint32_t n = step->stmt.param_count;
+    struct value *values = ARENA_ARRAY(a, (size_t)rows->count * n, struct value);
+    if (values == NULL) {
+        return fail_set(f, ERR_REQUEST_TOO_LARGE,
+                        "the statement needs more memory than one request may have");
+    }
+    for (uint32_t i = 0; i < rows->count; i++) {
+        for (uint32_t k = 0; k < n; k++) {
+            const struct plan_bind *b = &step->binds[k];
+            values[(size_t)i * n + k] =
+                b->source == BIND_CAPTURED ? capture_row(rows, i)[b->index] : run->params[k];
+        }
+    }
+    *out = values;
+    return ERR_OK;
 }

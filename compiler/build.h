@@ -6,6 +6,7 @@
 #define COMPILER_BUILD_H
 
 #include "compiler/emit.h"
+#include "compiler/parts.h"
 #include "compiler/plan.h"
 
 #include <stdatomic.h>
@@ -18,10 +19,11 @@ enum err build_columns(struct context *c, struct plan *p, const struct query *q)
 struct text_statement;
 enum err build_text(struct context *c, struct plan *p,
                     const struct text_statement *t) MUST_CHECK;
-/* Adds a step with the SQL and binds of em. */
+/* Adds a step with the SQL and binds of em: `part` of w (NULL: of a read). Without a
+ * part it is as the reply is. */
 enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
-                    struct str many) MUST_CHECK;
+                    struct str many, const struct write *w, const struct part *part) MUST_CHECK;
 /* Numbers the statements and counts the bytes. */
-void build_finish(struct plan *p, enum step_role role, _Atomic uint64_t *next_statement);
+void build_finish(struct plan *p, _Atomic uint64_t *next_statement);
 
 #endif

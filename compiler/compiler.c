@@ -106,36 +106,37 @@ static enum err parse_and_resolve(struct context *c, struct parsed *p)
 }
 
 static enum err emit_step(struct context *c, const struct parsed *p, uint32_t set,
-                          struct plan *plan)
+                          const struct part *part, struct plan *plan)
 {
     struct emitter em;
     struct buf many;
     emit_init(&em, c);
     buf_init(&many);
-    enum err e =
-        p->query != NULL ? emit_read(&em, p->query) : emit_write(&em, p->write, set, &many);
+    enum err e = p->query != NULL ? emit_read(&em, p->query)
+                                  : emit_write(&em, p->write, set, part->what, &many);
     if (e == ERR_OK && many.failed) {
         e = ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
     }
-    e = e != ERR_OK ? e : build_step(c, plan, &em, buf_str(&many));
+    e = e != ERR_OK ? e : build_step(c, plan, &em, buf_str(&many), p->write, part);
     buf_fini(&many);
     emit_fini(&em);
     return e;
 }
 
-static uint32_t step_count(const struct parsed *p)
+/* Each set of keys of an insert's rows has steps of its own. */
+static uint32_t count_sets(const struct parsed *p)
 {
     bool sets = p->write != NULL && p->write->kind == PLAN_INSERT &&
                 p->write->value_rows == 0 && p->write->query == NULL;
     return sets ? p->write->set_count : 1;
 }
 
-static enum step_role role_of(const struct parsed *p, const struct plan *plan)
+static void describe(struct plan *plan, const struct write *w, uint32_t set_steps)
 {
-    if (p->write != NULL && p->write->wants_keys) {
-        return STEP_KEYS;
-    }
-    return plan->column_count > 0 ? STEP_ROWS : STEP_COUNT;
+    bool keys = w != NULL && w->wants_keys;
+    plan->set_steps = set_steps;
+    plan->role = keys ? STEP_KEYS : plan->column_count > 0 ? STEP_ROWS : STEP_COUNT;
+    plan->many_rows = w != NULL && (w->value_rows > 1 || w->query != NULL);
 }
 
 static bool is_text(const struct json *query)
@@ -159,7 +160,9 @@ static enum err fill_text_plan(struct context *c, struct emitter *em, struct pla
         return ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
     }
     e = build_text(c, *out, t);
-    return e != ERR_OK ? e : build_step(c, *out, em, STR(""));
+    (*out)->set_steps = 1;
+    (*out)->role = STEP_TOLD;
+    return e != ERR_OK ? e : build_step(c, *out, em, STR(""), NULL, NULL);
 }
 
 /* Raw SQL: nothing is resolved, the database says what it returns. */
@@ -174,7 +177,7 @@ static enum err make_text_plan(struct compiler *comp, struct context *c, struct 
         plan_unref(plan);
         return e;
     }
-    build_finish(plan, STEP_TOLD, comp->next_statement);
+    build_finish(plan, comp->next_statement);
     *out = plan;
     return ERR_OK;
 }
@@ -189,21 +192,23 @@ static enum err make_plan(struct compiler *comp, struct context *c, struct plan 
     if (e != ERR_OK) {
         return e;
     }
-    uint32_t steps = step_count(&p);
+    struct parts parts = write_parts(p.write);
+    uint32_t steps = count_sets(&p) * parts.count;
     struct plan *plan = build_start(c, p.write == NULL ? PLAN_READ : p.write->kind, steps);
     if (plan == NULL) {
         return ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
     }
     plan->notes = notes_of(c->d, p.query, p.write);
     e = build_columns(c, plan, p.query != NULL ? p.query : &p.write->scope);
+    describe(plan, p.write, parts.count);
     for (uint32_t i = 0; i < steps && e == ERR_OK; i++) {
-        e = emit_step(c, &p, i, plan);
+        e = emit_step(c, &p, i / parts.count, &parts.list[i % parts.count], plan);
     }
     if (e != ERR_OK) {
         plan_unref(plan);
         return e;
     }
-    build_finish(plan, role_of(&p, plan), comp->next_statement);
+    build_finish(plan, comp->next_statement);
     *out = plan;
     return ERR_OK;
 }

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "compiler/plan.h"
 #include "schema/catalog.h"
+#include "value/capture.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -100,6 +101,12 @@ struct bound {
  * old. */
 enum err compiler_bind(struct compiler *c, const struct compile_request *in, struct arena *a,
                        struct bound *out, struct fail *f) MUST_CHECK;
+
+/* The params of a step that runs once for each captured row: rows->count sets, in
+ * `a`. */
+enum err compiler_bind_captured(const struct bound_run *run, const struct capture *rows,
+                                struct arena *a, const struct value **out,
+                                struct fail *f) MUST_CHECK;
 
 /* Plans without binding (op `compile`, op `prepare`): params not needed; those
  * without a type from a column are taken as text. The caller gets a reference. */

@@ -36,6 +36,9 @@ struct dialect {
     bool frame_groups;     /* frames by GROUPS, and EXCLUDE */
     bool exact_ranges;     /* RANGE n PRECEDING of exact numerics is exact */
     bool update_returning;
+    bool on_conflict;     /* INSERT … ON CONFLICT */
+    bool expression_keys; /* … (expression) */
+    bool partial_keys;    /* … (column) WHERE condition */
     bool update_snapshot; /* UPDATE reads its own table as it was before, in subqueries too */
     enum full_join full_join;
     bool function_columns;  /* f(…) WITH ORDINALITY AS t (c1, c2) */
@@ -59,19 +62,21 @@ struct dialect {
     bool keeps_ctes;                      /* AS [NOT] MATERIALIZED */
     const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: the transaction sees
                                            * to it */
-    const char *no_limit;     /* LIMIT that lets all rows pass where OFFSET needs one;
-                               * NULL: OFFSET can stand alone */
-    const char *cross_join;   /* between two tables */
-    const char *window_tag;   /* with a number behind it: a key that is the same in every
-                               * row and no constant, by which windows are told apart
-                               * where they share sorts wrongly; NULL: they do not */
-    const char *window_key;   /* template of a key of ORDER BY beside groups and windows;
-                               * NULL: the key itself */
-    const char *window_order; /* of OVER for functions that need one where none is asked
-                               * for; NULL: they need none */
-    const char *default_row;  /* behind INSERT INTO t: a row of defaults */
-    const char *scalar_guard; /* template: a scalar subquery of column c1 that must fail
-                               * on a second row; NULL: the database sees to it */
+    const char *no_limit;        /* LIMIT that lets all rows pass where OFFSET needs one;
+                                  * NULL: OFFSET can stand alone */
+    const char *cross_join;      /* between two tables */
+    const char *window_tag;      /* with a number behind it: a key that is the same in every
+                                  * row and no constant, by which windows are told apart
+                                  * where they share sorts wrongly; NULL: they do not */
+    const char *window_key;      /* template of a key of ORDER BY beside groups and windows;
+                                  * NULL: the key itself */
+    const char *window_order;    /* of OVER for functions that need one where none is asked
+                                  * for; NULL: they need none */
+    const char *proposed_column; /* template: a column of the row that clashes; NULL: it is
+                                  * excluded.column */
+    const char *default_row;     /* behind INSERT INTO t: a row of defaults */
+    const char *scalar_guard;    /* template: a scalar subquery of column c1 that must fail
+                                  * on a second row; NULL: the database sees to it */
     /* Rows behind a SELECT that has none: around the columns of the first, of one more,
      * and at the end. */
     const char *rows_first, *rows_next, *rows_end;

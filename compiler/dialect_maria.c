@@ -176,6 +176,7 @@ const struct dialect dialect_maria = {
     .window_order = " ORDER BY NULL",
     .window_tag = "rand() < -",
     .window_key = "coalesce($1)",
+    .proposed_column = "VALUES($1)",
     .default_row = " () VALUES ()",
     .as_double = "CAST($1 AS DOUBLE)",
     .like = {{"($1 LIKE " PLAIN("$2") ")", "($1 NOT LIKE " PLAIN("$2") ")"},

@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "compiler/context.h"
-#include "compiler/query.h"
+#include "compiler/write.h"
 
 /* What PostgreSQL and MariaDB can take in one statement, less a margin. */
 #define MAX_BINDS 32766
@@ -39,6 +39,7 @@ struct emitter {
     const struct window *over; /* of the call that is written next; NULL: none */
     const struct open_full *open;
     struct window_needs windows;
+    const struct write_set *proposed; /* what `new` stands for; NULL: the database knows */
 };
 
 /* Symbols on the stack of SQLite's parser, measured: its depth is 100. */
@@ -131,10 +132,14 @@ enum err emit_join(struct emitter *em, const struct join *j) MUST_CHECK;
 /* A column, by the name that it has just here. */
 void emit_column(struct emitter *em, const struct expr *x);
 
+/* emit_upsert.c */
+/* A column of the row that an insert with `conflict` would write. */
+enum err emit_proposed(struct emitter *em, const struct column *column) MUST_CHECK;
+
 /* emit_write.c */
-/* One set of an insert's rows, or the whole write (set 0). `many` gets the form
- * for many sets, or stays empty. */
+/* A part of: one set of an insert's rows, or the whole write (set 0). `many` gets the
+ * form for many sets, or stays empty. */
 enum err emit_write(struct emitter *em, const struct write *w, uint32_t set,
-                    struct buf *many) MUST_CHECK;
+                    enum write_part part, struct buf *many) MUST_CHECK;
 
 #endif

@@ -167,8 +167,9 @@ enum err emit_value(struct emitter *em, const struct assign *a)
     if (a->value != NULL) {
         return emit_computed(em, a->value, a->column);
     }
-    struct plan_bind b = {
-        .source = BIND_CELL, .name = a->key, .type = bind_type(em, &a->column->type)};
+    struct plan_bind b = {.source = a->of_clash ? BIND_CLASH_CELL : BIND_CELL,
+                          .name = a->key,
+                          .type = bind_type(em, &a->column->type)};
     return emit_bind(em, &b, a->src);
 }
 
@@ -355,6 +356,9 @@ static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_pl
     case EXPR_PARAM:
         return emit_param(em, x);
     case EXPR_NAME:
+        if (x->name.source->proposed) {
+            return emit_proposed(em, &x->name.source->table->columns[x->name.column]);
+        }
         emit_column(em, x);
         return ERR_OK;
     case EXPR_CALL:

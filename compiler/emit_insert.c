@@ -43,7 +43,7 @@ static enum err emit_query_rows(struct emitter *em, const struct write *w)
     emit_target(em, w);
     emit_columns(em, w->columns, w->column_count);
     buf_char(&em->sql, ' ');
-    if (fits) {
+    if (fits && w->upsert == NULL) {
         return emit_query(em, w->query, PLACE_TOP);
     }
     enum err e = ERR_OK;
@@ -53,7 +53,8 @@ static enum err emit_query_rows(struct emitter *em, const struct write *w)
     }
     emit_text(em, " FROM (");
     e = e != ERR_OK ? e : emit_query(em, w->query, PLACE_DERIVED);
-    emit_text(em, ") AS q");
+    /* without WHERE, ON would be a join's to SQLite */
+    emit_text(em, w->upsert != NULL ? ") AS q WHERE 1 = 1" : ") AS q");
     return e;
 }
 
@@ -98,6 +99,12 @@ static enum err emit_unnest(struct emitter *em, const struct write *w,
     return e;
 }
 
+static enum err emit_insert_tail(struct emitter *em, const struct write *w)
+{
+    enum err e = w->upsert == NULL ? ERR_OK : emit_clash(em, w);
+    return e != ERR_OK ? e : emit_returning(em, w);
+}
+
 /* Every value can be an array: then many rows are one statement. */
 static bool can_unnest(const struct emitter *em)
 {
@@ -108,20 +115,32 @@ static bool can_unnest(const struct emitter *em)
             return false;
         }
     }
-    return em->d->arrays && em->bind_count > 0 && em->c->shape->rows != NULL;
+    return em->d->arrays && em->bind_count > 0;
+}
+
+/* Whether the rows may go into one statement: it sees the tables as they were before
+ * the first of them, and takes no row twice. */
+static bool may_join(const struct emitter *em, const struct write *w, const struct write_set *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->assigns[i].value != NULL && expr_has_query(s->assigns[i].value)) {
+            return false;
+        }
+    }
+    return em->c->shape->rows != NULL && (w->upsert == NULL || !w->upsert->updates);
 }
 
 /* The values that returning has are not of a row of data. */
 static enum err emit_many(struct emitter *em, const struct write *w, const struct write_set *s,
                           struct buf *many)
 {
-    if (!can_unnest(em)) {
+    if (!may_join(em, w, s) || !can_unnest(em)) {
         return ERR_OK;
     }
     uint32_t binds = em->bind_count;
     buf_swap(&em->sql, many);
     enum err e = emit_unnest(em, w, s);
-    e = e != ERR_OK ? e : emit_returning(em, w);
+    e = e != ERR_OK ? e : emit_insert_tail(em, w);
     buf_swap(&em->sql, many);
     if (em->bind_count != binds) { /* returning has values of its own */
         em->bind_count = binds;
@@ -136,18 +155,18 @@ enum err emit_insert(struct emitter *em, const struct write *w, uint32_t set, st
     emit_text(em, "INSERT INTO ");
     if (w->value_rows > 0 || w->query != NULL) {
         e = w->query != NULL ? emit_query_rows(em, w) : emit_value_rows(em, w);
-        return e != ERR_OK ? e : emit_returning(em, w);
+        return e != ERR_OK ? e : emit_insert_tail(em, w);
     }
     const struct write_set *s = &w->sets[set];
     emit_target(em, w);
     if (s->count == 0) {
         emit_text(em, em->d->default_row);
-        return emit_returning(em, w);
+        return emit_insert_tail(em, w);
     }
     emit_columns(em, s->assigns, s->count);
     emit_text(em, " VALUES (");
     e = emit_assigned(em, s);
     buf_char(&em->sql, ')');
     e = e != ERR_OK ? e : emit_many(em, w, s, many);
-    return e != ERR_OK ? e : emit_returning(em, w);
+    return e != ERR_OK ? e : emit_insert_tail(em, w);
 }

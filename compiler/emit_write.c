@@ -22,6 +22,9 @@ void emit_target(struct emitter *em, const struct write *w)
 enum err emit_returning(struct emitter *em, const struct write *w)
 {
     enum err e = ERR_OK;
+    if (w->scope.output_count == 0 && w->way == WAY_DUPLICATE) {
+        emit_text(em, " RETURNING 1");
+    }
     for (uint32_t i = 0; i < w->scope.output_count && e == ERR_OK; i++) {
         emit_text(em, i == 0 ? " RETURNING " : ", ");
         e = emit_root(em, w->scope.outputs[i].expr);
@@ -64,7 +67,7 @@ static enum err emit_beside_row(struct emitter *em, const struct write *w)
     return e != ERR_OK ? e : emit_conditions(em, first->on, w->scope.where);
 }
 
-static enum err emit_where(struct emitter *em, const struct write *w)
+enum err emit_write_where(struct emitter *em, const struct write *w)
 {
     if (is_alone(w)) {
         return emit_conditions(em, w->scope.where, NULL);
@@ -107,21 +110,6 @@ static enum err emit_new_value(struct emitter *em, const struct write *w,
     return e;
 }
 
-/* Whether the statement reads the table that it updates a second time; a view may. */
-static bool reads_itself(const struct emitter *em, const struct write *w)
-{
-    const struct source *target = w->scope.sources[0];
-    for (uint32_t i = 0; i < em->c->all_count; i++) {
-        const struct source *s = em->c->all_sources[i];
-        bool reads =
-            s->table != NULL && (s->table == target->table || s->table->kind == TABLE_VIEW);
-        if (s != target && reads) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What tells rows apart where the database has row ids. */
 static struct str row_id(const struct table *t)
 {
@@ -157,7 +145,7 @@ static uint32_t row_key(const struct table *t, struct str *out, uint32_t max)
     return n;
 }
 
-static void emit_key_column(struct emitter *em, const struct write *w, struct str column)
+void emit_target_column(struct emitter *em, const struct write *w, struct str column)
 {
     emit_name(em, w->scope.sources[0]->sql_name);
     buf_char(&em->sql, '.');
@@ -174,7 +162,7 @@ static enum err emit_new_rows(struct emitter *em, const struct write *w, const s
     enum err e = ERR_OK;
     emit_text(em, "SELECT ");
     for (uint32_t i = 0; i < key_count; i++) {
-        emit_key_column(em, w, keys[i]);
+        emit_target_column(em, w, keys[i]);
         buf_printf(&em->sql, " AS c%u, ", i + 1);
     }
     for (uint32_t i = 0; i < s->count && e == ERR_OK; i++) {
@@ -184,7 +172,7 @@ static enum err emit_new_rows(struct emitter *em, const struct write *w, const s
     }
     emit_text(em, " FROM ");
     emit_target(em, w);
-    return e != ERR_OK ? e : emit_where(em, w);
+    return e != ERR_OK ? e : emit_write_where(em, w);
 }
 
 /* UPDATE t SET a = t1.c2 FROM (…) AS t1 WHERE t.id = t1.c1 */
@@ -210,7 +198,7 @@ static enum err emit_update_snapshot(struct emitter *em, const struct write *w)
     emit_name(em, rows.sql_name);
     for (uint32_t i = 0; i < key_count; i++) {
         emit_text(em, i == 0 ? " WHERE " : " AND ");
-        emit_key_column(em, w, keys[i]);
+        emit_target_column(em, w, keys[i]);
         emit_text(em, " = ");
         emit_name(em, rows.sql_name);
         buf_printf(&em->sql, ".c%u", i + 1);
@@ -218,7 +206,7 @@ static enum err emit_update_snapshot(struct emitter *em, const struct write *w)
     return e;
 }
 
-static enum err emit_update_plain(struct emitter *em, const struct write *w)
+enum err emit_write_set(struct emitter *em, const struct write *w)
 {
     const struct write_set *s = &w->sets[0];
     enum err e = ERR_OK;
@@ -228,12 +216,18 @@ static enum err emit_update_plain(struct emitter *em, const struct write *w)
         emit_text(em, " = ");
         e = emit_new_value(em, w, &s->assigns[i]);
     }
-    return e != ERR_OK ? e : emit_where(em, w);
+    return e;
+}
+
+static enum err emit_update_plain(struct emitter *em, const struct write *w)
+{
+    enum err e = emit_write_set(em, w);
+    return e != ERR_OK ? e : emit_write_where(em, w);
 }
 
 static enum err emit_update(struct emitter *em, const struct write *w)
 {
-    bool snapshot = !em->d->update_snapshot && reads_itself(em, w);
+    bool snapshot = !em->d->update_snapshot && reads_target_again(em->c, w);
     emit_text(em, "UPDATE ");
     emit_target(em, w);
     enum err e = snapshot ? emit_update_snapshot(em, w) : emit_update_plain(em, w);
@@ -244,11 +238,12 @@ static enum err emit_delete(struct emitter *em, const struct write *w)
 {
     emit_text(em, "DELETE FROM ");
     emit_target(em, w);
-    enum err e = emit_where(em, w);
+    enum err e = emit_write_where(em, w);
     return e != ERR_OK ? e : emit_returning(em, w);
 }
 
-enum err emit_write(struct emitter *em, const struct write *w, uint32_t set, struct buf *many)
+static enum err emit_whole(struct emitter *em, const struct write *w, uint32_t set,
+                           struct buf *many)
 {
     switch (w->kind) {
     case PLAN_INSERT:
@@ -262,4 +257,10 @@ enum err emit_write(struct emitter *em, const struct write *w, uint32_t set, str
         break;
     }
     return ctx_fail(em->c, w->src, ERR_INTERNAL, "a read is no write");
+}
+
+enum err emit_write(struct emitter *em, const struct write *w, uint32_t set,
+                    enum write_part part, struct buf *many)
+{
+    return part == PART_WHOLE ? emit_whole(em, w, set, many) : emit_part(em, w, set, part);
 }

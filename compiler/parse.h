@@ -7,7 +7,7 @@
 #define COMPILER_PARSE_H
 
 #include "compiler/context.h"
-#include "compiler/query.h"
+#include "compiler/write.h"
 
 /* The statement of a request: one of the two is set. */
 struct parsed {
@@ -85,6 +85,11 @@ enum err parse_sample(struct context *c, const struct json *j,
                       struct table_form **out) MUST_CHECK;
 
 /* parse_write.c */
+/* The members of `data` (cells), then those of `set` (expressions); NULL: none. */
+enum err parse_assigns(struct context *c, const struct json *data, const struct json *set,
+                       struct write_set *out) MUST_CHECK;
+/* {"conflict": …}: parse_upsert.c */
+enum err parse_upsert(struct context *c, const struct json *j, struct write *w) MUST_CHECK;
 enum err parse_write(struct context *c, enum plan_kind kind, struct write **out) MUST_CHECK;
 
 #endif

@@ -3,7 +3,7 @@
  * compiler/parse_write.c: insert, update, delete.
  *
  *   {"insert": T, "rows": [{…}] | ":p", "set": {col: E}, "columns": […], "values": [[E…]…],
- *    "from_query": Q, "returning": [item…]}
+ *    "from_query": Q, "conflict": {…}, "returning": [item…]}
  *   {"update": T, "data": {col: value} | ":p", "set": {col: E}, "from": F, "join": [J…],
  *    "where": E | true, "returning": […]}
  *   {"delete": T, "using": F, "where": E | true, "returning": […]}
@@ -16,9 +16,9 @@
 #define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
 
 static const struct form_key insert_keys[] = {
-    {"insert", true},    {"rows", true},      {"set", true},
-    {"columns", true},   {"values", true},    {"from_query", true},
-    {"returning", true}, {"conflict", false}, {"with", false}};
+    {"insert", true},    {"rows", true},     {"set", true},
+    {"columns", true},   {"values", true},   {"from_query", true},
+    {"returning", true}, {"conflict", true}, {"with", false}};
 static const struct form_key update_keys[] = {
     {"update", true}, {"data", true},  {"set", true},       {"from", true},
     {"join", true},   {"where", true}, {"returning", true}, {"with", false}};
@@ -61,6 +61,13 @@ static enum err make_set(struct context *c, const struct json *row, const struct
     return ERR_OK;
 }
 
+enum err parse_assigns(struct context *c, const struct json *data, const struct json *set,
+                       struct write_set *out)
+{
+    enum err e = make_set(c, data, set, out);
+    return e == ERR_OK && set != NULL ? parse_set(c, set, out) : e;
+}
+
 /* Every set of keys gets the expressions of `set`; they are parsed once. */
 static enum err make_sets(struct context *c, const struct json *set, struct write *w)
 {
@@ -69,10 +76,7 @@ static enum err make_sets(struct context *c, const struct json *set, struct writ
     w->set_count = s->rows != NULL ? s->set_count : 1;
     w->sets = ARENA_ARRAY(c->a, w->set_count, struct write_set);
     struct write_set parsed = {NULL, 0};
-    enum err e = w->sets == NULL ? ctx_full(c) : make_set(c, NULL, set, &parsed);
-    if (e == ERR_OK && set != NULL) {
-        e = parse_set(c, set, &parsed);
-    }
+    enum err e = w->sets == NULL ? ctx_full(c) : parse_assigns(c, NULL, set, &parsed);
     for (uint32_t i = 0; i < w->set_count && e == ERR_OK; i++) {
         struct write_set *out = &w->sets[i];
         e = make_set(c, rows ? s->sets[i] : NULL, set, out);
@@ -255,7 +259,9 @@ enum err parse_write(struct context *c, enum plan_kind kind, struct write **out)
     w->src = w->scope.src = c->in->query;
     enum err e = parse_target(c, json_get(w->src, verbs[kind]), &w->scope);
     if (e == ERR_OK && kind == PLAN_INSERT) {
+        const struct json *clash = json_get(w->src, "conflict");
         e = parse_insert(c, w);
+        e = e == ERR_OK && clash != NULL ? parse_upsert(c, clash, w) : e;
     } else if (e == ERR_OK && kind == PLAN_UPDATE) {
         e = parse_update(c, w);
     } else if (e == ERR_OK) {

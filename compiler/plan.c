@@ -184,10 +184,56 @@ enum err build_text(struct context *c, struct plan *p, const struct text_stateme
     return ERR_OK;
 }
 
-enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
-                    struct str many)
+/* The columns of the key that WAY_KEYS and WAY_LOOK capture. */
+static bool key_columns(struct plan *p, const struct write *w, struct statement *s)
 {
-    struct plan_step step = {.role = p->column_count > 0 ? STEP_ROWS : STEP_COUNT};
+    struct column_info *columns = ARENA_ARRAY(&p->arena, w->row_key.count, struct column_info);
+    for (uint32_t i = 0; columns != NULL && i < w->row_key.count; i++) {
+        const struct column *c = &w->scope.sources[0]->table->columns[w->row_key.columns[i]];
+        columns[i] = (struct column_info){.name = c->name, .type = c->type};
+        if (!copy_str(&p->arena, &columns[i].name) ||
+            !copy_str(&p->arena, &columns[i].type.name)) {
+            return false;
+        }
+    }
+    s->columns = columns;
+    s->column_count = w->row_key.count;
+    return columns != NULL;
+}
+
+static bool step_columns(struct plan *p, const struct write *w, enum part_columns which,
+                         struct statement *s)
+{
+    static const struct column_info one = {.type = {.kind = TYPE_INTEGER}};
+    switch (which) {
+    case COLUMNS_NONE:
+        return true;
+    case COLUMNS_KEY:
+        return key_columns(p, w, s);
+    case COLUMNS_COUNT:
+    case COLUMNS_REPLY:
+        break;
+    }
+    s->columns = p->columns;
+    s->column_count = p->column_count;
+    if (which == COLUMNS_COUNT && s->column_count == 0) {
+        s->columns = &one;
+        s->column_count = 1;
+    }
+    return true;
+}
+
+enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
+                    struct str many, const struct write *w, const struct part *part)
+{
+    struct plan_step step = {.role = p->role};
+    enum part_columns columns = part == NULL ? COLUMNS_REPLY : part->columns;
+    if (part != NULL) {
+        step.role = part->role == STEP_ROWS ? p->role : part->role;
+        step.when = part->when;
+        step.clash = part->clash;
+        step.each = part->each;
+    }
     if (em->sql.failed) {
         return no_memory(c);
     }
@@ -198,11 +244,9 @@ enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
     step.stmt.sql = arena_str(&p->arena, buf_str(&em->sql));
     step.stmt.sql_many = many;
     if (step.stmt.sql.ptr == NULL || !copy_str(&p->arena, &step.stmt.sql_many) ||
-        !copy_binds(p, em, &step)) {
+        !copy_binds(p, em, &step) || !step_columns(p, w, columns, &step.stmt)) {
         return no_memory(c);
     }
-    step.stmt.columns = p->columns;
-    step.stmt.column_count = p->column_count;
     step.stmt.told = p->kind == PLAN_TEXT;
     step.stmt.read_only = p->kind == PLAN_READ && p->volatility != VOLATILITY_VOLATILE;
     /* the array was made by build_start with room for all steps */
@@ -212,12 +256,11 @@ enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
     return ERR_OK;
 }
 
-void build_finish(struct plan *p, enum step_role role, _Atomic uint64_t *next_statement)
+void build_finish(struct plan *p, _Atomic uint64_t *next_statement)
 {
     struct plan_step *list;
     memcpy(&list, &p->steps, sizeof list);
     for (uint32_t i = 0; i < p->step_count; i++) {
-        list[i].role = role;
         bool once = next_statement == NULL || p->leaves_traces; /* its session is reset */
         list[i].stmt.id = once ? 0 : atomic_fetch_add(next_statement, 1) + 1;
     }

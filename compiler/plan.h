@@ -36,6 +36,8 @@ enum bind_source {
     BIND_PARAM_CELL,  /* member `column` of member `index` of a param that holds rows */
     BIND_PARAM_COUNT, /* how many members the list param `name` has */
     BIND_CELL,        /* key `name` of the row of data being written */
+    BIND_CLASH_CELL,  /* key `name` of `data` in `conflict` */
+    BIND_CAPTURED,    /* column `index` of a row that STEP_CAPTURE took */
 };
 
 /* What is done to a value before it is sent. */
@@ -65,14 +67,32 @@ struct plan_bind {
 
 /* What becomes of a step's rows and count. */
 enum step_role {
-    STEP_ROWS,  /* rows and rowcount are the reply's */
-    STEP_COUNT, /* rowcount is the reply's */
-    STEP_KEYS,  /* rows are generated keys; rowcount is the reply's */
-    STEP_TOLD,  /* the database tells whether it has rows, and of which columns */
+    STEP_ROWS,    /* rows and rowcount are the reply's */
+    STEP_COUNT,   /* rowcount is the reply's */
+    STEP_KEYS,    /* rows are generated keys; rowcount is the reply's */
+    STEP_TOLD,    /* the database tells whether it has rows, and of which columns */
+    STEP_QUIET,   /* nothing of it is the reply's */
+    STEP_CAPTURE, /* its rows are kept as values for the steps behind it */
+};
+
+/* Whether a step runs at all, by what the steps before it met. */
+enum step_when {
+    WHEN_ALWAYS,
+    WHEN_MISSING, /* the last capture took no row */
+    WHEN_CHANGED, /* the last step that writes did write a row */
+};
+
+/* What becomes of a row whose unique key is there already. */
+enum step_clash {
+    CLASH_FAILS,
+    CLASH_SKIPS, /* it is not written, and that is no error */
 };
 
 struct plan_step {
     enum step_role role;
+    enum step_when when;
+    enum step_clash clash;
+    bool each; /* once for each captured row; else once */
     struct statement stmt;
     const struct plan_bind *binds; /* stmt.param_count */
 };
@@ -89,15 +109,17 @@ struct plan {
     struct catalog *catalog; /* keeps tables alive */
     const struct dialect *dialect;
     enum plan_kind kind;
-    const struct plan_step *steps; /* read, update, delete: one. insert: one for each
-                                    * different set of keys among the rows */
-    uint32_t step_count;
+    enum step_role role;           /* of the reply: ROWS, COUNT or KEYS */
+    const struct plan_step *steps; /* set_steps for a read, update or delete; for an
+                                    * insert that many for each set of keys of its rows */
+    uint32_t step_count, set_steps;
     const struct column_info *columns; /* of the reply; 0: a count */
     uint32_t column_count;
     const struct plan_table *tables;
     uint32_t table_count;
     enum volatility volatility; /* the worst function in it */
     bool single_row;            /* provably at most one row */
+    bool many_rows;             /* an insert whose step may write several rows */
     bool sorted;                /* has an order_by */
     uint32_t notes;             /* bits of compiler/notes.h */
     enum text_effect effect;    /* of PLAN_TEXT */

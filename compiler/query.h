@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * compiler/query.h: selects and writes while they are compiled; their expressions
+ * compiler/query.h: selects while they are compiled; their expressions
  * are in compiler/ast.h.
  */
 #ifndef COMPILER_QUERY_H
@@ -98,37 +98,6 @@ struct query {
     bool in_aggregate;  /* while an aggregate's argument is resolved */
     bool takes_windows; /* while the items and order_by are resolved */
     bool no_aggregates; /* while where, on, group_by, returning are resolved */
-};
-
-/* A column and what it is set to. */
-struct assign {
-    struct str key;
-    const struct json *src;
-    const struct column *column;
-    struct expr *value; /* NULL: the cell of the row of data */
-};
-
-/* An insert's rows that share a set of keys, or the only row of `set`. */
-struct write_set {
-    struct assign *assigns;
-    uint32_t count;
-};
-
-struct write {
-    enum plan_kind kind;
-    const struct json *src;
-    struct query scope; /* sources: the target, then those of `from`, `join` or `using`;
-                         * where; items: returning */
-    bool has_returning;
-    bool all_rows; /* "where": true */
-    struct write_set *sets;
-    uint32_t set_count;
-    struct assign *columns; /* insert with columns and values */
-    uint32_t column_count;
-    struct expr **values; /* row by row */
-    uint32_t value_rows;
-    struct query *query; /* from_query; NULL: none */
-    bool wants_keys;
 };
 
 #endif

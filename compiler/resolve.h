@@ -7,7 +7,7 @@
 #define COMPILER_RESOLVE_H
 
 #include "compiler/context.h"
-#include "compiler/query.h"
+#include "compiler/write.h"
 
 /* resolve_query.c */
 enum err resolve_query(struct context *c, struct query *q) MUST_CHECK;
@@ -58,6 +58,18 @@ enum err refuse_bare_window(struct context *c, const struct expr *e);
 
 /* resolve_write.c */
 enum err resolve_write(struct context *c, struct write *w) MUST_CHECK;
+
+/* Finds the columns and types the values of a set. */
+enum err resolve_assigns(struct context *c, struct write *w, struct write_set *s,
+                         struct query *scope) MUST_CHECK;
+/* Whether the statement reads the table that it writes a second time; a view may. */
+bool reads_target_again(const struct context *c, const struct write *w);
+
+/* resolve_upsert.c */
+/* `conflict`, after the columns of the insert are known. */
+enum err resolve_upsert(struct context *c, struct write *w) MUST_CHECK;
+/* The steps of an update whose rows come back. */
+enum err resolve_returned_update(struct context *c, struct write *w) MUST_CHECK;
 
 /* resolve_expr.c */
 enum err resolve_expr(struct context *c, struct query *q, struct expr *e) MUST_CHECK;

@@ -75,8 +75,8 @@ static enum err check_twice(struct context *c, const struct assign *list, uint32
     return ERR_OK;
 }
 
-static enum err resolve_assigns(struct context *c, struct write *w, struct write_set *s,
-                                struct query *scope)
+enum err resolve_assigns(struct context *c, struct write *w, struct write_set *s,
+                         struct query *scope)
 {
     enum err err = ERR_OK;
     if (s->count > target(w)->column_count) { /* bounds check_twice */
@@ -177,13 +177,7 @@ static enum err resolve_returning(struct context *c, struct write *w)
     }
     q->source_count = sources;
     q->no_aggregates = false;
-    if (err != ERR_OK || w->kind != PLAN_UPDATE || c->d->update_returning) {
-        return err;
-    }
-    err = ctx_fail(c, json_get(w->src, "returning"), ERR_UNSUPPORTED_FEATURE,
-                   "%s has no UPDATE … RETURNING", c->d->words.name);
-    fail_hint(c->f, "select the rows afterwards by their key");
-    return err;
+    return err == ERR_OK && w->kind == PLAN_UPDATE ? resolve_returned_update(c, w) : err;
 }
 
 /* An insert's generated keys: as if returning named the primary key. */
@@ -216,6 +210,20 @@ static enum err add_keys(struct context *c, struct write *w)
 }
 
 /* ---- statements ---- */
+
+bool reads_target_again(const struct context *c, const struct write *w)
+{
+    const struct source *written = w->scope.sources[0];
+    for (uint32_t i = 0; i < c->all_count; i++) {
+        const struct source *s = c->all_sources[i];
+        bool reads =
+            s->table != NULL && (s->table == written->table || s->table->kind == TABLE_VIEW);
+        if (s != written && reads) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* The target's own joins go into a subquery for each of its rows: there the first
  * of them is the beginning, and none may keep rows that the target does not have. */
@@ -314,6 +322,7 @@ enum err resolve_write(struct context *c, struct write *w)
     err = err != ERR_OK ? err : resolve_sets(c, w, scope);
     err = err != ERR_OK ? err : resolve_values(c, w, scope);
     err = err != ERR_OK ? err : resolve_from_query(c, w);
+    err = err == ERR_OK && w->upsert != NULL ? resolve_upsert(c, w) : err;
     err = err != ERR_OK ? err : resolve_write_where(c, w);
     err = err != ERR_OK ? err : check_connected(c, &w->scope);
     if (err == ERR_OK && w->has_returning) {

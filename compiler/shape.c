@@ -452,7 +452,8 @@ enum place {
     PLACE_ROWS,
     PLACE_MAP,
     PLACE_WITH,
-    PLACE_WINDOWS
+    PLACE_WINDOWS,
+    PLACE_CLASH,
 };
 
 static const struct {
@@ -467,7 +468,7 @@ static const struct {
     {"from_query", PLACE_EXPR}, {"with", PLACE_WITH},       {"union", PLACE_EXPR},
     {"union_all", PLACE_EXPR},  {"intersect", PLACE_EXPR},  {"intersect_all", PLACE_EXPR},
     {"except", PLACE_EXPR},     {"except_all", PLACE_EXPR}, {"window", PLACE_WINDOWS},
-    {"distinct", PLACE_EXPR},
+    {"distinct", PLACE_EXPR},   {"conflict", PLACE_CLASH},
 };
 
 /* A query of `with`, or a form around it. */
@@ -511,6 +512,33 @@ static enum err walk_with(struct walk *w, const struct json *j)
     return ERR_OK;
 }
 
+/* {"conflict": …}: `data` is data, `on` a list of expressions. */
+static enum err walk_clash(struct walk *w, const struct json *j)
+{
+    enum err e = ERR_OK;
+    if (j->kind != JSON_OBJECT || w->s->clash_data != NULL) {
+        put_verbatim(w, j);
+        return ERR_OK;
+    }
+    buf_char(w->key, '{');
+    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
+        struct str key = json_key(m);
+        shape_put_text(w, 'k', key);
+        if (str_is(key, "data") && m->kind == JSON_OBJECT) {
+            w->s->clash_data = m;
+            shape_put_keys(w, m);
+        } else if (str_is(key, "on") && m->kind == JSON_ARRAY) {
+            e = walk_items(w, m);
+        } else if (str_is(key, "set") && m->kind == JSON_OBJECT) {
+            e = walk_map(w, m);
+        } else {
+            e = walk_expr(w, m);
+        }
+    }
+    buf_char(w->key, '}');
+    return e;
+}
+
 static enum err walk_place(struct walk *w, const struct json *m, enum place place)
 {
     switch (place) {
@@ -524,6 +552,8 @@ static enum err walk_place(struct walk *w, const struct json *m, enum place plac
         return walk_joins(w, m);
     case PLACE_ROWS:
         return shape_walk_rows(w, m);
+    case PLACE_CLASH:
+        return walk_clash(w, m);
     case PLACE_MAP:
         if (m->kind == JSON_OBJECT) {
             return walk_map(w, m);

@@ -67,7 +67,8 @@ struct shape {
     struct shape_run *runs;
     uint32_t run_count, run_cap;
     uint32_t row_count;
-    bool rows_unknown; /* they are in a param, and params are not given */
+    bool rows_unknown;             /* they are in a param, and params are not given */
+    const struct json *clash_data; /* `data` of `conflict` */
 };
 
 /* Writes the key into `key` (emptied first) and fills *s. Errors:

@@ -143,7 +143,7 @@ static enum err data_node(struct walk *w, const struct json *j, const struct jso
     return ERR_OK;
 }
 
-static void put_keys(struct walk *w, const struct json *row)
+void shape_put_keys(struct walk *w, const struct json *row)
 {
     buf_char(w->key, '{');
     for (const struct json *m = row->first; m != NULL; m = m->next) {
@@ -180,7 +180,7 @@ enum err shape_walk_rows(struct walk *w, const struct json *j)
     buf_char(w->key, 'R');
     buf_char(w->key, row_class(w->s));
     for (uint32_t i = 0; i < w->s->set_count; i++) {
-        put_keys(w, w->s->sets[i]);
+        shape_put_keys(w, w->s->sets[i]);
     }
     buf_char(w->key, ';');
     return e;

@@ -17,6 +17,8 @@ struct walk {
 void shape_put_count(struct walk *w, uint64_t n);
 /* A tag, then the text with its length before it. */
 void shape_put_text(struct walk *w, char tag, struct str s);
+/* The names of an object's members, not their values. */
+void shape_put_keys(struct walk *w, const struct json *row);
 /* The data of an insert or update: their sets of keys are the shape. */
 enum err shape_walk_rows(struct walk *w, const struct json *j) MUST_CHECK;
 

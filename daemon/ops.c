@@ -278,19 +278,28 @@ static void write_bind(struct buf *b, const struct plan_bind *p)
         BUF_LIT(b, "{\"row\":");
         buf_json_str(b, p->name);
         break;
+    case BIND_CLASH_CELL:
+        BUF_LIT(b, "{\"data\":");
+        buf_json_str(b, p->name);
+        break;
+    case BIND_CAPTURED:
+        buf_printf(b, "{\"key\":%u", p->index);
+        break;
     }
     buf_printf(b, ",\"type\":\"%s\"}", type_kind_name(p->type.kind));
 }
 
 static void write_binds(struct buf *b, const struct plan *p)
 {
-    const struct plan_step *s = &p->steps[0];
+    const char *separator = "";
     buf_char(b, '[');
-    for (uint32_t i = 0; i < s->stmt.param_count; i++) {
-        if (i > 0) {
-            buf_char(b, ',');
+    for (uint32_t n = 0; n < p->set_steps; n++) {
+        const struct plan_step *s = &p->steps[n];
+        for (uint32_t i = 0; i < s->stmt.param_count; i++) {
+            buf_printf(b, "%s", separator);
+            write_bind(b, &s->binds[i]);
+            separator = ",";
         }
-        write_bind(b, &s->binds[i]);
     }
     buf_char(b, ']');
 }
@@ -301,6 +310,20 @@ static void write_notes(struct buf *b, uint32_t notes)
     for (uint32_t at = 0; notes_next(notes, &at, &code, &text); comma = ",") {
         buf_printf(b, "%s{\"code\":\"%s\",\"message\":\"%s\"}", comma, code, text);
     }
+}
+
+/* The statements that one row takes, one behind the other. */
+static void write_sql(struct buf *b, const struct plan *p)
+{
+    struct buf all;
+    buf_init(&all);
+    for (uint32_t i = 0; i < p->set_steps; i++) {
+        buf_printf(&all, "%s", i > 0 ? "; " : "");
+        buf_str_add(&all, p->steps[i].stmt.sql);
+    }
+    buf_json_str(b, buf_str(&all));
+    b->failed = b->failed || all.failed;
+    buf_fini(&all);
 }
 
 static enum err plan_for(struct req *r, struct catalog *catalog, const struct dialect *d,
@@ -332,7 +355,7 @@ static enum err compile_all(struct req *r, struct catalog *catalog)
         }
         buf_json_str(&r->answer, r->msg.dialects[i]);
         buf_char(&r->answer, ':');
-        buf_json_str(&r->answer, p->steps[0].stmt.sql);
+        write_sql(&r->answer, p);
         plan_unref(p);
     }
     BUF_LIT(&r->answer, "},");
@@ -352,7 +375,7 @@ enum err op_compile(struct req *r, struct catalog *catalog)
         e = compile_all(r, catalog);
     } else {
         BUF_LIT(b, "\"sql\":");
-        buf_json_str(b, p->steps[0].stmt.sql);
+        write_sql(b, p);
         buf_char(b, ',');
     }
     if (e == ERR_OK) {

@@ -119,7 +119,8 @@ static bool reads(const struct plan *p)
 enum err reply_prepare(struct req *r)
 {
     const struct plan_step *step = r->bound.runs[r->at].step;
-    if (step->role == STEP_COUNT || r->rows_ready) {
+    bool rows = step->role == STEP_ROWS || step->role == STEP_KEYS || step->role == STEP_TOLD;
+    if (!rows || r->rows_ready) {
         return ERR_OK;
     }
     struct rows_opts o = {
@@ -370,7 +371,7 @@ static void write_rows(struct req *r)
 static void write_count(struct req *r)
 {
     struct str keys = {NULL, 0};
-    if (r->bound.runs[0].step->role == STEP_KEYS) {
+    if (r->bound.plan->role == STEP_KEYS) {
         keys = buf_str(&r->rows.out);
     }
     encode_open(&r->conn->out, &r->msg.id);
@@ -393,11 +394,13 @@ static void write_nothing(struct req *r)
 
 static bool has_rows(const struct req *r)
 {
-    switch (r->bound.runs[0].step->role) {
+    switch (r->bound.plan->role) {
     case STEP_ROWS:
         return true;
     case STEP_COUNT:
     case STEP_KEYS:
+    case STEP_QUIET:
+    case STEP_CAPTURE:
         return false;
     case STEP_TOLD:
         break;

@@ -79,6 +79,8 @@ struct req {
     struct db_conn *lease; /* NULL again after pool_abort, though the run is not done yet */
     struct run run;
     struct rows rows;
+    struct capture capture; /* rows that later statements of the request bind */
+    uint64_t changed;       /* rows that its last statement wrote */
     bool rows_ready; /* rows_init was called */
     uint64_t rowcount;
     enum reply_phase phase;

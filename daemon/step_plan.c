@@ -277,10 +277,11 @@ static bool answer_may_fail(const struct req *r)
         return p->effect == TEXT_WRITES && (p->returns || r->msg.expect != MODE_ALL);
     }
     if (p->kind == PLAN_READ || p->dialect == &dialect_sqlite || r->bound.run_count == 0 ||
-        r->bound.runs[0].step->role != STEP_ROWS) {
+        p->role != STEP_ROWS) {
         return false;
     }
-    bool one_row = p->single_row || (p->kind == PLAN_INSERT && r->bound.runs[0].sets == 1);
+    bool one_row = p->single_row || (p->kind == PLAN_INSERT && !p->many_rows &&
+                                     r->bound.runs[0].sets == 1);
     return !one_row || r->msg.expect == MODE_ONE;
 }
 

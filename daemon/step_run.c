@@ -149,13 +149,44 @@ static int after_run(struct req *r)
     return r->bound.needs_tx ? REQ_COMMIT : REQ_RETURN;
 }
 
+/* A row that is not to be written because its key is there. */
+static bool is_skipped(const struct req *r)
+{
+    const struct plan_step *step = r->bound.runs[r->at].step;
+    return step->clash == CLASH_SKIPS && r->run.err == ERR_UNIQUE_VIOLATION && !is_lost(r);
+}
+
+static void count_rows(struct req *r)
+{
+    switch (r->bound.runs[r->at].step->role) {
+    case STEP_ROWS:
+    case STEP_COUNT:
+    case STEP_KEYS:
+    case STEP_TOLD:
+        r->rowcount += r->run.rowcount;
+        r->changed = r->run.rowcount;
+        break;
+    case STEP_QUIET:
+        r->changed = r->run.rowcount;
+        break;
+    case STEP_CAPTURE:
+        r->changed = 0;
+        break;
+    }
+}
+
 static void on_run(struct run *run)
 {
     struct req *r = of_run(run);
     note_time(r);
     loop_timer_stop(&r->worker->loop, &r->pause_timer);
     r->pause = PAUSE_NONE;
-    r->rowcount += run->rowcount;
+    if (is_skipped(r)) {
+        run->err = ERR_OK;
+        fail_init(&r->fail);
+    } else {
+        count_rows(r);
+    }
     set_run_err(r);
     judge_loss(r);
     blame(r->bound.plan, &r->fail);
@@ -163,19 +194,78 @@ static void on_run(struct run *run)
     req_go(r, after_run(r));
 }
 
+/* Whether there is anything for the run to do, by what those before it met. */
+static bool is_due(const struct req *r, const struct bound_run *b)
+{
+    if (b->step->each && r->capture.count == 0) {
+        return false;
+    }
+    switch (b->step->when) {
+    case WHEN_ALWAYS:
+        break;
+    case WHEN_MISSING:
+        return r->capture.count == 0;
+    case WHEN_CHANGED:
+        return r->changed > 0;
+    }
+    return true;
+}
+
+static struct row_sink *sink_of(struct req *r, const struct bound_run *b)
+{
+    switch (b->step->role) {
+    case STEP_ROWS:
+    case STEP_KEYS:
+    case STEP_TOLD:
+        return &r->rows.sink;
+    case STEP_CAPTURE:
+        return &r->capture.sink;
+    case STEP_COUNT:
+    case STEP_QUIET:
+        break;
+    }
+    return NULL;
+}
+
+/* The values of the run: those that were bound, or a set for each captured row. */
+static enum err find_params(struct req *r, const struct bound_run *b,
+                            const struct value **params, uint32_t *sets)
+{
+    *params = b->params;
+    *sets = b->sets;
+    if (b->step->role == STEP_CAPTURE) {
+        capture_init(&r->capture, &r->arena, b->step->stmt.column_count);
+    }
+    if (!b->step->each) {
+        return ERR_OK;
+    }
+    *sets = r->capture.count;
+    enum err e = compiler_bind_captured(b, &r->capture, &r->arena, params, &r->fail);
+    if (e == ERR_OK && !req_charge(r)) {
+        e = fail_set(&r->fail, ERR_OUT_OF_MEMORY, "limits.memory is reached");
+    }
+    return e;
+}
+
 int step_run(struct req *r)
 {
     const struct bound_run *b = &r->bound.runs[r->at];
+    const struct value *params;
+    uint32_t sets;
     enum err e = reply_prepare(r);
+    if (e == ERR_OK && !is_due(r, b)) {
+        return after_run(r);
+    }
+    e = e != ERR_OK ? e : find_params(r, b, &params, &sets);
     if (e != ERR_OK) {
         req_set_err(r, e);
         return r->bound.needs_tx ? REQ_ROLLBACK : REQ_RETURN;
     }
     start_run(r, (struct run){
                      .stmt = &b->step->stmt,
-                     .params = b->params,
-                     .sets = b->sets,
-                     .sink = b->step->role == STEP_COUNT ? NULL : &r->rows.sink,
+                     .params = params,
+                     .sets = sets,
+                     .sink = sink_of(r, b),
                      .flush = reply_flush,
                      .done = on_run,
                  });
@@ -236,6 +326,7 @@ static void forget_plan(struct req *r)
         r->rows_ready = false;
     }
     r->rows.count = 0;
+    r->capture.count = 0;
     r->at = 0;
     r->rowcount = 0;
     r->err = ERR_OK;

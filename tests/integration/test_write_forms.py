@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Forms of writes that the databases have in words of their own, or not at all."""
+import threading
+
 import pytest
 
 
@@ -101,3 +103,140 @@ def test_rows_of_a_query_must_fit(c):
     error = refused(c, {"insert": "tags", "columns": ["name"], "from_query": wide}, "too_long")
     assert error["class"] == "data"
     assert len(column(c, "id", "tags")) == 3
+
+
+# ---- update … returning ----
+
+def test_update_returning_everywhere(c):
+    reply = done(c, {"update": "users", "set": {"age": ["+", "age", 1]}, "where": [">", "id", 4],
+                     "returning": ["id", {"next": ["+", "age", 1]}]})
+    assert sorted(reply["rows"]) == [[5, 27], [6, 42]] and reply["rowcount"] == 2
+    assert done(c, {"update": "users", "set": {"age": 1}, "where": ["=", "id", 99],
+                    "returning": ["id"]})["rows"] == []
+    assert done(c, {"update": "users", "set": {"age": 1}, "where": ["=", "id", 1],
+                    "returning": ["age"]}, expect="scalar")["value"] == 1
+
+
+def test_update_returning_with_a_wide_key(c):
+    reply = done(c, {"update": "votes", "data": {"choice": "maybe"}, "where": True,
+                     "returning": ["user_id", "poll_id", "choice"]})
+    assert reply["rowcount"] == len(reply["rows"]) > 0
+    assert {row[2] for row in reply["rows"]} == {"maybe"}
+
+
+def test_update_returning_that_is_refused_writes_nothing(c):
+    before = column(c, "age", "users")
+    refused(c, {"update": "users", "set": {"age": 0}, "where": True, "returning": ["id"]},
+            "multiple_results", expect="one")
+    assert column(c, "age", "users") == before
+
+
+# ---- conflict ----
+
+@pytest.fixture
+def k(fresh_db, c):
+    """Two unique keys, a default, a bound of length."""
+    fresh_db.sql("CREATE TABLE k (id INTEGER PRIMARY KEY, email VARCHAR(20) UNIQUE,"
+                 " n INTEGER NOT NULL DEFAULT 5, s VARCHAR(10));"
+                 "INSERT INTO k VALUES (1, 'a', 1, NULL), (2, 'b', 2, NULL);")
+    return c
+
+
+def rows_of_k(c):
+    return c.rows({"select": ["id", "email", "n", "s"], "from": "k", "order_by": ["id"]})
+
+
+ADD = {"on": ["id"], "do": "update", "set": {"n": ["+", "k.n", "new.n"]}}
+
+
+def test_upsert_counts_rows_written(k):
+    upsert = {"insert": "k", "rows": [{"id": 1, "n": 10}, {"id": 3, "n": 30}], "conflict": ADD}
+    assert done(k, upsert) == {"rowcount": 2}
+    assert rows_of_k(k) == [[1, "a", 11, None], [2, "b", 2, None], [3, None, 30, None]]
+    assert done(k, {**upsert, "rows": [{"id": 3, "n": 0}]}) == {"rowcount": 1, "keys": [[3]]}
+
+
+def test_upsert_where(k):
+    upsert = {"insert": "k", "rows": [{"id": 1, "n": 10}, {"id": 2, "n": 1}, {"id": 3}],
+              "conflict": {"on": ["id"], "do": "update", "set": {"n": "new.n"},
+                           "where": ["<", "k.n", "new.n"]}, "returning": ["id", "n"]}
+    reply = done(k, upsert)
+    assert reply["rows"] == [[1, 10], [3, 5]] and reply["rowcount"] == 2
+    assert [row[2] for row in rows_of_k(k)] == [10, 2, 5]
+
+
+def test_nothing_inserts_only_what_is_new(k):
+    reply = done(k, {"insert": "k", "rows": [{"id": 1, "email": "z"}, {"id": 3}, {"id": 3}],
+                     "conflict": {"on": ["id"], "do": "nothing"}, "returning": ["id", "n"]})
+    assert reply["rows"] == [[3, 5]] and reply["rowcount"] == 1
+    assert done(k, {"insert": "k", "rows": [{"id": 9, "email": "a"}, {"id": 2}, {"id": 4}],
+                    "conflict": {"do": "nothing"}}) == {"rowcount": 1}
+    assert [row[0] for row in rows_of_k(k)] == [1, 2, 3, 4]
+
+
+def test_nothing_is_no_licence_for_other_errors(k):
+    refused(k, {"insert": "k", "rows": [{"id": 7}, {"id": 8, "n": None}],
+                "conflict": {"do": "nothing"}}, "not_null_violation")
+    refused(k, {"insert": "orders", "rows": [{"id": 900, "user_id": 12345}],
+                "conflict": {"do": "nothing"}}, "foreign_key_violation")
+    refused(k, {"insert": "k", "rows": [{"id": 7}, {"id": 1, "email": "new"}],
+                "conflict": {"on": ["email"], "do": "nothing"}}, "unique_violation")
+    assert len(rows_of_k(k)) == 2
+
+
+def test_another_key_that_clashes_is_an_error(k):
+    """MariaDB's ON DUPLICATE KEY would update the row of the wrong key."""
+    by_email = {"on": ["email"], "do": "update", "data": {"s": "seen"}}
+    assert done(k, {"insert": "k", "rows": [{"id": 1, "email": "b"}], "conflict": by_email,
+                    "returning": ["id", "s"]})["rows"] == [[2, "seen"]]
+    refused(k, {"insert": "k", "rows": [{"id": 1, "email": "new"}], "conflict": by_email},
+            "unique_violation")
+    assert rows_of_k(k) == [[1, "a", 1, None], [2, "b", 2, "seen"]]
+
+
+def test_rows_are_taken_one_after_the_other(k):
+    assert done(k, {"insert": "k", "rows": [{"id": 20, "email": "q"}, {"id": 20, "email": "q"},
+                                           {"id": 20, "email": "q", "n": 3}],
+                    "conflict": {**ADD, "on": ["email"]}}) == {"rowcount": 3}
+    assert rows_of_k(k)[-1] == [20, "q", 13, None]
+
+
+def test_a_failing_row_undoes_the_others(k):
+    refused(k, {"insert": "k", "rows": [{"id": 3}, {"id": 1}, {"id": 4}],
+                "conflict": {**ADD, "set": {"n": None}}}, "not_null_violation")
+    refused(k, {"insert": "k", "rows": [{"id": 3}, {"id": 1}, {"id": 4}],
+                "conflict": {**ADD, "set": {"s": ["concat", "new.n", {"value": "0123456789"}]}}},
+            "too_long")
+    assert len(rows_of_k(k)) == 2
+
+
+def test_upsert_of_a_query(k):
+    reply = done(k, {"insert": "k", "columns": ["id", "n"], "from_query": {
+        "select": [["+", "id", 1], "n"], "from": "k"}, "conflict": {
+            "on": ["id"], "do": "update", "set": {"s": {"value": "query"}}}})
+    assert reply == {"rowcount": 2}
+    assert rows_of_k(k) == [[1, "a", 1, None], [2, "b", 2, "query"], [3, None, 2, None]]
+
+
+def test_two_clients_upsert_the_same_keys(fresh_db, k):
+    """No row is lost or doubled, and no count either; a deadlock is told, not hidden."""
+    told = []
+
+    def run():
+        with fresh_db.client() as client:
+            for _ in range(25):
+                for conflict in (ADD, {**ADD, "on": ["email"]}):
+                    reply = client.ask({"query": {
+                        "insert": "k", "rows": [{"id": 77, "email": "e", "n": 1}],
+                        "conflict": conflict}})
+                    told.append("ok" if "error" not in reply else reply["error"]["code"])
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    written = told.count("ok")
+    assert set(told) <= {"ok", "deadlock", "serialization_failure", "lock_timeout",
+                         "database_busy"}, set(told)
+    assert written > 0
+    assert [row for row in rows_of_k(k) if row[0] == 77] == [[77, "e", written, None]]

@@ -303,13 +303,71 @@ static const struct {
      "/query/update", NULL, 0},
     {"{\"update\":\"users\",\"data\":[{\"age\":1}],\"where\":true}", ERR_BAD_QUERY,
      "/query/data", NULL, 0},
-    {"{\"update\":\"orders\",\"set\":{\"total\":1},\"where\":true,\"returning\":[\"id\"]}",
+    {"{\"update\":\"orders\",\"set\":{\"id\":1},\"where\":true,\"returning\":[\"id\"]}",
+     ERR_UNSUPPORTED_FEATURE, "/query/returning", "primary key", MARIA},
+    {"{\"update\":\"orders\",\"set\":{\"total\":{\"select\":[[\"max\",\"o.total\"]],\"from\":"
+     "{\"o\":\"orders\"}}},\"where\":true,\"returning\":[\"id\"]}",
      ERR_UNSUPPORTED_FEATURE, "/query/returning", "select", MARIA},
     {"{\"insert\":\"users\"}", ERR_BAD_QUERY, "/query", "[{}]", 0},
     {"{\"insert\":\"users\",\"rows\":[5]}", ERR_BAD_QUERY, "/query/rows/0", NULL, 0},
     {"{\"insert\":\"users\",\"rows\":{\"age\":1}}", ERR_BAD_QUERY, "/query/rows", NULL, 0},
-    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{}}", ERR_UNSUPPORTED_FEATURE,
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{}}", ERR_BAD_QUERY,
      "/query/conflict", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":[]}", ERR_BAD_QUERY,
+     "/query/conflict", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"replace\"}}",
+     ERR_BAD_QUERY, "/query/conflict/do", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"set\":{"
+     "\"age\":1}}}",
+     ERR_BAD_QUERY, "/query/conflict", "which", 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"id\"]}}",
+     ERR_EMPTY_LIST, "/query/conflict", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":[],"
+     "\"set\":{\"age\":1}}}",
+     ERR_EMPTY_LIST, "/query/conflict/on", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"ide\"],\"set\":{\"age\":1}}}",
+     ERR_UNKNOWN_COLUMN, "/query/conflict/on/0", "id", 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"age\"],\"set\":{\"age\":1}}}",
+     ERR_BAD_QUERY, "/query/conflict/on", "id", 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"id\"],\"set\":{\"age\":\"age\"}}}",
+     ERR_AMBIGUOUS_COLUMN, "/query/conflict/set/age", "new.age", 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"id\"],\"set\":{\"age\":\"new.agee\"}}}",
+     ERR_UNKNOWN_COLUMN, "/query/conflict/set/age", "age", 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"id\"],\"set\":{\"age\":true}}}",
+     ERR_TYPE_MISMATCH, "/query/conflict/set/age", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"id\"],\"data\":{\"age\":\"x\"}}}",
+     ERR_TYPE_MISMATCH, "/query/conflict/data/age", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"update\",\"on\":["
+     "\"id\"],\"data\":{\"age\":1},\"set\":{\"age\":1}}}",
+     ERR_DUPLICATE_NAME, "/query/conflict/set/age", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"nothing\",\"on\":["
+     "\"id\"],\"set\":{\"age\":1}}}",
+     ERR_BAD_QUERY, "/query/conflict/set", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"nothing\","
+     "\"constraint\":\"nope\"}}",
+     ERR_BAD_QUERY, "/query/conflict/constraint", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"nothing\","
+     "\"constraint\":\"x\",\"on\":[\"id\"]}}",
+     ERR_BAD_QUERY, "/query/conflict/constraint", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"nothing\",\"index_"
+     "where\":true}}",
+     ERR_BAD_QUERY, "/query/conflict/index_where", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"nothing\",\"on\":["
+     "\"id\"],\"index_where\":[\"=\",\"age\",1]}}",
+     ERR_UNSUPPORTED_FEATURE, "/query/conflict/index_where", NULL, 0},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"nothing\",\"on\":[["
+     "\"lower\",\"name\"]]}}",
+     ERR_UNSUPPORTED_FEATURE, "/query/conflict/on/0", "plain", MARIA},
+    {"{\"insert\":\"users\",\"rows\":[{\"id\":1}],\"conflict\":{\"do\":\"nothing\",\"then\":1}"
+     "}",
+     ERR_UNKNOWN_KEY, "/query/conflict/then", NULL, 0},
     {"{\"insert\":\"users\",\"from_query\":{\"select\":[1]}}", ERR_UNKNOWN_COLUMN,
      "/query/from_query", NULL, 0},
     {"{\"insert\":\"users\",\"columns\":[\"id\"],\"from_query\":{\"select\":[1,2]}}",

@@ -131,7 +131,7 @@ static void put_facts(struct buf *b, const struct plan *p, bool tx)
     buf_printf(&facts, "%s%s%s", p->single_row ? " single_row" : "", p->sorted ? " sorted" : "",
                tx ? " tx" : "");
     if (p->step_count > 0) {
-        buf_printf(&facts, " %s", roles[p->steps[0].role]);
+        buf_printf(&facts, " %s", roles[p->role]);
     }
     for (uint32_t i = 0; i < p->table_count; i++) {
         buf_printf(&facts, " %s:%.*s", p->tables[i].written ? "w" : "r",
