@@ -132,8 +132,7 @@ enum err emit_join(struct emitter *em, const struct join *j) MUST_CHECK;
 /* A column, by the name that it has just here. */
 void emit_column(struct emitter *em, const struct expr *x);
 
-/* emit_upsert.c */
-/* A column of the row that an insert with `conflict` would write. */
+/* emit_upsert.c: a column of the row that an insert with `conflict` would write. */
 enum err emit_proposed(struct emitter *em, const struct column *column) MUST_CHECK;
 
 /* emit_write.c */
