@@ -226,6 +226,17 @@ static void take_assigns(struct taking *t, const struct assign *list, uint32_t c
     }
 }
 
+static void take_upsert(struct taking *t, const struct write *w)
+{
+    take_assigns(t, w->upsert->set.assigns, w->upsert->set.count);
+    if (w->upsert->where != NULL) {
+        (void)take_expr(w->upsert->where, t);
+    }
+    if (w->query != NULL && w->upsert->updates) {
+        take(t, NOTE_UPSERT_ORDER);
+    }
+}
+
 uint32_t notes_of(const struct dialect *d, const struct query *q, const struct write *w)
 {
     struct taking t = {.d = d};
@@ -242,6 +253,9 @@ uint32_t notes_of(const struct dialect *d, const struct query *q, const struct w
     }
     if (w->query != NULL) {
         (void)take_query(w->query, &t);
+    }
+    if (w->upsert != NULL) {
+        take_upsert(&t, w);
     }
     return t.notes;
 }

@@ -7,7 +7,7 @@
 #define COMPILER_NOTES_H
 
 #include "compiler/context.h"
-#include "compiler/query.h"
+#include "compiler/write.h"
 
 /* X(enum, code, sentence) */
 #define NOTE_MAP(X)                                                                            \
@@ -21,6 +21,8 @@
     X(REGULAR_EXPRESSIONS, "regular_expressions",                                              \
       "regular expressions are of the database's own flavour")                                 \
     X(MATERIALIZED, "materialized", "this database takes no hint whether a query is kept")     \
+    X(UPSERT_ORDER, "upsert_order",                                                            \
+      "PostgreSQL refuses rows of one query that meet each other in `conflict`")               \
     X(RAW_SQL, "raw_sql", "raw SQL means what the database makes of it")
 
 enum note {

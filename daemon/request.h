@@ -81,7 +81,7 @@ struct req {
     struct rows rows;
     struct capture capture; /* rows that later statements of the request bind */
     uint64_t changed;       /* rows that its last statement wrote */
-    bool rows_ready; /* rows_init was called */
+    bool rows_ready;        /* rows_init was called */
     uint64_t rowcount;
     enum reply_phase phase;
     enum pause pause;

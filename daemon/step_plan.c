@@ -280,8 +280,8 @@ static bool answer_may_fail(const struct req *r)
         p->role != STEP_ROWS) {
         return false;
     }
-    bool one_row = p->single_row || (p->kind == PLAN_INSERT && !p->many_rows &&
-                                     r->bound.runs[0].sets == 1);
+    bool one_row = p->single_row ||
+                   (p->kind == PLAN_INSERT && !p->many_rows && r->bound.runs[0].sets == 1);
     return !one_row || r->msg.expect == MODE_ONE;
 }
 
