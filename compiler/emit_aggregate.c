@@ -6,11 +6,13 @@
  * Their templates have marks besides $1…$9, because one call can become several:
  *   #  DISTINCT, where it is asked for
  *   ^  behind a call: FILTER and OVER
+ *   |  behind a call that no window takes: FILTER
  *   !  behind a call: OVER the partition, whatever its order is
  *   %  ORDER BY inside a call
  *   ~  the order as the functions of backend/sqlite_collect.c take it: one text,
  *      then the keys behind the other arguments, where & stands
  */
+#include "compiler/emit_json.h"
 #include "compiler/emit_window.h"
 #include "compiler/operators.h"
 
@@ -29,7 +31,7 @@ static const struct aggregate *extras_of(const struct expr *call)
     return call->call.aggregate != NULL ? call->call.aggregate : &no_extras;
 }
 
-static enum err emit_suffix(struct emitter *em, const struct marks *m)
+static enum err emit_filter(struct emitter *em, const struct marks *m)
 {
     const struct expr *filter = extras_of(m->call)->filter;
     enum err e = ERR_OK;
@@ -38,15 +40,22 @@ static enum err emit_suffix(struct emitter *em, const struct marks *m)
         e = emit_root(em, filter);
         buf_char(&em->sql, ')');
     }
+    return e;
+}
+
+static enum err emit_suffix(struct emitter *em, const struct marks *m)
+{
+    enum err e = emit_filter(em, m);
     return e == ERR_OK && m->over != NULL ? emit_window(em, m->over, m->call->call.op) : e;
 }
 
-/* A letter for what is distinct, then one for each key: a, d; A, D: nulls last. */
+/* The order of backend/sqlite_collect.c. */
 static void emit_order_spec(struct emitter *em, const struct expr *call)
 {
     const struct aggregate *a = extras_of(call);
-    buf_char(&em->sql, '\'');
-    buf_char(&em->sql, call->distinct ? 'u' : '-');
+    bool json = call->type.kind == TYPE_JSON;
+    buf_printf(&em->sql, "'%c", call->distinct ? 'u' : '-');
+    emit_json_kind(em, call->call.args[json ? call->call.count - 1 : 0]);
     for (uint32_t i = 0; i < a->order_count; i++) {
         bool down = a->order[i].descending;
         bool last =
@@ -79,6 +88,8 @@ static enum err emit_mark(struct emitter *em, const struct marks *m, char mark)
     case '~':
         emit_order_spec(em, m->call);
         return ERR_OK;
+    case '|':
+        return emit_filter(em, m);
     case '!':
         return emit_partition(em, m->over);
     case '&':
@@ -114,6 +125,10 @@ static const struct expr *const *filtered(struct emitter *em, const struct expr 
 enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
                              const struct expr *const *args, const char *text)
 {
+    if (text == NULL) {
+        return ctx_fail(em->c, call->src, ERR_UNSUPPORTED_FEATURE, "%s has no exact `%s`",
+                        em->d->words.name, call->call.op->name);
+    }
     struct marks m = {call, filtered(em, call, args), em->over};
     em->over = NULL; /* not of what is inside */
     if (m.args == NULL) {
@@ -125,7 +140,7 @@ enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
     }
     enum err e = ERR_OK;
     while (*text != '\0' && e == ERR_OK) {
-        size_t n = strcspn(text, "#^!%~&");
+        size_t n = strcspn(text, "#^|!%~&");
         char *piece = arena_alloc(em->c->a, n + 1);
         if (piece == NULL) {
             return ctx_full(em->c);

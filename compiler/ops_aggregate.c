@@ -2,6 +2,7 @@
  *
  * compiler/ops_aggregate.c: aggregates.
  */
+#include "compiler/emit_json.h"
 #include "compiler/emit_window.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
@@ -109,6 +110,45 @@ static enum err rule_string_agg(struct context *c, struct query *q, struct expr 
     return err != ERR_OK ? err : need_text(c, separator, "string_agg");
 }
 
+static enum err rule_json(struct context *c, struct query *q, struct expr *e)
+{
+    struct expr *x = e->call.args[0];
+    (void)q;
+    e->type = type_of(TYPE_JSON);
+    enum err err = need_json_member(c, x, "json_agg");
+    if (err == ERR_OK && e->distinct && x->type.kind == TYPE_JSON) {
+        err = ctx_fail(c, x->src, ERR_TYPE_MISMATCH, "`distinct` does not compare json");
+    }
+    return err;
+}
+
+static enum err rule_json_object(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    e->type = type_of(TYPE_JSON);
+    enum err err = need_text(c, e->call.args[0], "json_object_agg");
+    return err != ERR_OK ? err : need_json_member(c, e->call.args[1], "json_object_agg");
+}
+
+static enum err rule_array(struct context *c, struct query *q, struct expr *e)
+{
+    struct expr *x = e->call.args[0];
+    (void)q;
+    enum err err = settle(c, x, NULL, SETTLE_COMPARE);
+    if (err != ERR_OK) {
+        return err;
+    }
+    e->type = type_of(TYPE_ARRAY);
+    e->type.element = x->type.kind;
+    e->type.native = c->d->array_native(&x->type);
+    if (e->type.native == 0) {
+        err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE, "%s has no arrays of %s",
+                       c->d->words.name, type_word(&x->type));
+        fail_hint(c->f, "json_agg collects on every database");
+    }
+    return err;
+}
+
 /* ---- emitting ---- */
 
 static bool is_float(const struct expr *e)
@@ -164,6 +204,15 @@ static enum err emit_string_agg(struct emitter *em, const struct expr *call,
     return emit_aggregate_text(em, call, args, plain[em->d->column]);
 }
 
+static enum err emit_json_agg(struct emitter *em, const struct expr *call,
+                              const struct expr *const *args, enum emit_place place)
+{
+    const struct expr *members[2] = {args[0], NULL};
+    uint32_t last = call->call.count - 1;
+    members[last] = json_member(em, args[last]);
+    return members[last] == NULL ? ctx_full(em->c) : emit_aggregate(em, call, members, place);
+}
+
 #define AGGREGATE(op, of, how, arg, ...)                                                       \
     {                                                                                          \
         .name = (op), .min_args = 1, .max_args = 1, .flags = OP_AGGREGATE, .rule = (of),       \
@@ -179,7 +228,14 @@ static enum err emit_string_agg(struct emitter *em, const struct expr *call,
     AGGREGATE(op, rule_spread, DRESS_DOUBLE, "a", {op "($1)^", maria, "tb_" op "($1)^"})
 
 static const struct op_info list[] = {
-    PLANNED("array_agg"),
+    {.name = "array_agg",
+     .min_args = 1,
+     .max_args = 1,
+     .flags = OP_AGGREGATE | OP_ORDERED,
+     .rule = rule_array,
+     .emit = emit_aggregate,
+     .kinds = "a",
+     .sql = {"array_agg(#$1%)^"}},
     ARITHMETIC("avg", rule_avg, DRESS_DOUBLE),
     AGGREGATE("bool_and", rule_bool, DRESS_NONE, "a",
               {"bool_and($1)^", "min($1)^", "min($1)^"}),
@@ -194,8 +250,26 @@ static const struct op_info list[] = {
      .sql = ALL("count(#$1)^")},
     PLANNED("distinct"),
     PLANNED("grouping"),
-    PLANNED("json_agg"),
-    PLANNED("json_object_agg"),
+    {.name = "json_agg",
+     .min_args = 1,
+     .max_args = 1,
+     .flags = OP_AGGREGATE | OP_ORDERED,
+     .dress = DRESS_TEXT,
+     .rule = rule_json,
+     .emit = emit_json_agg,
+     .kinds = "a",
+     .sql = {"jsonb_agg(#$1%)^", "concat('[', group_concat(#$1% SEPARATOR ','), ']')",
+             "tb_json_agg(~, $1&)|"}},
+    /* MariaDB would keep a name as often as it comes. */
+    {.name = "json_object_agg",
+     .min_args = 2,
+     .max_args = 2,
+     .flags = OP_AGGREGATE | OP_ORDERED,
+     .dress = DRESS_TEXT,
+     .rule = rule_json_object,
+     .emit = emit_json_agg,
+     .kinds = "e",
+     .sql = {"jsonb_object_agg($1, $2%)^", NULL, "tb_json_object_agg(~, $1, $2&)|"}},
     AGGREGATE("max", rule_extreme, DRESS_TEXT, "a", ALL("max($1)^")),
     AGGREGATE("min", rule_extreme, DRESS_TEXT, "a", ALL("min($1)^")),
     SPREAD("stddev_pop", "sqrt((var_pop($1)^ * 1e0))"),
@@ -212,7 +286,7 @@ static const struct op_info list[] = {
              /* its own separator can only be a constant of the SQL */
              "substr(group_concat(#concat(coalesce($2, ''), $1)% SEPARATOR ''), "
              "char_length(coalesce($2, '')) + 1)",
-             "tb_string_agg(~, $2, $1&)^"}},
+             "tb_string_agg(~, $2, $1&)|"}},
     ARITHMETIC("sum", rule_sum, DRESS_SUM),
     SPREAD("var_pop", "(var_pop($1)^ * 1e0)"),
     SPREAD("var_samp", "(var_samp($1)^ * 1e0)"),
