@@ -10,7 +10,8 @@ from schema import (accounts, addresses, courses, departments, employees, log_en
 from sqlalchemy import (Date, Float, Integer, Numeric, String, and_, asc, between, bindparam,
                         case, cast, column, desc, distinct, except_, exists, extract, false,
                         func, intersect, lateral, literal, not_, nullsfirst, nullslast, null,
-                        or_, select, text, true, tuple_, union, union_all, values)
+                        or_, select, text, true, tuple_, type_coerce, union, union_all,
+                        values)
 from sqlalchemy.dialects import mysql
 
 DOUBLE = Float(53).with_variant(mysql.DOUBLE(), "mysql")
@@ -600,11 +601,13 @@ pairs("a cte of a cte", select(cities.c.city).where(cities.c.n > 1),
 
 # ---- windows ----
 
-RANKS = ("row_number", "rank", "dense_rank", "percent_rank", "cume_dist")
-for name in RANKS:
+RANKS = {"row_number": Integer, "rank": Integer, "dense_rank": Integer,
+         "percent_rank": Float, "cume_dist": Float}
+for name, kind in RANKS.items():
     tie = [o.id] if name == "row_number" else []
-    pairs(name, select(o.id, getattr(func, name)().over(partition_by=o.user_id,
-                                                        order_by=[desc(o.total)] + tie)),
+    pairs(name, select(o.id, type_coerce(
+        getattr(func, name)().over(partition_by=o.user_id, order_by=[desc(o.total)] + tie),
+        kind)),
           {"select": ["id", {name: {"over": [name], "partition_by": ["user_id"],
                                     "order_by": [{"desc": "total"}] + (["id"] if tie else [])}}],
            "from": "orders"})
@@ -669,7 +672,7 @@ pairs("text and a hostile value", text("select id from users where name = '''x''
       {"text": "select id from users where name = :name"},
       params={"name": "'x' or 1=1"})
 pairs("text with types", text("select count(*) from users where salary > 30000"),
-      {"text": "select count(*) from users where salary > :least",
+      {"text": "select count(*) as n from users where salary > :least",
        "types": {"least": "numeric(10,2)"}, "columns": {"n": "bigint"}},
       params={"least": "30000"})
 
