@@ -39,6 +39,9 @@ struct source {
     bool written;              /* the target of a write: never renamed in SQL */
     bool proposed;             /* the row that an insert with `conflict` would write */
     bool nullable;             /* on the outer side of an outer join */
+    bool lateral;              /* a subquery that sees the sources before it */
+    bool inlined;              /* each of its columns is a scalar subquery in the SQL */
+    struct query *written_as;  /* what the SQL has for `query`; NULL: the same */
     bool in_full;              /* somewhere in a full join */
     struct join *full;         /* the innermost full join in halves around it */
     struct query *owner;       /* whose FROM it is in */

@@ -42,6 +42,7 @@ struct dialect {
     bool update_snapshot; /* UPDATE reads its own table as it was before, in subqueries too */
     enum full_join full_join;
     bool function_columns;  /* f(…) WITH ORDINALITY AS t (c1, c2) */
+    bool lateral;           /* LATERAL (SELECT …) */
     bool lateral_functions; /* arguments of a function in FROM may be columns before it */
     bool samples;           /* TABLESAMPLE */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */

@@ -166,6 +166,7 @@ const struct dialect dialect_pg = {
     .update_snapshot = true,
     .full_join = FULL_EQUALITY,
     .function_columns = true,
+    .lateral = true,
     .lateral_functions = true,
     .samples = true,
     .limit_in_subquery = true,

@@ -130,7 +130,7 @@ enum err emit_orders(struct emitter *em, const struct order *list, uint32_t coun
 enum err emit_sources(struct emitter *em, const struct from_node *n) MUST_CHECK;
 enum err emit_join(struct emitter *em, const struct join *j) MUST_CHECK;
 /* A column, by the name that it has just here. */
-void emit_column(struct emitter *em, const struct expr *x);
+enum err emit_column(struct emitter *em, const struct expr *x) MUST_CHECK;
 
 /* emit_upsert.c: a column of the row that an insert with `conflict` would write. */
 enum err emit_proposed(struct emitter *em, const struct column *column) MUST_CHECK;

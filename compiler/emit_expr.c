@@ -359,8 +359,7 @@ static enum err emit_node(struct emitter *em, const struct expr *x, enum emit_pl
         if (x->name.source->proposed) {
             return emit_proposed(em, &x->name.source->table->columns[x->name.column]);
         }
-        emit_column(em, x);
-        return ERR_OK;
+        return emit_column(em, x);
     case EXPR_CALL:
         return emit_call(em, x, place);
     case EXPR_OVER:

@@ -31,12 +31,28 @@ static uint32_t first_column(const struct join *full, const struct source *s)
     return n;
 }
 
-void emit_column(struct emitter *em, const struct expr *x)
+/* A column of a lateral subquery of one row. */
+static enum err emit_inlined(struct emitter *em, const struct expr *x)
+{
+    struct query one = *x->name.source->query;
+    one.outputs += x->name.column;
+    one.output_count = 1;
+    one.order_count = 0;
+    buf_char(&em->sql, '(');
+    enum err e = emit_query(em, &one, PLACE_DERIVED);
+    buf_char(&em->sql, ')');
+    return e;
+}
+
+enum err emit_column(struct emitter *em, const struct expr *x)
 {
     const struct source *s = x->name.source;
     const struct join *around = NULL;
     for (const struct join *f = s->full; f != NULL && !is_open(em, f); f = f->full) {
         around = f;
+    }
+    if (around == NULL && s->inlined) {
+        return emit_inlined(em, x);
     }
     emit_name(em, around != NULL ? around->sql_name : s->sql_name);
     buf_char(&em->sql, '.');
@@ -47,6 +63,7 @@ void emit_column(struct emitter *em, const struct expr *x)
     } else {
         buf_printf(&em->sql, "c%u", x->name.column + 1);
     }
+    return ERR_OK;
 }
 
 /* ---- sources ---- */
@@ -89,8 +106,9 @@ static enum err emit_source(struct emitter *em, const struct source *s)
         return emit_function(em, s);
     }
     if (s->query != NULL) {
-        buf_char(&em->sql, '(');
-        enum err e = emit_query(em, s->query, PLACE_DERIVED);
+        const struct query *q = s->written_as != NULL ? s->written_as : s->query;
+        emit_text(em, s->lateral && em->d->lateral ? "LATERAL (" : "(");
+        enum err e = emit_query(em, q, PLACE_DERIVED);
         emit_text(em, ") AS ");
         emit_name(em, s->sql_name);
         return e;
@@ -152,6 +170,9 @@ static enum err emit_as(struct emitter *em, const struct join *j, enum join_kind
 
 enum err emit_join(struct emitter *em, const struct join *j)
 {
+    if (j->right->source->inlined) {
+        return ERR_OK; /* its columns stand where they are used */
+    }
     return emit_as(em, j, j->kind);
 }
 
@@ -159,20 +180,21 @@ enum err emit_join(struct emitter *em, const struct join *j)
 
 /* The sources of the left side come first; of them nothing is there in the second
  * half. */
-static void emit_columns(struct emitter *em, const struct join *j, uint64_t null_bits)
+static enum err emit_columns(struct emitter *em, const struct join *j, uint64_t null_bits)
 {
+    enum err e = ERR_OK;
     const struct query *q = j->right->source->owner;
     uint32_t n = 0;
     for (uint32_t i = 0; i < q->source_count; i++) {
         uint32_t count = (j->bits >> i & 1) != 0 ? source_columns(q->sources[i]) : 0;
-        for (uint32_t k = 0; k < count; k++) {
+        for (uint32_t k = 0; k < count && e == ERR_OK; k++) {
             struct expr x = {.src = j->src};
             emit_text(em, n > 0 ? ", " : "");
             if ((null_bits >> i & 1) != 0) {
                 emit_text(em, "NULL");
             } else {
                 name_column(&x, q->sources[i], k);
-                emit_column(em, &x);
+                e = emit_column(em, &x);
             }
             n++;
             if (null_bits == 0) {
@@ -180,15 +202,16 @@ static void emit_columns(struct emitter *em, const struct join *j, uint64_t null
             }
         }
     }
+    return e;
 }
 
 static enum err emit_matches(struct emitter *em, const struct from_node *n,
                              const struct join *j)
 {
     emit_text(em, "SELECT ");
-    emit_columns(em, j, 0);
+    enum err e = emit_columns(em, j, 0);
     emit_text(em, " FROM ");
-    enum err e = emit_node(em, n, j);
+    e = e != ERR_OK ? e : emit_node(em, n, j);
     return e != ERR_OK ? e : emit_as(em, j, JOIN_LEFT);
 }
 
@@ -196,9 +219,9 @@ static enum err emit_rest(struct emitter *em, const struct from_node *n, const s
 {
     uint64_t right = ~(uint64_t)0 << j->right->source->bit;
     emit_text(em, " UNION ALL SELECT ");
-    emit_columns(em, j, j->bits & ~right);
+    enum err e = emit_columns(em, j, j->bits & ~right);
     emit_text(em, " FROM ");
-    enum err e = emit_node(em, j->right, NULL);
+    e = e != ERR_OK ? e : emit_node(em, j->right, NULL);
     emit_text(em, " WHERE NOT EXISTS (SELECT 1 FROM ");
     e = e != ERR_OK ? e : emit_node(em, n, j);
     emit_text(em, " WHERE ");

@@ -150,6 +150,11 @@ static enum err resolve_source(struct context *c, struct query *q, struct source
         return resolve_table(c, q, s);
     }
     s->query->holder = q;
+    if (s->lateral) {
+        e = resolve_lateral(c, q, s, left);
+        e = e != ERR_OK ? e : check_names_differ(c, s->query, s->src);
+        return e != ERR_OK ? e : name_source(c, q, s);
+    }
     e = resolve_query(c, s->query); /* it sees nothing around it but `with` */
     e = e != ERR_OK ? e : check_names_differ(c, s->query, s->src);
     return e != ERR_OK ? e : name_source(c, q, s);
@@ -177,6 +182,9 @@ static enum err resolve_on(struct context *c, struct query *q, struct join *j, u
         q->visible = left | right;
         return resolve_condition(c, q, j->on, "on");
     }
+    if (j->right->source->lateral && j->kind != JOIN_CROSS) {
+        return join_always(c, j);
+    }
     return j->kind == JOIN_CROSS || j->kind == JOIN_COMMA ? ERR_OK
                                                           : join_by_key(c, q, j, left, right);
 }
@@ -190,6 +198,7 @@ static enum err resolve_join(struct context *c, struct query *q, struct join *j,
     enum err e = resolve_node(c, q, j->right, both ? 0 : before | left, &right);
     j->bits = *bits = left | right;
     e = e != ERR_OK ? e : resolve_on(c, q, j, left, right);
+    e = e != ERR_OK ? e : join_lateral(c, j);
     if (e != ERR_OK) {
         return e;
     }
@@ -271,6 +280,7 @@ static uint64_t connect_node(struct groups *g, const struct from_node *n)
     uint64_t bits = (uint64_t)1 << n->source->bit;
     const struct table_form *form = n->source->form;
     connect(g, bits);
+    connect(g, bits | lateral_bits(g->q, n->source));
     if (form != NULL && form->call != NULL) {
         connect(g, bits | (expr_sources(g->q, form->call) & ~OUTER_BIT));
     }

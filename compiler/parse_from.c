@@ -5,7 +5,8 @@
  *   F := "t" | "schema.t" | {"name":["schema","odd.t"]} | {alias: "t" | {"name":[…]} | Q | X,
  * …} X := {"function": [op, arg…], "columns": [{name: T}…], "ordinality": bool} | {"table":
  * "t", "sample": {"method": k, "percent": E, "seed": E}} J :=
- * {"inner"|"left"|"right"|"full"|"cross": F, "join":[J…], "on": E | "using":[…]}
+ * {"inner"|"left"|"right"|"full"|"cross": F, "join":[J…], "on": E | "using":[…],
+ *          "lateral": true}
  */
 #include "compiler/names.h"
 #include "compiler/parse.h"
@@ -134,8 +135,8 @@ static enum err parse_source(struct context *c, const struct json *j, struct que
 /* ---- joins ---- */
 
 static const struct form_key join_keys[] = {
-    {"inner", true}, {"left", true}, {"right", true}, {"full", true},    {"cross", true},
-    {"join", true},  {"on", true},   {"using", true}, {"lateral", false}};
+    {"inner", true}, {"left", true}, {"right", true}, {"full", true},   {"cross", true},
+    {"join", true},  {"on", true},   {"using", true}, {"lateral", true}};
 
 static const struct {
     const char *key;
@@ -205,6 +206,26 @@ static enum err parse_join_condition(struct context *c, const struct json *j, st
     return on != NULL ? parse_expr(c, on, &join->on) : ERR_OK;
 }
 
+static enum err parse_lateral(struct context *c, const struct json *j, struct join *join)
+{
+    struct source *s = join->right->source;
+    if (j == NULL) {
+        return ERR_OK;
+    }
+    if (j->kind != JSON_TRUE) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`lateral` is true");
+    }
+    if (s->query == NULL && (s->form == NULL || s->form->call == NULL)) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`lateral` is for subqueries and functions");
+    }
+    if (join->kind == JOIN_RIGHT || join->kind == JOIN_FULL) {
+        return ctx_fail(c, j, ERR_BAD_QUERY,
+                        "what is `lateral` is joined by `inner`, `left` or `cross`");
+    }
+    s->lateral = s->query != NULL; /* a function is anyway */
+    return ERR_OK;
+}
+
 static enum err parse_joins(struct context *c, const struct json *j, struct query *q,
                             struct join **tail);
 
@@ -228,6 +249,7 @@ static enum err parse_join(struct context *c, const struct json *j, struct query
     if (e == ERR_OK) {
         e = parse_source(c, side, q, &right->source);
     }
+    e = e != ERR_OK ? e : parse_lateral(c, json_get(j, "lateral"), join);
     if (e == ERR_OK && nested != NULL) {
         e = parse_joins(c, nested, q, &right->joins);
     }

@@ -102,6 +102,16 @@ enum err name_derived(struct context *c, const struct json *src, struct str *out
 enum err resolve_form(struct context *c, struct query *q, struct source *s,
                       uint64_t left) MUST_CHECK;
 
+/* lateral.c */
+enum err resolve_lateral(struct context *c, struct query *q, struct source *s,
+                         uint64_t left) MUST_CHECK;
+/* Decides how the lateral side of j is written; after its condition. */
+enum err join_lateral(struct context *c, struct join *j) MUST_CHECK;
+/* Gives j the condition `true`. */
+enum err join_always(struct context *c, struct join *j) MUST_CHECK;
+/* The sources that a lateral subquery sees of q. */
+uint64_t lateral_bits(const struct query *q, const struct source *s);
+
 /* joins.c */
 enum err resolve_from(struct context *c, struct query *q) MUST_CHECK;
 /* ERR_CARTESIAN_PRODUCT unless conditions connect all sources. After `where`. */
