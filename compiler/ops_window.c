@@ -101,8 +101,8 @@ static enum err emit_neighbour(struct emitter *em, const struct expr *call,
         .name = (op), .flags = OP_WINDOW | OP_FRAMELESS, .rule = (of), .emit = emit_windowed,  \
         .sql = __VA_ARGS__                                                                     \
     }
-/* MariaDB cuts what it sends of them at ten digits, but reckons with all. */
-#define SHARE(op) RANK(op, rule_share, {op "()^", "(" op "()^ * 1e0)", op "()^"})
+/* MariaDB keeps ten digits of its own ones where rows are sorted afterwards. */
+#define SHARE(op, maria) RANK(op, rule_share, {op "()^", maria, op "()^"})
 #define NEIGHBOUR(op)                                                                          \
     {                                                                                          \
         .name = (op), .min_args = 1, .max_args = 3, .flags = OP_WINDOW | OP_FRAMELESS,         \
@@ -115,7 +115,7 @@ static enum err emit_neighbour(struct emitter *em, const struct expr *call,
     }
 
 static const struct op_info list[] = {
-    SHARE("cume_dist"),
+    SHARE("cume_dist", "(CAST(count(*)^ AS DOUBLE) / count(*)!)"),
     RANK("dense_rank", rule_rank, ALL("dense_rank()^")),
     VALUE("first_value", 1, "first_value($1)^"),
     NEIGHBOUR("lag"),
@@ -129,7 +129,8 @@ static const struct op_info list[] = {
      .rule = rule_ntile,
      .emit = emit_windowed,
      .sql = {"(ntile($1)^)::int8", "ntile($1)^", "ntile($1)^"}},
-    SHARE("percent_rank"),
+    SHARE("percent_rank", "CASE count(*)! WHEN 1 THEN 0e0 ELSE CAST(rank()^ - 1 AS DOUBLE) / "
+                          "(count(*)! - 1) END"),
     RANK("rank", rule_rank, ALL("rank()^")),
     RANK("row_number", rule_rank, ALL("row_number()^")),
 };

@@ -22,13 +22,16 @@ def name(alias, column):
 
 
 class Source:
-    """A member of FROM. `key`: names of columns that tell its rows apart, or None."""
+    """A member of FROM. `key`: names of columns by which its rows have one order, but for
+    rows that are equal as a whole, unless they are `unique`; or None."""
 
-    def __init__(self, alias, cols, key, table=None):
+    def __init__(self, alias, cols, key, table=None, unique=False):
         self.alias, self.cols, self.key, self.table = alias, cols, key, table
+        self.unique = unique or table is not None
 
     def nullable(self):
-        return Source(self.alias, [c.nullable() for c in self.cols], self.key, self.table)
+        return Source(self.alias, [c.nullable() for c in self.cols], self.key, self.table,
+                      self.unique)
 
     def column(self, wanted):
         return next(c for c in self.cols if c.name == wanted)

@@ -80,7 +80,7 @@ class Selects(Expressions):
             body["ordinality"] = True
             cols.append(Col("ordinality", "int", False))
             key = ["ordinality"]
-        return {alias: body}, Source(alias, cols, key)
+        return {alias: body}, Source(alias, cols, key, unique="ordinality" in body)
 
     def apart(self, make):
         """make() in a scope of its own that sees nothing around it; (query, columns)."""
@@ -280,16 +280,18 @@ class Selects(Expressions):
 
     def window(self, q):
         """(over form, kind); None where no total order is to be had."""
-        total = self.total_order(self.scope.sources)
+        sources = self.scope.sources
+        total = self.total_order(sources) if all(s.unique for s in sources) else None
         if total is None:
             return None
+        self.risky = True  # an argument may be computed only where its row is asked for
         if self.chance(.35):
             op = self.weighted([(2, "sum"), (1, "count"), (1, "min"), (1, "max"), (1, "avg")])[1]
             arg = self.column("int", lambda c: not c.wild) or 1
             call, needs, kind = [op, arg], False, "approx" if op == "avg" else "int"
         else:
             _, shape, needs, kind = self.weighted(operators.WINDOWS)
-            call = self.fill(shape, 1)
+            call = [0 if x is None else x for x in self.fill(shape, 1)]
         form = {"over": call}
         if self.chance(.5):
             part = self.column(self.rng.choice(["int", "bool", "text"]), lambda c: c.bytewise)
