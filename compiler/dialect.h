@@ -41,6 +41,7 @@ struct dialect {
     bool partial_keys;    /* … (column) WHERE condition */
     bool update_snapshot; /* UPDATE reads its own table as it was before, in subqueries too */
     enum full_join full_join;
+    bool turns_right_joins; /* a RIGHT JOIN is not trusted */
     bool function_columns;  /* f(…) WITH ORDINALITY AS t (c1, c2) */
     bool lateral;           /* LATERAL (SELECT …) */
     bool lateral_functions; /* arguments of a function in FROM may be columns before it */

@@ -245,15 +245,37 @@ static enum err emit_halves(struct emitter *em, const struct from_node *n, const
     return e;
 }
 
+/* A right join is a left one the other way round. */
+static enum err emit_turned(struct emitter *em, const struct from_node *n, const struct join *j)
+{
+    bool nested = n->joins != j;
+    enum err e = emit_right(em, j);
+    emit_text(em, nested ? " LEFT JOIN (" : " LEFT JOIN ");
+    e = e != ERR_OK ? e : emit_node(em, n, j);
+    emit_text(em, nested ? ") ON " : " ON ");
+    return e != ERR_OK ? e : emit_root(em, j->on);
+}
+
+/* The last join before `end` that the ones before it are put into. */
+static const struct join *last_whole(const struct emitter *em, const struct from_node *n,
+                                     const struct join *end)
+{
+    const struct join *last = NULL;
+    for (const struct join *j = n->joins; j != end; j = j->next) {
+        bool turned = em->d->turns_right_joins && j->kind == JOIN_RIGHT;
+        last = j->split || turned ? j : last;
+    }
+    return last;
+}
+
 /* n and its joins before `end`. */
 static enum err emit_node(struct emitter *em, const struct from_node *n, const struct join *end)
 {
-    const struct join *split = NULL, *first = n->joins;
-    for (const struct join *j = n->joins; j != end; j = j->next) {
-        split = j->split ? j : split;
-    }
-    enum err e = split != NULL ? emit_halves(em, n, split) : emit_source(em, n->source);
-    first = split != NULL ? split->next : first;
+    const struct join *whole = last_whole(em, n, end);
+    enum err e = whole == NULL  ? emit_source(em, n->source)
+                 : whole->split ? emit_halves(em, n, whole)
+                                : emit_turned(em, n, whole);
+    const struct join *first = whole != NULL ? whole->next : n->joins;
     for (const struct join *j = first; j != end && e == ERR_OK; j = j->next) {
         e = emit_join(em, j);
     }

@@ -273,6 +273,8 @@ class Expressions(Values):
 
     def aggregate(self, kind, depth):
         chosen = self.weighted(operators.AGGREGATES[kind])[1]
+        if isinstance(chosen, str) and not all(s.unique for s in self.scope.sources):
+            chosen = ["max", "$textcolumn"] if kind == "text" else ["count", "*"]
         form = self.inside(lambda: self.ordered_aggregate(chosen) if isinstance(chosen, str)
                            else {"aggregate": self.fill(chosen, min(depth - 1, 1))})
         if None in form["aggregate"]:
