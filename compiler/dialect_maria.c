@@ -109,7 +109,7 @@ static void numeric_divide(int scale, char *out, size_t out_bytes)
 
 static void numeric_avg(int scale, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "avg(#CAST($1 AS DECIMAL(65,%d)))^", scale - 4);
+    snprintf(out, out_bytes, "round(avg(#CAST($1 AS DECIMAL(65,%d)))^, %d)", scale - 4, scale);
 }
 
 /* MariaDB sorts once for windows whose keys are the beginning of each other's, but with
