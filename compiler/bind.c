@@ -123,6 +123,15 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
     case BIND_SUFFIX:
     case BIND_INFIX:
         return make_pattern(b, pb->form, v);
+    case BIND_MONTHS:
+    case BIND_DAYS:
+    case BIND_MICROS:
+    case BIND_SPAN:
+        return bind_interval(&b->c, at, pb->form, v);
+    case BIND_FORMAT_CHECKED:
+    case BIND_FORMAT_MARIA:
+    case BIND_FORMAT_PG:
+        return bind_date_format(&b->c, at, pb->form, v);
     }
     return ERR_OK;
 }
@@ -137,7 +146,9 @@ static enum err read_value(struct binder *b, const struct json *at, const struct
         *out = (struct value){.kind = VALUE_TEXT, .text = STR("null")};
         return ERR_OK;
     }
-    enum err e = value_from_json(at, &pb->type, b->c.a, NULL, out, b->c.f);
+    struct type interval = type_of(TYPE_INTERVAL);
+    const struct type *type = is_interval_form(pb->form) ? &interval : &pb->type;
+    enum err e = value_from_json(at, type, b->c.a, NULL, out, b->c.f);
     if (e != ERR_OK || pb->form == BIND_PLAIN) {
         return e == ERR_OK ? e : point(b, at, e);
     }

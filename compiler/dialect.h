@@ -48,10 +48,11 @@ struct dialect {
     bool samples;           /* TABLESAMPLE */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */
-    bool any_query;         /* x < ANY (SELECT …) */
-    bool rows_apart;        /* (a, b) = (1, 2) is a = 1 AND b = 2: rows misjudge nulls */
-    bool rows_are_values;   /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
-    uint32_t max_nesting;   /* of the parser's stack, in symbols; 0: deep enough */
+    const struct moment_sql *moments; /* compiler/moments.h */
+    bool any_query;                   /* x < ANY (SELECT …) */
+    bool rows_apart;      /* (a, b) = (1, 2) is a = 1 AND b = 2: rows misjudge nulls */
+    bool rows_are_values; /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
+    uint32_t max_nesting; /* of the parser's stack, in symbols; 0: deep enough */
     const char *true_text, *false_text;
     bool values_rows;        /* FROM (VALUES (…), (…)) has columns column1, column2 … */
     bool all_of_sets;        /* INTERSECT ALL, EXCEPT ALL */

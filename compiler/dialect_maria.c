@@ -5,6 +5,7 @@
  * turned into errors.
  */
 #include "compiler/dialect.h"
+#include "compiler/moments.h"
 #include "compiler/text_scan.h"
 
 #include <stdio.h>
@@ -141,6 +142,16 @@ static const struct text_rules text_rules = {
     .executable_comments = true,
 };
 
+static const struct moment_sql moments = {
+    .in_parts = true,
+    .format = BIND_FORMAT_MARIA,
+    .move = {"($1 + INTERVAL $2 MICROSECOND)", "($1 - INTERVAL $2 MICROSECOND)"},
+    .move_parts = {"($1 + INTERVAL $2 MONTH + INTERVAL $3 DAY + INTERVAL $4 MICROSECOND)",
+                   "($1 - INTERVAL $2 MONTH - INTERVAL $3 DAY - INTERVAL $4 MICROSECOND)"},
+    .between = "timestampdiff(MICROSECOND, $2, $1)",
+    .date = "CAST($1 AS DATE)",
+};
+
 const struct dialect dialect_maria = {
     .words = {.name = "mariadb",
               .begin = WORDS("START TRANSACTION"),
@@ -148,6 +159,7 @@ const struct dialect dialect_maria = {
               .commit = WORDS("COMMIT"),
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_MARIA,
+    .moments = &moments,
     .text = &text_rules,
     .quote = '`',
     .most_scale = 38,

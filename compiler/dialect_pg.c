@@ -3,6 +3,7 @@
  * compiler/dialect_pg.c: PostgreSQL 12 and later.
  */
 #include "compiler/dialect.h"
+#include "compiler/moments.h"
 #include "compiler/text_scan.h"
 
 #include <stdio.h>
@@ -144,6 +145,14 @@ static const struct text_rules text_rules = {
     .escape_strings = true,
 };
 
+static const struct moment_sql moments = {
+    .intervals = true,
+    .format = BIND_FORMAT_PG,
+    .move = {PG_BOUNDED("$1 + $2"), PG_BOUNDED("$1 - $2")},
+    .between = "($1 - $2)",
+    .date = "$1::date",
+};
+
 const struct dialect dialect_pg = {
     .words = {.name = "postgresql",
               .begin = WORDS("BEGIN"),
@@ -151,6 +160,7 @@ const struct dialect dialect_pg = {
               .commit = WORDS("COMMIT"),
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_PG,
+    .moments = &moments,
     .text = &text_rules,
     .quote = '"',
     .numbered = true,

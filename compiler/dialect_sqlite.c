@@ -39,6 +39,7 @@
  * All give null for a null argument, except the escape and the value of tb_one.
  */
 #include "compiler/dialect.h"
+#include "compiler/moments.h"
 #include "compiler/text_scan.h"
 
 #include <stdio.h>
@@ -145,6 +146,13 @@ static const struct text_rules text_rules = {
     .foreign_params = "?@$",
 };
 
+static const struct moment_sql moments = {
+    .format = BIND_FORMAT_CHECKED,
+    .move = {"tb_move($1, $2, 1)", "tb_move($1, $2, -1)"},
+    .between = "tb_date_diff('microsecond', $2, $1)",
+    .date = "substr($1, 1, 10)",
+};
+
 const struct dialect dialect_sqlite = {
     .words = {.name = "sqlite",
               .begin = WORDS("BEGIN"),
@@ -152,6 +160,7 @@ const struct dialect dialect_sqlite = {
               .commit = WORDS("COMMIT"),
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_SQLITE,
+    .moments = &moments,
     .text = &text_rules,
     .quote = '"',
     .lateral_functions = true,

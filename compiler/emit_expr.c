@@ -2,6 +2,7 @@
  *
  * compiler/emit_expr.c: expressions to SQL.
  */
+#include "compiler/bind.h"
 #include "compiler/emit.h"
 #include "compiler/emit_window.h"
 #include "compiler/names.h"
@@ -114,12 +115,19 @@ struct type bind_type(const struct emitter *em, const struct type *t)
     return out;
 }
 
+/* The type as which a literal or param is sent. */
+static struct type value_type(const struct emitter *em, const struct expr *x)
+{
+    struct type bigint = type_of(TYPE_BIGINT);
+    return bind_type(em, is_interval_form(x->form) ? &bigint : &x->type);
+}
+
 static enum err emit_literal(struct emitter *em, const struct expr *x)
 {
     struct plan_bind b = {.source = BIND_LITERAL,
                           .form = x->form,
                           .index = x->literal.index,
-                          .type = bind_type(em, &x->type)};
+                          .type = value_type(em, x)};
     return emit_bind(em, &b, x->src);
 }
 
@@ -128,7 +136,7 @@ static enum err emit_param(struct emitter *em, const struct expr *x)
     struct plan_bind b = {.source = BIND_PARAM,
                           .form = x->form,
                           .name = x->param.name,
-                          .type = bind_type(em, &x->type)};
+                          .type = value_type(em, x)};
     return emit_bind(em, &b, x->src);
 }
 

@@ -2,6 +2,7 @@
  *
  * compiler/ops.c: the list of all operators, and what the areas share.
  */
+#include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -130,10 +131,6 @@ enum err unify_numbers(struct context *c, struct expr *e, struct type *common)
 {
     for (uint32_t i = 0; i < e->call.count; i++) {
         const struct expr *x = e->call.args[i];
-        enum type_family family = type_family(x->type.kind);
-        if (family == FAMILY_DATE || family == FAMILY_INTERVAL || family == FAMILY_TIME) {
-            return not_built(c, x->src, "arithmetic with dates and times");
-        }
         if (!is_family(x, FAMILY_NUMBER)) {
             return type_mismatch(c, x, call_name(e), "numbers");
         }
@@ -156,6 +153,9 @@ enum err unify_numbers(struct context *c, struct expr *e, struct type *common)
 enum err check_comparable(struct context *c, const struct expr *e, const struct type *common)
 {
     enum type_family family = type_family(common->kind);
+    if (family == FAMILY_INTERVAL) {
+        return compare_intervals(c, e);
+    }
     if (family == FAMILY_JSON) {
         return ctx_fail(c, e->src, ERR_TYPE_MISMATCH, "`%s` does not compare json",
                         call_name(e));

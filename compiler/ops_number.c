@@ -6,6 +6,7 @@
  * there, so the templates lead to an overflow instead, in a branch that depends on
  * the argument: a constant one would be computed while the statement is planned.
  */
+#include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -42,6 +43,9 @@ static enum err rule_arith(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     struct type common;
+    if (has_moments(e)) {
+        return rule_moments(c, e);
+    }
     enum err err = unify_numbers(c, e, &common);
     e->type = common;
     if (err == ERR_OK && common.kind == TYPE_NUMERIC && call_name(e)[0] == '*') {
@@ -190,6 +194,9 @@ static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
 {
     (void)place;
     char text[256];
+    if (call->call.op->rule == rule_arith && has_moments(call)) {
+        return emit_moved(em, call);
+    }
     if (call->call.op->rule == rule_divide && call->type.kind == TYPE_NUMERIC) {
         em->d->numeric_divide(call->type.scale, text, sizeof text);
         return emit_template(em, text, args, 2);

@@ -53,6 +53,17 @@ enum bind_form {
     BIND_PREFIX, /* a text, made a LIKE pattern with ! as escape: text% */
     BIND_SUFFIX, /* %text */
     BIND_INFIX,  /* %text% */
+
+    /* Of an interval: its months, its days, the microseconds beside them; or all of it
+     * in microseconds, as intervals are compared. */
+    BIND_MONTHS,
+    BIND_DAYS,
+    BIND_MICROS,
+    BIND_SPAN,
+    /* A format of dates: checked, as MariaDB writes it, as to_char does. */
+    BIND_FORMAT_CHECKED,
+    BIND_FORMAT_MARIA,
+    BIND_FORMAT_PG,
 };
 
 struct plan_bind {

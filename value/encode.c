@@ -3,6 +3,7 @@
  * value/encode.c: values of a database as JSON, checked against their type.
  */
 #include "value/array.h"
+#include "value/calendar.h"
 #include "value/coded.h"
 #include "value/decimal.h"
 #include "value/moment.h"
@@ -306,6 +307,12 @@ static enum err write_moment(struct buf *b, const struct type *type, const struc
 static enum err write_interval(struct buf *b, const struct type *type, const struct value *v,
                                struct fail *f)
 {
+    if (v->kind == VALUE_INT) { /* what lies between two moments */
+        buf_char(b, '"');
+        duration_write_micros(b, v->num);
+        buf_char(b, '"');
+        return ERR_OK;
+    }
     if (v->kind != VALUE_TEXT || !duration_valid(v->text)) {
         return misfit(type, f);
     }

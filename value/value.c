@@ -6,6 +6,7 @@
 #include "value/value.h"
 
 #include "value/array.h"
+#include "value/calendar.h"
 #include "value/coded.h"
 #include "value/decimal.h"
 #include "value/moment.h"
@@ -322,7 +323,14 @@ static enum err read_interval(const struct ask *q, struct value *out)
     if (!duration_valid(json_text(q->j))) {
         return wrong(q, ERR_BAD_VALUE, "not an ISO 8601 duration like P1DT2H");
     }
-    return give_text(q, out, json_text(q->j));
+    struct duration d;
+    struct buf b;
+    if (!duration_read(json_text(q->j), &d)) {
+        return wrong(q, ERR_OUT_OF_RANGE, "the duration is too long");
+    }
+    buf_init(&b);
+    duration_write(&b, &d); /* in one spelling on all databases */
+    return give_buf(q, out, &b);
 }
 
 /* ---- the others ---- */

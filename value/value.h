@@ -18,7 +18,8 @@
  *   timestamp              VALUE_TEXT YYYY-MM-DD HH:MM:SS[.f…]
  *   timestamptz            VALUE_TEXT as timestamp, in UTC, without a suffix
  *                          (from a database a suffix Z, +00 or +00:00 is taken)
- *   interval               VALUE_TEXT ISO 8601 duration
+ *   interval               VALUE_TEXT ISO 8601 duration (from MariaDB and SQLite also
+ *                          VALUE_INT, microseconds)
  *
  * To a database, times carry six digits behind the point or none at all: SQLite
  * gets them always (its columns compare as text), others where not zero.

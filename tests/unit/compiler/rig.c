@@ -278,11 +278,24 @@ enum err rig_plan(struct rig *r, unsigned d, const char *request, struct plan **
 
 void rig_type_text(const struct plan_bind *b, struct buf *out)
 {
-    static const char *const forms[] = {
-        [BIND_PLAIN] = "",         [BIND_COUNT] = " count",   [BIND_START] = " start",
-        [BIND_STEP] = " step",     [BIND_LENGTH] = " length", [BIND_SHIFT] = " shift",
-        [BIND_DIGITS] = " digits", [BIND_ESCAPE] = " escape", [BIND_PREFIX] = " text%",
-        [BIND_SUFFIX] = " %text",  [BIND_INFIX] = " %text%"};
+    static const char *const forms[] = {[BIND_PLAIN] = "",
+                                        [BIND_COUNT] = " count",
+                                        [BIND_START] = " start",
+                                        [BIND_STEP] = " step",
+                                        [BIND_LENGTH] = " length",
+                                        [BIND_SHIFT] = " shift",
+                                        [BIND_DIGITS] = " digits",
+                                        [BIND_ESCAPE] = " escape",
+                                        [BIND_PREFIX] = " text%",
+                                        [BIND_SUFFIX] = " %text",
+                                        [BIND_INFIX] = " %text%",
+                                        [BIND_MONTHS] = " months",
+                                        [BIND_DAYS] = " days",
+                                        [BIND_MICROS] = " micros",
+                                        [BIND_SPAN] = " span",
+                                        [BIND_FORMAT_CHECKED] = " format",
+                                        [BIND_FORMAT_MARIA] = " format",
+                                        [BIND_FORMAT_PG] = " format"};
     if (b->type.kind == TYPE_ARRAY) {
         buf_printf(out, "%s[]", type_kind_name(b->type.element));
         return;

@@ -261,7 +261,7 @@ static const struct read_case cases[] = {
     {"timestamptz", "\"9999-12-31T23:59:59-01:00\"", "!bad_value"},
     {"interval", "\"P1Y2M3DT4H5M6.5S\"", "t:P1Y2M3DT4H5M6.5S"},
     {"interval", "\"PT0S\"", "t:PT0S"},
-    {"interval", "\"P2W\"", "t:P2W"},
+    {"interval", "\"P2W\"", "t:P14D"},
     {"interval", "\"P-1DT-2H\"", "t:P-1DT-2H"},
     {"interval", "\"P\"", "!bad_value"},
     {"interval", "\"PT\"", "!bad_value"},
