@@ -341,6 +341,63 @@ static enum err bind_rows(struct binder *b, struct bound *out)
     return e;
 }
 
+/* ---- several sets of params ---- */
+
+/* All sets for one statement. */
+static enum err bind_sets(struct binder *b, const struct plan_step *step, uint32_t count,
+                          struct bound_run *out)
+{
+    uint32_t n = step->stmt.param_count;
+    struct value *values = ARENA_ARRAY(b->c.a, (size_t)count * n, struct value);
+    struct compile_request in = *b->c.in;
+    struct value *at = values;
+    if (values == NULL) {
+        return ctx_full(&b->c);
+    }
+    enum err e = ERR_OK;
+    b->c.in = &in;
+    in.params = in.param_sets->first;
+    for (uint32_t i = 0; i < count && e == ERR_OK; i++, at += n) {
+        e = bind_set(b, step, b->s->rows, at);
+        in.params = in.params->next;
+    }
+    *out = (struct bound_run){.step = step, .params = values, .sets = count};
+    return e;
+}
+
+/* Statements of its own for each set. */
+static enum err bind_set_steps(struct binder *b, struct bound *out, struct bound_run *runs)
+{
+    struct compile_request in = *b->c.in;
+    enum err e = ERR_OK;
+    b->c.in = &in;
+    for (in.params = in.param_sets->first; in.params != NULL && e == ERR_OK;
+         in.params = in.params->next) {
+        e = bind_steps(b, out->plan->steps, b->s->rows, out, runs);
+    }
+    return e;
+}
+
+static enum err bind_param_sets(struct binder *b, struct bound *out)
+{
+    const struct plan *p = out->plan;
+    uint32_t sets = b->c.in->param_sets->len;
+    bool alone = goes_alone(p);
+    struct bound_run *runs =
+        ARENA_ARRAY(b->c.a, alone ? (size_t)sets * p->set_steps : 1, struct bound_run);
+    if (runs == NULL) {
+        return ctx_full(&b->c);
+    }
+    out->runs = runs;
+    out->needs_tx =
+        p->needs_tx || p->set_steps > 1 || (sets > 1 && p->steps[0].stmt.sql_many.len == 0);
+    if (alone) {
+        return bind_set_steps(b, out, runs);
+    }
+    out->run_count = 1;
+    return bind_sets(b, &p->steps[0], sets, runs);
+}
+
 enum err bind_runs(const struct compile_request *in, const struct shape *s, struct arena *a,
                    struct bound *out, struct fail *f)
 {
@@ -348,6 +405,9 @@ enum err bind_runs(const struct compile_request *in, const struct shape *s, stru
     out->runs = NULL;
     out->run_count = 0;
     out->needs_tx = false;
+    if (in->param_sets != NULL) {
+        return bind_param_sets(&b, out);
+    }
     if (s->rows != NULL && out->plan->kind == PLAN_INSERT) {
         return bind_rows(&b, out);
     }

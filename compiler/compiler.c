@@ -10,6 +10,7 @@
 #include "compiler/cache.h"
 #include "compiler/context.h"
 #include "compiler/notes.h"
+#include "compiler/param_sets.h"
 #include "compiler/parse.h"
 #include "compiler/resolve.h"
 #include "compiler/seen.h"
@@ -294,6 +295,10 @@ static enum err start(struct compiler *comp, struct context *c, struct bound *ou
 {
     *out = (struct bound){.plan = NULL};
     enum err e = plan_request(comp, c, out);
+    if (e == ERR_OK && (e = param_sets_check(c, out->plan)) != ERR_OK) {
+        plan_unref(out->plan);
+        out->plan = NULL;
+    }
     if (e == ERR_OK) {
         note_seen(comp, c->in);
     }
@@ -312,7 +317,9 @@ enum err compiler_bind(struct compiler *c, const struct compile_request *in, str
         with.params = &no_params;
     }
     struct context ctx = {.in = &with, .d = in->dialect, .a = a, .f = f, .shape = &s};
-    enum err e = start(c, &ctx, out);
+    *out = (struct bound){.plan = NULL};
+    enum err e = param_sets_join(&with, a, f);
+    e = e != ERR_OK ? e : start(c, &ctx, out);
     e = e != ERR_OK ? e : bind_runs(&with, &s, a, out, f);
     if (e != ERR_OK) {
         plan_unref(out->plan);
@@ -326,8 +333,10 @@ enum err compiler_plan(struct compiler *c, const struct compile_request *in, str
 {
     struct bound b;
     struct shape s;
-    struct context ctx = {.in = in, .d = in->dialect, .a = a, .f = f, .shape = &s};
-    enum err e = start(c, &ctx, &b);
+    struct compile_request with = *in;
+    struct context ctx = {.in = &with, .d = in->dialect, .a = a, .f = f, .shape = &s};
+    enum err e = param_sets_join(&with, a, f);
+    e = e != ERR_OK ? e : start(c, &ctx, &b);
     *out = b.plan;
     *hit = b.hit;
     return e;

@@ -66,11 +66,13 @@ enum query_keys { KEYS_DEFAULT, KEYS_NO, KEYS_YES };
 struct seen;
 
 struct compile_request {
-    const struct json *query;  /* the statement */
-    struct str query_text;     /* its bytes, to know it again; may be empty */
-    const struct seen *seen;   /* it was known; then `query` is its tree */
-    const struct json *params; /* object, or NULL */
-    struct catalog *catalog;   /* a plan takes a reference */
+    const struct json *query;      /* the statement */
+    struct str query_text;         /* its bytes, to know it again; may be empty */
+    const struct seen *seen;       /* it was known; then `query` is its tree */
+    const struct json *params;     /* object, or NULL */
+    const struct json *param_sets; /* a list of objects in their place: the statement runs
+                                    * once for each; or NULL */
+    struct catalog *catalog;       /* a plan takes a reference */
     const struct dialect *dialect;
     enum query_expect expect;
     enum query_keys keys;

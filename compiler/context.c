@@ -60,7 +60,8 @@ void ctx_point(const struct compile_request *in, struct fail *f, const struct js
         return;
     }
     const char *prefix = in->query_path == NULL ? "" : in->query_path;
-    if (!point_below(prefix, in->query, f, at)) {
+    if (!point_below(prefix, in->query, f, at) &&
+        !point_below("/params", in->param_sets, f, at)) {
         point_below("/params", in->params, f, at);
     }
 }

@@ -127,7 +127,8 @@ static bool may_join(const struct emitter *em, const struct write *w, const stru
             return false;
         }
     }
-    return em->c->shape->rows != NULL && (w->upsert == NULL || !w->upsert->updates);
+    bool many = em->c->shape->rows != NULL || em->c->in->param_sets != NULL;
+    return many && (w->upsert == NULL || !w->upsert->updates);
 }
 
 /* The values that returning has are not of a row of data. */

@@ -187,6 +187,7 @@ static enum err add_keys(struct context *c, struct write *w)
     struct query *q = &w->scope;
     uint32_t rows = w->value_rows > 0 ? w->value_rows : c->shape->row_count;
     bool one = c->shape->rows == NULL && w->value_rows == 0 ? w->query == NULL : rows == 1;
+    one = one && c->in->param_sets == NULL;
     bool wanted = c->in->keys == KEYS_YES || (c->in->keys == KEYS_DEFAULT && one);
     if (!wanted || t->primary_key.count == 0) {
         return ERR_OK;

@@ -670,7 +670,7 @@ enum err shape_walk(const struct compile_request *in, struct arena *a, struct bu
     buf_char(key, (char)in->dialect->column);
     buf_char(key, (char)in->expect);
     buf_char(key, (char)in->keys);
-    buf_char(key, in->params != NULL ? 'P' : '-');
+    buf_char(key, in->param_sets != NULL ? 'S' : in->params != NULL ? 'P' : '-');
     buf_add(key, &version, sizeof version);
     enum err e = walk_query(&w);
     if (e != ERR_OK) {

@@ -219,6 +219,7 @@ struct compile_request req_compile_request(const struct req *r, struct catalog *
         .query_text = r->msg.query_text,
         .seen = r->seen,
         .params = r->msg.params,
+        .param_sets = r->msg.param_sets,
         .catalog = catalog,
         .dialect = r->backend->db->dialect,
         .expect = expect_of(r->msg.expect),

@@ -109,12 +109,12 @@ static enum err read_query(struct read *r)
 
 static enum err read_params(struct read *r)
 {
-    if (r->value->kind == JSON_ARRAY) {
-        return at_key(r, ERR_UNSUPPORTED_FEATURE, "",
-                      "a list of params (executemany) is not available yet; use rows");
+    if (r->value->kind == JSON_ARRAY && r->value->len > 0) {
+        r->m->param_sets = r->value;
+        return ERR_OK;
     }
     if (r->value->kind != JSON_OBJECT) {
-        return bad(r, "params is an object of names and values");
+        return bad(r, "params is an object of names and values, or a list of such objects");
     }
     r->m->params = r->value;
     return ERR_OK;

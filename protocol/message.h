@@ -58,13 +58,14 @@ enum expect_mode {
 struct message {
     struct request_id id;
     enum op op;
-    struct str db;             /* empty: the connection's */
-    const struct json *query;  /* query, prepare, compile */
-    struct str query_text;     /* its bytes; empty if it is longer than is looked for */
-    struct str run;            /* name of a prepared statement, or empty */
-    const struct json *params; /* object or NULL */
-    struct str name;           /* prepare, deallocate */
-    enum rows_form as;         /* ROWS_ARRAYS, ROWS_OBJECTS, ROWS_COLUMNS */
+    struct str db;                 /* empty: the connection's */
+    const struct json *query;      /* query, prepare, compile */
+    struct str query_text;         /* its bytes; empty if it is longer than is looked for */
+    struct str run;                /* name of a prepared statement, or empty */
+    const struct json *params;     /* object or NULL */
+    const struct json *param_sets; /* a list of objects in their place, or NULL */
+    struct str name;               /* prepare, deallocate */
+    enum rows_form as;             /* ROWS_ARRAYS, ROWS_OBJECTS, ROWS_COLUMNS */
     enum expect_mode expect;
     bool stream;
     uint32_t chunk_rows;  /* stream.chunk, 500 */

@@ -240,3 +240,58 @@ def test_two_clients_upsert_the_same_keys(fresh_db, k):
                          "database_busy"}, set(told)
     assert written > 0
     assert [row for row in rows_of_k(k) if row[0] == 77] == [[77, "e", written, None]]
+
+
+# ---- params as a list ----
+
+INSERT_K = {"insert": "k", "set": {"id": ":i", "n": ["+", ":n", 1], "s": ":s"}}
+
+
+def test_a_statement_for_each_set_of_params(k):
+    sets = [{"i": 10, "n": 1, "s": None}, {"s": "é😀", "i": 11, "n": 3000000}]
+    assert done(k, INSERT_K, params=sets) == {"rowcount": 2}
+    assert rows_of_k(k)[2:] == [[10, None, 2, None], [11, None, 3000001, "é😀"]]
+    assert done(k, INSERT_K, params=[{"i": 12, "n": 0, "s": "x"}, {"i": 13, "n": 0, "s": "y"}],
+                keys=True) == {"rowcount": 2, "keys": [[12], [13]]}
+    add = {"update": "k", "set": {"n": ["+", "n", ":d"]}, "where": ["=", "id", ":i"]}
+    sets = [{"i": 1, "d": 1}, {"i": 99, "d": 1}, {"i": 1, "d": 5}]
+    assert done(k, add, params=sets) == {"rowcount": 2}
+    assert done(k, {**add, "returning": ["id", "n"]}, params=sets)["rows"] == [[1, 8], [1, 13]]
+    gone = {"delete": "k", "where": ["=", "id", ":i"], "returning": ["id"]}
+    assert done(k, gone, params=[{"i": 13}, {"i": 99}, {"i": 12}])["rows"] == [[13], [12]]
+
+
+def test_upserts_for_each_set_of_params(k):
+    upsert = {"insert": "k", "set": {"id": ":i", "n": ":n"},
+              "conflict": {"on": ["id"], "do": "update", "set": {"n": ["+", "k.n", ":n"]}}}
+    sets = [{"i": 1, "n": 100}, {"i": 5, "n": 5}, {"i": 5, "n": 6}]
+    assert done(k, upsert, params=sets) == {"rowcount": 3}
+    assert [row[2] for row in rows_of_k(k)] == [101, 2, 11]
+    assert done(k, {**upsert, "conflict": {"do": "nothing"}},
+                params=[*sets, {"i": 6, "n": 6}]) == {"rowcount": 1}
+
+
+def test_all_sets_or_none(k):
+    refused(k, INSERT_K, "unique_violation",
+            params=[{"i": 30, "n": 1, "s": None}, {"i": 1, "n": 1, "s": None}])
+    assert len(rows_of_k(k)) == 2
+
+
+@pytest.mark.parametrize("params, code, path", [
+    ([], "bad_request", "/params"),
+    ([1], "bad_request", "/params/0"),
+    ([{"i": 1, "n": 1, "s": None}, []], "bad_request", "/params/1"),
+    ([{"i": 1, "n": 1, "s": None}, {"i": 1, "n": 1}], "missing_param", "/params/1"),
+    ([{"i": 1, "n": 1, "s": ""}, {"i": 1, "n": 1, "s": "", "t": 1}], "unused_param",
+     "/params/1/t"),
+    ([{"i": 1, "n": 1, "s": ""}, {"i": 1, "n": "1", "s": ""}], "type_mismatch", "/params/1/n"),
+    ([{"i": 7, "n": 1, "s": ""}, {"i": 8, "n": 1, "s": "x" * 11}], "too_long", "/params/1/s"),
+    ([{"i": 7, "n": [1], "s": ""}], "unsupported_feature", "/params/0/n"),
+])
+def test_bad_sets_of_params(k, params, code, path):
+    assert refused(k, INSERT_K, code, params=params)["path"] == path
+
+
+def test_reads_take_one_set_of_params(k):
+    refused(k, {"select": ["id"], "from": "k", "where": ["=", "id", ":i"]}, "bad_request",
+            params=[{"i": 1}])
