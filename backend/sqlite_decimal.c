@@ -6,6 +6,8 @@
  *
  * Pure functions of their arguments, called on the connection's thread.
  */
+#include "backend/sqlite_decimal.h"
+
 #include "backend/sqlite_session.h"
 
 #include <math.h>
@@ -13,21 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-__extension__ typedef __int128 wide;
-
-/* number × 10^exponent */
-struct decimal15 {
-    wide number;
-    int exponent;
-};
-
 #define DIGITS 15
 #define LIMIT ((wide)1000000000000000) /* 10^DIGITS */
 #define MOST ((wide)1 << 120)
 
-enum reading { READ_OK, READ_NULL, READ_BAD };
-
-static void out_of_range(sqlite3_context *ctx)
+void decimal_out_of_range(sqlite3_context *ctx)
 {
     sqlite3_result_error(ctx, "out of range: SQLite's numerics hold 15 digits", -1);
 }
@@ -62,7 +54,7 @@ static void read_scientific(const char *text, struct decimal15 *out)
     strip(out);
 }
 
-static enum reading read_decimal(sqlite3_value *v, struct decimal15 *out)
+enum decimal_reading decimal_of(sqlite3_value *v, struct decimal15 *out)
 {
     char text[40];
     switch (sqlite3_value_numeric_type(v)) {
@@ -87,14 +79,14 @@ static enum reading read_decimal(sqlite3_value *v, struct decimal15 *out)
 static bool read_two(sqlite3_context *ctx, sqlite3_value **argv, struct decimal15 *a,
                      struct decimal15 *b)
 {
-    enum reading x = read_decimal(argv[0], a), y = read_decimal(argv[1], b);
+    enum decimal_reading x = decimal_of(argv[0], a), y = decimal_of(argv[1], b);
     if (x == READ_BAD || y == READ_BAD) {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
     }
     return x == READ_OK && y == READ_OK;
 }
 
-static bool times_ten(wide *n)
+bool decimal_times_ten(wide *n)
 {
     if (*n >= MOST / 10 || *n <= -(MOST / 10)) {
         return false;
@@ -104,12 +96,12 @@ static bool times_ten(wide *n)
 }
 
 /* An integer where it is one, else the float that is nearest to it. */
-static void give(sqlite3_context *ctx, struct decimal15 d)
+void decimal_give(sqlite3_context *ctx, struct decimal15 d)
 {
     char text[64];
     strip(&d);
     struct decimal15 whole = d;
-    while (whole.exponent > 0 && times_ten(&whole.number)) {
+    while (whole.exponent > 0 && decimal_times_ten(&whole.number)) {
         whole.exponent--;
     }
     if (whole.exponent == 0 && whole.number >= INT64_MIN && whole.number <= INT64_MAX) {
@@ -117,7 +109,7 @@ static void give(sqlite3_context *ctx, struct decimal15 d)
         return;
     }
     if (d.number >= LIMIT || d.number <= -LIMIT) {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
         return;
     }
     snprintf(text, sizeof text, "%llde%d", (long long)d.number, d.exponent);
@@ -125,7 +117,7 @@ static void give(sqlite3_context *ctx, struct decimal15 d)
     if (isfinite(v)) {
         sqlite3_result_double(ctx, v);
     } else {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
     }
 }
 
@@ -135,7 +127,7 @@ static bool align(struct decimal15 *a, struct decimal15 *b)
     struct decimal15 *high = a->exponent > b->exponent ? a : b;
     int low = high == a ? b->exponent : a->exponent;
     while (high->exponent > low) {
-        if (!times_ten(&high->number)) {
+        if (!decimal_times_ten(&high->number)) {
             return false;
         }
         high->exponent--;
@@ -151,11 +143,11 @@ static void tb_dec_add(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         return;
     }
     if (a.number == 0 || b.number == 0) {
-        give(ctx, a.number == 0 ? b : a);
+        decimal_give(ctx, a.number == 0 ? b : a);
     } else if (align(&a, &b)) {
-        give(ctx, (struct decimal15){a.number + b.number, a.exponent});
+        decimal_give(ctx, (struct decimal15){a.number + b.number, a.exponent});
     } else {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
     }
 }
 
@@ -168,11 +160,11 @@ static void tb_dec_sub(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
     b.number = -b.number;
     if (a.number == 0 || b.number == 0) {
-        give(ctx, a.number == 0 ? b : a);
+        decimal_give(ctx, a.number == 0 ? b : a);
     } else if (align(&a, &b)) {
-        give(ctx, (struct decimal15){a.number + b.number, a.exponent});
+        decimal_give(ctx, (struct decimal15){a.number + b.number, a.exponent});
     } else {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
     }
 }
 
@@ -185,9 +177,9 @@ static void tb_dec_mul(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         return;
     }
     if (__builtin_mul_overflow(a.number, b.number, &product)) {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
     } else {
-        give(ctx, (struct decimal15){product, a.exponent + b.exponent});
+        decimal_give(ctx, (struct decimal15){product, a.exponent + b.exponent});
     }
 }
 
@@ -207,7 +199,7 @@ static struct quotient divide(wide a, wide b, int exponent)
 {
     struct quotient q = {0, 0, b, true};
     while (exponent < 0 && q.divisor <= a) {
-        q.fits = q.fits && times_ten(&q.divisor);
+        q.fits = q.fits && decimal_times_ten(&q.divisor);
         exponent++;
         if (!q.fits) {
             return q;
@@ -217,7 +209,7 @@ static struct quotient divide(wide a, wide b, int exponent)
     q.rest = exponent < 0 ? 0 : a % q.divisor;
     for (; exponent > 0 && q.fits; exponent--) {
         q.rest *= 10;
-        q.fits = times_ten(&q.whole);
+        q.fits = decimal_times_ten(&q.whole);
         q.whole += q.rest / q.divisor;
         q.rest %= q.divisor;
         if (q.rest == 0 && q.whole == 0) {
@@ -249,11 +241,11 @@ static void tb_dec_div(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct quotient q =
         divide(magnitude(a.number), magnitude(b.number), a.exponent - b.exponent + scale);
     if (!q.fits) {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
         return;
     }
     q.whole += q.rest * 2 >= q.divisor;
-    give(ctx, (struct decimal15){negative ? -q.whole : q.whole, -scale});
+    decimal_give(ctx, (struct decimal15){negative ? -q.whole : q.whole, -scale});
 }
 
 static void tb_dec_idiv(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -306,17 +298,17 @@ static void tb_dec_mod(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         exponent--;
     }
     if (up < 0) {
-        give(ctx, a); /* it is less than the divisor */
+        decimal_give(ctx, a); /* it is less than the divisor */
         return;
     }
     wide rest = remainder_of(magnitude(a.number), divisor, up);
-    give(ctx, (struct decimal15){a.number < 0 ? -rest : rest, exponent});
+    decimal_give(ctx, (struct decimal15){a.number < 0 ? -rest : rest, exponent});
 }
 
 /* -- rounding -------------------------------------------------------------- */
 
 /* Half away from zero, to `digits` behind the point. */
-static void round_to(struct decimal15 *d, int digits)
+void decimal_round(struct decimal15 *d, int digits)
 {
     bool negative = d->number < 0, up = false;
     wide n = magnitude(d->number);
@@ -334,27 +326,27 @@ static void tb_round(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     struct decimal15 d;
     (void)argc;
-    enum reading r = read_decimal(argv[0], &d);
+    enum decimal_reading r = decimal_of(argv[0], &d);
     if (r == READ_BAD) {
-        out_of_range(ctx);
+        decimal_out_of_range(ctx);
     }
     if (r != READ_OK || sqlite3_value_type(argv[1]) == SQLITE_NULL) {
         return;
     }
     bool whole = sqlite3_value_numeric_type(argv[0]) == SQLITE_INTEGER;
-    round_to(&d, sqlite3_value_int(argv[1]));
-    while (whole && d.exponent > 0 && times_ten(&d.number)) {
+    decimal_round(&d, sqlite3_value_int(argv[1]));
+    while (whole && d.exponent > 0 && decimal_times_ten(&d.number)) {
         d.exponent--;
     }
     if (whole && (d.number > INT64_MAX || d.number < INT64_MIN)) {
         sqlite3_result_error(ctx, "integer overflow", -1);
     } else {
-        give(ctx, d);
+        decimal_give(ctx, d);
     }
 }
 
 /* The shortest decimal that reads back as x. */
-static void shortest(double x, struct decimal15 *out)
+void decimal_shortest(double x, struct decimal15 *out)
 {
     char text[40];
     for (int digits = DIGITS - 1; digits <= 16; digits++) {
@@ -380,8 +372,8 @@ static void tb_round_double(sqlite3_context *ctx, int argc, sqlite3_value **argv
         sqlite3_result_double(ctx, x);
         return;
     }
-    shortest(x, &d);
-    round_to(&d, sqlite3_value_int(argv[1]));
+    decimal_shortest(x, &d);
+    decimal_round(&d, sqlite3_value_int(argv[1]));
     snprintf(text, sizeof text, "%llde%d", (long long)d.number, d.exponent);
     sqlite3_result_double(ctx, strtod(text, NULL));
 }

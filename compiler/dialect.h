@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cast_table;
+
 /* Index of the SQL in the table of operators. */
 enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 #define DIALECT_COUNT 3
@@ -108,8 +110,7 @@ struct dialect {
     const char *collate, *binary_collation, *collation_prefix;
     const char *const *collations; /* ends with NULL */
 
-    /* The template of a cast; false if there is no exact one. */
-    bool (*cast)(const struct type *from, const struct type *to, char *out, size_t out_bytes);
+    const struct cast_table *casts;
     /* The template that makes a column of a recursive query so wide that it holds every
      * step, and a null of that type; NULL: PostgreSQL's and SQLite's are. */
     bool (*step_type)(const struct type *t, char *out, size_t out_bytes);
@@ -132,7 +133,5 @@ struct dialect {
 
 /* Shared by the dialects whose types have no numbers. */
 uint32_t dialect_no_native(const struct type *t);
-/* Where widening an integer or keeping a value needs no more than the value. */
-bool cast_is_free(const struct type *from, const struct type *to);
 
 #endif

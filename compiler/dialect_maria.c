@@ -4,6 +4,7 @@
  * backend/driver.h (strict, NO_BACKSLASH_ESCAPES, utf8mb4, UTC) and warnings
  * turned into errors.
  */
+#include "compiler/cast.h"
 #include "compiler/dialect.h"
 #include "compiler/moments.h"
 #include "compiler/text_scan.h"
@@ -14,49 +15,6 @@ static const char *type_name(const struct type *t)
 {
     (void)t;
     return NULL;
-}
-
-static bool is_text_like(enum type_kind k)
-{
-    return type_family(k) == FAMILY_TEXT || type_is_integer(k) || k == TYPE_UUID ||
-           k == TYPE_DATE || k == TYPE_NUMERIC;
-}
-
-static bool cast_to_numeric(const struct type *from, const struct type *to, char *out,
-                            size_t out_bytes)
-{
-    if (to->precision < 0 || to->precision > 65 || to->scale > 38 ||
-        (!type_is_integer(from->kind) && from->kind != TYPE_NUMERIC)) {
-        return false;
-    }
-    snprintf(out, out_bytes, "CAST($1 AS DECIMAL(%d,%d))", to->precision,
-             to->scale < 0 ? 0 : to->scale);
-    return true;
-}
-
-static bool cast(const struct type *from, const struct type *to, char *out, size_t out_bytes)
-{
-    const char *text = NULL;
-    if (cast_is_free(from, to)) {
-        text = "$1";
-    } else if (to->kind == TYPE_NUMERIC) {
-        return cast_to_numeric(from, to, out, out_bytes);
-    } else if (to->kind == TYPE_BIGINT && from->kind == TYPE_NUMERIC) {
-        text = "CAST($1 AS SIGNED)";
-    } else if (to->kind == TYPE_DOUBLE && type_family(from->kind) == FAMILY_NUMBER) {
-        text = "CAST($1 AS DOUBLE)";
-    } else if (type_family(to->kind) == FAMILY_TEXT && to->length < 0 &&
-               to->kind != TYPE_ENUM && is_text_like(from->kind)) {
-        text = "CAST($1 AS CHAR)";
-    } else if (to->kind == TYPE_DATE && type_family(from->kind) == FAMILY_DATE) {
-        text = "CAST($1 AS DATE)";
-    } else if (type_family(to->kind) == FAMILY_DATE && from->kind == TYPE_DATE) {
-        text = "CAST($1 AS DATETIME(6))";
-    }
-    if (text != NULL) {
-        snprintf(out, out_bytes, "%s", text);
-    }
-    return text != NULL;
 }
 
 /* A column of a recursive query takes the width that its first part has by chance. A
@@ -204,7 +162,7 @@ const struct dialect dialect_maria = {
     .collation_prefix = "utf8mb4_",
     .collations = collations,
     .concat = "concat($*)",
-    .cast = cast,
+    .casts = &casts_maria,
     .type_native = dialect_no_native,
     .array_native = dialect_no_native,
     .type_name = type_name,

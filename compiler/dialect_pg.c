@@ -2,6 +2,7 @@
  *
  * compiler/dialect_pg.c: PostgreSQL 12 and later.
  */
+#include "compiler/cast.h"
 #include "compiler/dialect.h"
 #include "compiler/moments.h"
 #include "compiler/text_scan.h"
@@ -66,54 +67,6 @@ static const char *type_name(const struct type *t)
 {
     size_t i = find_type(t);
     return i < TYPE_ROWS ? types[i].name : NULL;
-}
-
-static bool cast_to_numeric(const struct type *from, const struct type *to, char *out,
-                            size_t out_bytes)
-{
-    if (!type_is_integer(from->kind) && from->kind != TYPE_NUMERIC) {
-        return false;
-    }
-    if (to->precision < 0) {
-        snprintf(out, out_bytes, "$1::numeric");
-    } else {
-        snprintf(out, out_bytes, "$1::numeric(%d,%d)", to->precision,
-                 to->scale < 0 ? 0 : to->scale);
-    }
-    return true;
-}
-
-static bool is_text_like(enum type_kind k)
-{
-    return type_family(k) == FAMILY_TEXT || type_is_integer(k) || k == TYPE_UUID ||
-           k == TYPE_DATE || k == TYPE_NUMERIC;
-}
-
-/* varchar(n) is left out: PostgreSQL cuts silently in an explicit cast. */
-static bool cast(const struct type *from, const struct type *to, char *out, size_t out_bytes)
-{
-    bool ok = false;
-    enum type_family family = type_family(to->kind);
-    if (to->kind == TYPE_NUMERIC) {
-        return cast_to_numeric(from, to, out, out_bytes);
-    }
-    if (type_is_integer(to->kind)) {
-        ok = type_is_integer(from->kind) || from->kind == TYPE_NUMERIC ||
-             (from->kind == TYPE_BOOLEAN && to->kind == TYPE_INTEGER);
-    } else if (to->kind == TYPE_DOUBLE) {
-        ok = type_family(from->kind) == FAMILY_NUMBER;
-    } else if (family == FAMILY_TEXT) {
-        ok = to->length < 0 && to->kind != TYPE_ENUM && is_text_like(from->kind);
-    } else if (family == FAMILY_DATE) {
-        ok = type_family(from->kind) == FAMILY_DATE;
-    } else {
-        ok = from->kind == to->kind && from->kind != TYPE_ARRAY && from->kind != TYPE_OPAQUE;
-    }
-    const char *name = type_name(to);
-    if (ok && name != NULL) {
-        snprintf(out, out_bytes, "$1::%s", name);
-    }
-    return ok && name != NULL;
 }
 
 /* PostgreSQL rounds a quotient at a number of digits that depends on its size.
@@ -213,7 +166,7 @@ const struct dialect dialect_pg = {
     .collation_prefix = "",
     .collations = collations,
     .concat = "@ || ",
-    .cast = cast,
+    .casts = &casts_pg,
     .type_native = type_native,
     .array_native = array_native,
     .type_name = type_name,

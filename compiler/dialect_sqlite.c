@@ -19,6 +19,10 @@
  *                                domain and where the result is infinite
  *   tb_lpad tb_rpad (x, n[, y]), tb_repeat(x, n), tb_reverse(x), tb_split_part(x, y, n)
  *   tb_md5(x) tb_sha256(x) tb_uuid4() tb_uuid7()
+ *   tb_cast_int(x, low, high, try) tb_cast_numeric(x, p, s, try) tb_cast_double(x, try)
+ *   tb_cast_bool tb_cast_uuid tb_cast_date tb_cast_timestamp (x, try)
+ *                                what cannot be cast is an error, or null if try is 1
+ *   tb_numeric_text(x, s), tb_timestamp_text(x, zone)
  *   tb_one(count, value)         value, or an error when count is above 1
  *   tb_fit(text, n)              text, or an error when it has more than n characters
  *   tb_range(i, low, high)       i, or an error when it is out of these bounds
@@ -38,6 +42,7 @@
  *
  * All give null for a null argument, except the escape and the value of tb_one.
  */
+#include "compiler/cast.h"
 #include "compiler/dialect.h"
 #include "compiler/moments.h"
 #include "compiler/text_scan.h"
@@ -50,78 +55,10 @@ uint32_t dialect_no_native(const struct type *t)
     return 0;
 }
 
-static unsigned integer_rank(enum type_kind k)
-{
-    return k == TYPE_SMALLINT ? 1 : k == TYPE_INTEGER ? 2 : k == TYPE_BIGINT ? 3 : 0;
-}
-
-bool cast_is_free(const struct type *from, const struct type *to)
-{
-    unsigned a = integer_rank(from->kind), b = integer_rank(to->kind);
-    if (a > 0 && b > 0) {
-        return a <= b;
-    }
-    if (from->kind == TYPE_BOOLEAN && (b > 0 || to->kind == TYPE_BOOLEAN)) {
-        return true;
-    }
-    if (from->kind == TYPE_REAL && to->kind == TYPE_DOUBLE) {
-        return true;
-    }
-    if (type_family(from->kind) == FAMILY_DATE && type_family(to->kind) == FAMILY_DATE) {
-        return (from->kind == TYPE_DATE) == (to->kind == TYPE_DATE);
-    }
-    bool plain = type_family(to->kind) != FAMILY_NUMBER && to->kind != TYPE_ARRAY &&
-                 to->kind != TYPE_OPAQUE && to->length < 0;
-    return from->kind == to->kind && plain;
-}
-
 static const char *type_name(const struct type *t)
 {
     (void)t;
     return NULL;
-}
-
-/* Whether every value of `from` is one of numeric(p,s) as it is. */
-static bool numeric_holds(const struct type *from, const struct type *to)
-{
-    if (to->precision < 0) {
-        return true;
-    }
-    int scale = to->scale < 0 ? 0 : to->scale, whole = to->precision - scale;
-    if (from->kind == TYPE_NUMERIC) {
-        return from->precision >= 0 && from->scale >= 0 && from->scale <= scale &&
-               from->precision - from->scale <= whole;
-    }
-    unsigned rank = type_holds_64_bits(from) ? 3 : integer_rank(from->kind);
-    return rank > 0 && whole >= (rank == 1 ? 5 : rank == 2 ? 10 : 19);
-}
-
-static bool cast(const struct type *from, const struct type *to, char *out, size_t out_bytes)
-{
-    const char *text = NULL;
-    bool number = type_family(from->kind) == FAMILY_NUMBER;
-    if (cast_is_free(from, to)) {
-        text = "$1";
-    } else if (to->kind == TYPE_NUMERIC) {
-        text = numeric_holds(from, to) ? "$1" : NULL;
-    } else if (to->kind == TYPE_BIGINT && from->kind == TYPE_NUMERIC) {
-        text = "CAST(round($1) AS INTEGER)";
-    } else if (to->kind == TYPE_DOUBLE && number) {
-        text = "CAST($1 AS REAL)";
-    } else if (type_family(to->kind) == FAMILY_TEXT && to->length < 0 &&
-               to->kind != TYPE_ENUM) {
-        bool text_already = type_family(from->kind) == FAMILY_TEXT || from->kind == TYPE_UUID ||
-                            from->kind == TYPE_DATE;
-        text = text_already ? "$1" : type_is_integer(from->kind) ? "CAST($1 AS TEXT)" : NULL;
-    } else if (to->kind == TYPE_DATE && type_family(from->kind) == FAMILY_DATE) {
-        text = "substr($1, 1, 10)";
-    } else if (type_family(to->kind) == FAMILY_DATE && from->kind == TYPE_DATE) {
-        text = "($1 || ' 00:00:00.000000')";
-    }
-    if (text != NULL) {
-        snprintf(out, out_bytes, "%s", text);
-    }
-    return text != NULL;
 }
 
 static void numeric_divide(int scale, char *out, size_t out_bytes)
@@ -205,7 +142,7 @@ const struct dialect dialect_sqlite = {
     .collation_prefix = "",
     .collations = collations,
     .concat = "@ || ",
-    .cast = cast,
+    .casts = &casts_sqlite,
     .type_native = dialect_no_native,
     .array_native = dialect_no_native,
     .type_name = type_name,

@@ -3,6 +3,7 @@
  * compiler/emit_call.c: operators and functions to SQL: their operands are dressed,
  * then their own emitter (compiler/ops_….c) or their template writes them.
  */
+#include "compiler/cast.h"
 #include "compiler/emit.h"
 #include "compiler/operators.h"
 
@@ -97,7 +98,7 @@ static const char *as_template(const struct emitter *em, const struct output *o,
     bool same = x->type.kind == o->as.kind && x->type.length == o->as.length &&
                 x->type.precision == o->as.precision && x->type.scale == o->as.scale;
     if (text == NULL && o->as_cast && !same) {
-        return em->d->cast(&x->type, &o->as, out, out_bytes) ? out : NULL;
+        return cast_sql(em->d, &x->type, &o->as, CAST_STRICT, out, out_bytes) ? out : NULL;
     }
     return text;
 }
@@ -111,7 +112,7 @@ static enum err emit_dressed(struct emitter *em, const char *text, const struct 
 /* Where the database goes by the first part alone. */
 static enum err emit_step(struct emitter *em, const struct output *o)
 {
-    char buffer[128];
+    char buffer[CAST_SQL_BYTES];
     bool column = o->expr->kind == EXPR_NAME && o->expr->name.source->table != NULL &&
                   o->expr->type.kind == o->as.kind && o->expr->type.length == o->as.length;
     if (column || !em->d->step_type(&o->as, buffer, sizeof buffer)) {
@@ -122,7 +123,7 @@ static enum err emit_step(struct emitter *em, const struct output *o)
 
 enum err emit_output(struct emitter *em, const struct output *o)
 {
-    char buffer[128];
+    char buffer[CAST_SQL_BYTES];
     if (o->as.kind == TYPE_UNKNOWN) {
         return emit_root(em, o->expr);
     }

@@ -2,34 +2,44 @@
  *
  * compiler/ops_cast.c: casts.
  */
+#include "compiler/cast.h"
 #include "compiler/collation.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
 
-/* A cast of a value is no SQL: the value is read as the type. */
+static enum cast_mode mode_of(const struct expr *call)
+{
+    return call_name(call)[0] == 't' ? CAST_TRY : CAST_STRICT;
+}
+
+/* A value that can be read as the type needs no SQL. */
+static bool is_read(const struct expr *call)
+{
+    const struct expr *x = call->call.args[0];
+    if (!is_untyped_value(x) || mode_of(call) == CAST_TRY) {
+        return false;
+    }
+    const struct json *value = x->kind == EXPR_LITERAL ? x->literal.node : x->param.value;
+    return type_reads(value == NULL ? FORM_NONE : json_form_of(value), &call->type);
+}
+
 static enum err rule_cast(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     struct expr *x = e->call.args[0];
-    char text[160];
-    e->nullable = x->nullable;
+    char text[CAST_SQL_BYTES];
+    e->nullable = x->nullable || mode_of(e) == CAST_TRY;
     if (x->kind == EXPR_NULL) {
         x->type = e->type;
         return ERR_OK;
     }
-    if (is_untyped_value(x)) {
-        const struct json *value = x->kind == EXPR_LITERAL ? x->literal.node : x->param.value;
-        enum json_form form = value == NULL ? FORM_NONE : json_form_of(value);
-        bool text_of_number =
-            type_family(e->type.kind) == FAMILY_TEXT && (form == FORM_INT || form == FORM_LONG);
-        if (!text_of_number) {
-            return settle(c, x, &e->type, SETTLE_ASSIGN);
-        }
+    if (is_read(e)) {
+        return settle(c, x, &e->type, SETTLE_ASSIGN);
     }
     enum err err = settle(c, x, NULL, SETTLE_COMPARE);
-    if (err != ERR_OK || c->d->cast(&x->type, &e->type, text, sizeof text)) {
+    if (err != ERR_OK || cast_sql(c->d, &x->type, &e->type, mode_of(e), text, sizeof text)) {
         return err;
     }
     err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE, "%s has no exact cast from %s to %s",
@@ -43,14 +53,31 @@ static enum err emit_cast(struct emitter *em, const struct expr *call,
 {
     (void)args;
     (void)place;
-    char text[160];
+    char text[CAST_SQL_BYTES];
     const struct expr *x = call->call.args[0];
-    bool same = x->type.kind == call->type.kind &&
+    bool same = x->type.kind == call->type.kind && mode_of(call) == CAST_STRICT &&
                 (x->kind == EXPR_LITERAL || x->kind == EXPR_PARAM || x->kind == EXPR_NULL);
-    if (same || !em->d->cast(&x->type, &call->type, text, sizeof text)) {
+    if (x->kind == EXPR_NULL || same ||
+        !cast_sql(em->d, &x->type, &call->type, mode_of(call), text, sizeof text)) {
         return emit_expr(em, x);
     }
     return emit_template(em, text, &x, 1);
+}
+
+/* Only how the answer is read. */
+static enum err rule_as_type(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    struct expr *x = e->call.args[0];
+    e->nullable = x->nullable;
+    return settle(c, x, x->kind == EXPR_NULL ? &e->type : NULL, SETTLE_COMPARE);
+}
+
+static enum err emit_as_type(struct emitter *em, const struct expr *call,
+                             const struct expr *const *args, enum emit_place place)
+{
+    (void)call;
+    return place == EMIT_ROOT ? emit_root(em, args[0]) : emit_expr(em, args[0]);
 }
 
 static enum err rule_collate(struct context *c, struct query *q, struct expr *e)
@@ -86,7 +113,12 @@ static enum err emit_collate(struct emitter *em, const struct expr *call,
 }
 
 static const struct op_info list[] = {
-    PLANNED("as_type"),
+    {.name = "as_type",
+     .min_args = 2,
+     .max_args = 2,
+     .kinds = "et",
+     .rule = rule_as_type,
+     .emit = emit_as_type},
     {.name = "cast",
      .min_args = 2,
      .max_args = 2,
@@ -102,7 +134,13 @@ static const struct op_info list[] = {
      .emit = emit_collate},
     PLANNED("op"),
     PLANNED("ref"),
-    PLANNED("try_cast"),
+    {.name = "try_cast",
+     .min_args = 2,
+     .max_args = 2,
+     .flags = OP_KEEPS_NULL,
+     .kinds = "et",
+     .rule = rule_cast,
+     .emit = emit_cast},
 };
 
 const struct op_table ops_cast = OP_TABLE_OF(list);

@@ -249,6 +249,12 @@ static bool form_fits(enum json_form form, const struct type *want)
     return false;
 }
 
+bool type_reads(enum json_form form, const struct type *t)
+{
+    bool fraction = form == FORM_DECIMAL && type_is_integer(t->kind);
+    return form_fits(form, t) && !fraction;
+}
+
 /* A value whose type is looked for. */
 struct datum {
     const struct json *at; /* where an error points */

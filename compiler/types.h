@@ -29,6 +29,8 @@ enum err unify(struct context *c, struct expr **exprs, uint32_t count, const cha
                struct type *out) MUST_CHECK;
 /* The type that holds values of both; families must be equal. */
 struct type type_promote(const struct type *a, const struct type *b);
+/* Whether a literal or param of this form is read as `t` without a conversion. */
+bool type_reads(enum json_form form, const struct type *t);
 /* Whether a value of type `from` may be stored in a column of type `to`. */
 bool type_assignable(const struct type *from, const struct type *to);
 /* A word for error texts; numeric(10,2) is "numeric". */

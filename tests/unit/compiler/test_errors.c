@@ -166,7 +166,7 @@ static const struct {
      ERR_TYPE_MISMATCH, "/query/where/2/1", NULL, 0},
     {"{\"select\":[1],\"from\":\"users\",\"where\":[\"in\",\"age\",[{\"value\":\"x\"}]]}",
      ERR_TYPE_MISMATCH, "/query/where/2", NULL, 0},
-    {"{\"select\":[[\"cast\",\"name\",\"integer\"]],\"from\":\"users\"}",
+    {"{\"select\":[[\"cast\",\"name\",\"json\"]],\"from\":\"users\"}",
      ERR_UNSUPPORTED_FEATURE, "/query/select/0", NULL, 0},
     {"{\"select\":[[\"substr\",\"name\",\"name\"]],\"from\":\"users\"}", ERR_TYPE_MISMATCH,
      "/query/select/0/2", NULL, 0},
