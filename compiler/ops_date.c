@@ -9,6 +9,7 @@
  * one: with transactions of several requests, `now` on MariaDB and SQLite has to be
  * a value that the transaction keeps.
  */
+#include "compiler/cast.h"
 #include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
@@ -89,9 +90,10 @@ static enum err need_moment(struct context *c, struct expr *e, const char *what)
 
 const struct expr *as_timestamp(struct emitter *em, const struct expr *x)
 {
-    char text[64];
+    char text[CAST_SQL_BYTES];
     struct type timestamp = type_of(TYPE_TIMESTAMP);
-    if (x->type.kind != TYPE_DATE || !em->d->cast(&x->type, &timestamp, text, sizeof text)) {
+    if (x->type.kind != TYPE_DATE ||
+        !cast_sql(em->d, &x->type, &timestamp, CAST_STRICT, text, sizeof text)) {
         return x;
     }
     struct str kept = arena_str(em->c->a, str_of(text));
