@@ -31,8 +31,8 @@ enum cast_class {
 
 /* Templates around $1. In them stand for the type that is cast to:
  *   #t its name   #l #h bounds of an integer   #p #s digits of a numeric, #w those before
- *   the point, #m ten to that   #c what MariaDB casts like it   #n characters   #y 1 for try_cast, else 0
- * and #f for the digits behind the point of what is cast. */
+ *   the point, #m ten to that   #c what MariaDB casts like it   #n characters   #y 1 for
+ * try_cast, else 0 and #f for the digits behind the point of what is cast. */
 struct cast_row {
     enum cast_class from, to;
     const char *form; /* whether it may be cast at all, else it is a bad value; NULL: it may */
