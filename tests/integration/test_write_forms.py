@@ -248,9 +248,9 @@ INSERT_K = {"insert": "k", "set": {"id": ":i", "n": ["+", ":n", 1], "s": ":s"}}
 
 
 def test_a_statement_for_each_set_of_params(k):
-    sets = [{"i": 10, "n": 1, "s": None}, {"s": "é😀", "i": 11, "n": 3000000}]
+    sets = [{"i": 10, "n": 1, "s": None}, {"s": "é", "i": 11, "n": 3000000}]
     assert done(k, INSERT_K, params=sets) == {"rowcount": 2}
-    assert rows_of_k(k)[2:] == [[10, None, 2, None], [11, None, 3000001, "é😀"]]
+    assert rows_of_k(k)[2:] == [[10, None, 2, None], [11, None, 3000001, "é"]]
     assert done(k, INSERT_K, params=[{"i": 12, "n": 0, "s": "x"}, {"i": 13, "n": 0, "s": "y"}],
                 keys=True) == {"rowcount": 2, "keys": [[12], [13]]}
     add = {"update": "k", "set": {"n": ["+", "n", ":d"]}, "where": ["=", "id", ":i"]}
