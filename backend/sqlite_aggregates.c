@@ -229,41 +229,19 @@ static void tb_mean(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 
 /* -- doubles --------------------------------------------------------------- */
 
-/* `sum` is what adding one by one gives, as everywhere. Taking out again from it would
- * leave what rounding lost, so from then on the sum in two parts counts. */
-struct double_sum {
-    double sum, high, low;
-    int64_t count;
-    bool inverted;
+/* Sums, and variances after Youngs and Cramer as PostgreSQL reckons them: `squares` is
+ * the sum of the squares of the distances from the mean. */
+struct spread {
+    double n, sum, squares;
 };
 
-static void add_parts(struct double_sum *s, double x)
+static void add_to(struct spread *s, double x)
 {
-    double t = s->high + x;
-    s->low += fabs(s->high) >= fabs(x) ? (s->high - t) + x : (x - t) + s->high;
-    s->high = t;
-}
-
-static void tb_double_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    struct double_sum *s = state_of(ctx, sizeof *s);
-    (void)argc;
-    if (s != NULL && sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        double x = sqlite3_value_double(argv[0]);
-        s->sum += x;
-        s->count++;
-        add_parts(s, x);
-    }
-}
-
-static void tb_double_inverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    struct double_sum *s = state_of(ctx, sizeof *s);
-    (void)argc;
-    if (s != NULL && sqlite3_value_type(argv[0]) != SQLITE_NULL) {
-        s->inverted = true;
-        s->count--;
-        add_parts(s, -sqlite3_value_double(argv[0]));
+    s->n += 1;
+    s->sum += x;
+    if (s->n > 1) {
+        double d = x * s->n - s->sum;
+        s->squares += d * d / (s->n * (s->n - 1));
     }
 }
 
@@ -276,128 +254,201 @@ static void give_finite(sqlite3_context *ctx, double v)
     }
 }
 
-static double double_total(const struct double_sum *s)
+static void give_sum(sqlite3_context *ctx, const struct spread *s)
 {
-    return s->inverted ? s->high + s->low : s->sum;
-}
-
-static void tb_sum_double_value(sqlite3_context *ctx)
-{
-    const struct double_sum *s = sqlite3_aggregate_context(ctx, 0);
-    if (s != NULL && s->count > 0) {
-        give_finite(ctx, double_total(s));
+    if (s->n > 0) {
+        give_finite(ctx, s->sum);
     }
 }
 
-static void tb_avg_double_value(sqlite3_context *ctx)
+static void give_avg(sqlite3_context *ctx, const struct spread *s)
 {
-    const struct double_sum *s = sqlite3_aggregate_context(ctx, 0);
-    if (s != NULL && s->count > 0) {
-        give_finite(ctx, double_total(s) / (double)s->count);
+    if (s->n > 0) {
+        give_finite(ctx, s->sum / s->n);
     }
 }
 
-/* -- variances ------------------------------------------------------------- */
+/* The rows are divided by their number less `less`. */
+static void give_variance(sqlite3_context *ctx, const struct spread *s, double less)
+{
+    if (s->n > less) {
+        give_finite(ctx, isfinite(s->sum) ? s->squares / (s->n - less) : s->sum);
+    }
+}
 
-/* Youngs and Cramer, as PostgreSQL reckons: `squares` is the sum of the squares of
- * the distances from the mean. */
-struct spread {
-    double n, sum, squares;
+static void give_deviation(sqlite3_context *ctx, const struct spread *s, double less)
+{
+    if (s->n > less) {
+        give_finite(ctx, isfinite(s->sum) ? sqrt(s->squares / (s->n - less)) : s->sum);
+    }
+}
+
+static void give_var_pop(sqlite3_context *ctx, const struct spread *s)
+{
+    give_variance(ctx, s, 0);
+}
+
+static void give_var_samp(sqlite3_context *ctx, const struct spread *s)
+{
+    give_variance(ctx, s, 1);
+}
+
+static void give_stddev_pop(sqlite3_context *ctx, const struct spread *s)
+{
+    give_deviation(ctx, s, 0);
+}
+
+static void give_stddev_samp(sqlite3_context *ctx, const struct spread *s)
+{
+    give_deviation(ctx, s, 1);
+}
+
+struct double_function {
+    const char *name;
+    const char *moving; /* over a frame whose start moves */
+    void (*give)(sqlite3_context *ctx, const struct spread *s);
 };
 
-static void tb_spread_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static void double_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     struct spread *s = state_of(ctx, sizeof *s);
     (void)argc;
-    if (s == NULL || sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-        return;
-    }
-    double x = sqlite3_value_double(argv[0]);
-    s->n += 1;
-    s->sum += x;
-    if (s->n > 1) {
-        double d = x * s->n - s->sum;
-        s->squares += d * d / (s->n * (s->n - 1));
+    if (s != NULL && sqlite3_value_type(argv[0]) != SQLITE_NULL) {
+        add_to(s, sqlite3_value_double(argv[0]));
     }
 }
 
-static void tb_spread_inverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static void double_value(sqlite3_context *ctx)
 {
-    struct spread *s = state_of(ctx, sizeof *s);
-    (void)argc;
-    if (s == NULL || sqlite3_value_type(argv[0]) == SQLITE_NULL) {
-        return;
-    }
-    double x = sqlite3_value_double(argv[0]), d = x * s->n - s->sum;
-    if (s->n <= 2) { /* nothing of what was rounded stays */
-        *s = (struct spread){s->n - 1, s->n > 1 ? s->sum - x : 0, 0};
-        return;
-    }
-    s->squares = fmax(0, s->squares - d * d / (s->n * (s->n - 1)));
-    s->n -= 1;
-    s->sum -= x;
-}
-
-/* least: rows that it takes; they are divided by their number less `less`. */
-static void give_spread(sqlite3_context *ctx, double less, double (*last)(double))
-{
+    const struct double_function *f = sqlite3_user_data(ctx);
     const struct spread *s = sqlite3_aggregate_context(ctx, 0);
-    if (s != NULL && s->n > less) {
-        double variance = s->squares / (s->n - less);
-        if (isfinite(variance) && isfinite(s->sum)) {
-            sqlite3_result_double(ctx, last == NULL ? variance : last(variance));
-        } else {
-            not_finite(ctx);
-        }
+    if (s != NULL) {
+        f->give(ctx, s);
     }
 }
 
-static void tb_var_pop_value(sqlite3_context *ctx)
+/* SQLite wants one of every function of windows; nothing leaves a frame that begins
+ * with its partition. */
+static void double_inverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    give_spread(ctx, 0, NULL);
+    (void)argc;
+    (void)argv;
+    sqlite3_result_error(ctx, "a row leaves a frame that only grows", -1);
 }
 
-static void tb_var_samp_value(sqlite3_context *ctx)
+/* -- doubles over frames that move ----------------------------------------- */
+
+/* What was added to a double cannot be taken out again exactly, so the values of the
+ * frame are kept and reckoned anew, as in PostgreSQL. */
+struct moving {
+    double *values; /* [first, end) are in the frame */
+    uint64_t first, end, cap;
+};
+
+static bool make_room(struct moving *m)
 {
-    give_spread(ctx, 1, NULL);
+    if (m->end < m->cap) {
+        return true;
+    }
+    if (m->first > m->cap / 2) {
+        memmove(m->values, m->values + m->first, (m->end - m->first) * sizeof *m->values);
+        m->end -= m->first;
+        m->first = 0;
+        return true;
+    }
+    uint64_t cap = m->cap * 2 + 16;
+    double *more = sqlite3_realloc64(m->values, cap * sizeof *more);
+    if (more == NULL) {
+        return false;
+    }
+    m->values = more;
+    m->cap = cap;
+    return true;
 }
 
-static void tb_stddev_pop_value(sqlite3_context *ctx)
+static void moving_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    give_spread(ctx, 0, sqrt);
+    struct moving *m = state_of(ctx, sizeof *m);
+    (void)argc;
+    if (m == NULL || sqlite3_value_type(argv[0]) == SQLITE_NULL) {
+        return;
+    }
+    if (make_room(m)) {
+        m->values[m->end++] = sqlite3_value_double(argv[0]);
+    } else {
+        sqlite3_result_error_nomem(ctx);
+    }
 }
 
-static void tb_stddev_samp_value(sqlite3_context *ctx)
+/* Rows leave in the order they came. */
+static void moving_inverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    give_spread(ctx, 1, sqrt);
+    struct moving *m = state_of(ctx, sizeof *m);
+    (void)argc;
+    if (m != NULL && sqlite3_value_type(argv[0]) != SQLITE_NULL && m->first < m->end) {
+        m->first++;
+    }
+}
+
+static void moving_value(sqlite3_context *ctx)
+{
+    const struct double_function *f = sqlite3_user_data(ctx);
+    const struct moving *m = sqlite3_aggregate_context(ctx, 0);
+    struct spread s = {0};
+    for (uint64_t i = m == NULL ? 0 : m->first; m != NULL && i < m->end; i++) {
+        add_to(&s, m->values[i]);
+    }
+    f->give(ctx, &s);
+}
+
+static void moving_final(sqlite3_context *ctx)
+{
+    struct moving *m = sqlite3_aggregate_context(ctx, 0);
+    if (m != NULL) {
+        moving_value(ctx);
+        sqlite3_free(m->values);
+    }
 }
 
 /* -- the table ------------------------------------------------------------- */
 
-static const struct {
-    const char *name;
-    void (*step)(sqlite3_context *, int, sqlite3_value **);
-    void (*value)(sqlite3_context *);
-    void (*inverse)(sqlite3_context *, int, sqlite3_value **);
-} aggregates[] = {
-    {"tb_sum", tb_sum_step, tb_sum_value, tb_sum_inverse},
-    {"tb_sum_double", tb_double_step, tb_sum_double_value, tb_double_inverse},
-    {"tb_avg_double", tb_double_step, tb_avg_double_value, tb_double_inverse},
-    {"tb_var_pop", tb_spread_step, tb_var_pop_value, tb_spread_inverse},
-    {"tb_var_samp", tb_spread_step, tb_var_samp_value, tb_spread_inverse},
-    {"tb_stddev_pop", tb_spread_step, tb_stddev_pop_value, tb_spread_inverse},
-    {"tb_stddev_samp", tb_spread_step, tb_stddev_samp_value, tb_spread_inverse},
+static const struct double_function doubles[] = {
+    {"tb_sum_double", "tb_moving_sum_double", give_sum},
+    {"tb_avg_double", "tb_moving_avg_double", give_avg},
+    {"tb_var_pop", "tb_moving_var_pop", give_var_pop},
+    {"tb_var_samp", "tb_moving_var_samp", give_var_samp},
+    {"tb_stddev_pop", "tb_moving_stddev_pop", give_stddev_pop},
+    {"tb_stddev_samp", "tb_moving_stddev_samp", give_stddev_samp},
 };
+
+/* SQLite only hands it back. */
+static void *data_of(const struct double_function *f)
+{
+    union {
+        const struct double_function *in;
+        void *out;
+    } u = {f};
+    return u.out;
+}
 
 int sqlite_aggregates_register(sqlite3 *db)
 {
     int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     int rc =
         sqlite3_create_function_v2(db, "tb_mean", 3, flags, NULL, tb_mean, NULL, NULL, NULL);
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof aggregates[0]; i++) {
-        rc = sqlite3_create_window_function(db, aggregates[i].name, 1, flags, NULL,
-                                            aggregates[i].step, aggregates[i].value,
-                                            aggregates[i].value, aggregates[i].inverse, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_create_window_function(db, "tb_sum", 1, flags, NULL, tb_sum_step,
+                                            tb_sum_value, tb_sum_value, tb_sum_inverse, NULL);
+    }
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof doubles / sizeof doubles[0]; i++) {
+        rc = sqlite3_create_window_function(db, doubles[i].name, 1, flags, data_of(&doubles[i]),
+                                            double_step, double_value, double_value,
+                                            double_inverse, NULL);
+        if (rc == SQLITE_OK) {
+            rc = sqlite3_create_window_function(db, doubles[i].moving, 1, flags,
+                                                data_of(&doubles[i]), moving_step, moving_final,
+                                                moving_value, moving_inverse, NULL);
+        }
     }
     return rc;
 }

@@ -30,13 +30,15 @@
  *                                away from zero
  *   tb_sum(x)                    aggregate: exact decimal sum; what SQLite cannot hold
  *                                exactly is an error
- *   tb_sum_double(x) tb_avg_double(x)
- *                                aggregates: a sum that is not finite is an error
- *   tb_var_pop(x) tb_var_samp(x) tb_stddev_pop(x) tb_stddev_samp(x)
- *                                aggregates: by Welford's method
+ *   tb_sum_double(x) tb_avg_double(x) tb_var_pop(x) tb_var_samp(x)
+ *   tb_stddev_pop(x) tb_stddev_samp(x), and all as tb_moving_…(x)
+ *                                aggregates: a result that is not finite is an error;
+ *                                moving: over frames whose start moves
  *   tb_string_agg(order, s, x, key…)
  *                                aggregate: distinct and in order, as
  *                                compiler/emit_aggregate.c writes it
+ *   tb_json_agg(order, x, key…) tb_json_object_agg(order, name, x, key…)
+ *                                aggregates: the same as JSON
  *
  *   tb_series(a, b, step)        a table: a, a + step … as far as b in c1, 1, 2 … in c2
  *

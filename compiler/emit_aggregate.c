@@ -9,6 +9,7 @@
  *   |  behind a call that no window takes: FILTER
  *   !  behind a call: OVER the partition, whatever its order is
  *   %  ORDER BY inside a call
+ *   <  moving_, in the name of a function over a frame whose start moves
  *   ~  the order as the functions of backend/sqlite_collect.c take it: one text,
  *      then the keys behind the other arguments, where & stands
  */
@@ -76,6 +77,11 @@ static enum err emit_order_keys(struct emitter *em, const struct expr *call)
     return e;
 }
 
+static bool moves(const struct window *w)
+{
+    return w->unit != FRAME_NONE && !w->lo.unbounded;
+}
+
 static enum err emit_mark(struct emitter *em, const struct marks *m, char mark)
 {
     const struct aggregate *a = extras_of(m->call);
@@ -87,6 +93,9 @@ static enum err emit_mark(struct emitter *em, const struct marks *m, char mark)
         return emit_orders(em, a->order, a->order_count);
     case '~':
         emit_order_spec(em, m->call);
+        return ERR_OK;
+    case '<':
+        emit_text(em, m->over != NULL && moves(m->over) ? "moving_" : "");
         return ERR_OK;
     case '|':
         return emit_filter(em, m);
@@ -140,7 +149,7 @@ enum err emit_aggregate_text(struct emitter *em, const struct expr *call,
     }
     enum err e = ERR_OK;
     while (*text != '\0' && e == ERR_OK) {
-        size_t n = strcspn(text, "#^|!%~&");
+        size_t n = strcspn(text, "#^|!%~&<");
         char *piece = arena_alloc(em->c->a, n + 1);
         if (piece == NULL) {
             return ctx_full(em->c);

@@ -161,8 +161,8 @@ static bool is_float(const struct expr *e)
 static const char *arithmetic_text(const struct emitter *em, const struct expr *call)
 {
     static const char *const of_floats[2][DIALECT_COUNT] = {
-        {"sum(#$1)^", "(sum(#$1)^ * 1e0)", "tb_sum_double(#$1)^"},
-        {"avg(#$1)^", "(avg(#$1)^ * 1e0)", "tb_avg_double(#$1)^"}};
+        {"sum(#$1)^", "(sum(#$1)^ * 1e0)", "tb_<sum_double(#$1)^"},
+        {"avg(#$1)^", "(avg(#$1)^ * 1e0)", "tb_<avg_double(#$1)^"}};
     static const char *const of_exact[DIALECT_COUNT] = {"sum(#$1)^", "sum(#$1)^",
                                                         "tb_sum(#$1)^"};
     if (is_float(call->call.args[0])) {
@@ -225,7 +225,7 @@ static enum err emit_json_agg(struct emitter *em, const struct expr *call,
         .emit = emit_arithmetic, .dress = (how), .kinds = "a", .sql = ALL(op "(#$1)^")         \
     }
 #define SPREAD(op, maria)                                                                      \
-    AGGREGATE(op, rule_spread, DRESS_DOUBLE, "a", {op "($1)^", maria, "tb_" op "($1)^"})
+    AGGREGATE(op, rule_spread, DRESS_DOUBLE, "a", {op "($1)^", maria, "tb_<" op "($1)^"})
 
 static const struct op_info list[] = {
     {.name = "array_agg",

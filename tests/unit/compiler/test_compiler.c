@@ -100,6 +100,35 @@ START_TEST(what_a_plan_depends_on_is_in_its_key)
 }
 END_TEST
 
+#define OVER(window)                                                                           \
+    "{\"query\":{\"select\":[{\"a\":{\"over\":[\"lag\",\"age\",2]," window "}}],"              \
+    "\"from\":\"users\"}}"
+#define NAMED(window)                                                                          \
+    "{\"query\":{\"select\":[{\"a\":{\"over\":[\"sum\",\"age\"],\"window\":\"w\"}}],"          \
+    "\"from\":\"users\",\"window\":{\"w\":{" window "}}}}"
+
+/* Bounds of frames are SQL, everything else in a window that is a value is not. */
+START_TEST(windows_share_plans_but_not_frames)
+{
+    for (unsigned d = 0; d < RIG_DIALECTS; d++) {
+        ck_assert(shares(d, OVER("\"order_by\":[[\"%\",\"id\",3]]"),
+                         OVER("\"order_by\":[[\"%\",\"id\",5]]")));
+        ck_assert(!shares(d, OVER("\"order_by\":[\"id\"],\"rows\":[-1,0]"),
+                          OVER("\"order_by\":[\"id\"],\"rows\":[-2,0]")));
+        ck_assert(!shares(d, OVER("\"order_by\":[\"id\"],\"rows\":[-3,0]"),
+                          OVER("\"order_by\":[\"id\"],\"range\":[-3,0]")));
+        ck_assert(!shares(d, OVER("\"order_by\":[\"id\"],\"rows\":[-4,null]"),
+                          OVER("\"order_by\":[\"id\"],\"rows\":[-4,0]")));
+        ck_assert(shares(d, NAMED("\"partition_by\":[[\"%\",\"id\",3]],\"rows\":[-1,1]"),
+                         NAMED("\"partition_by\":[[\"%\",\"id\",5]],\"rows\":[-1,1]")));
+        ck_assert(!shares(d, NAMED("\"rows\":[-1,1]"), NAMED("\"rows\":[-1,2]")));
+    }
+    /* an alias is no frame */
+    ck_assert(shares(2, "{\"query\":{\"select\":[{\"rows\":1,\"over\":2}]}}",
+                     "{\"query\":{\"select\":[{\"rows\":3,\"over\":4}]}}"));
+}
+END_TEST
+
 START_TEST(lists_of_near_lengths_share_a_plan)
 {
     ck_assert(
@@ -361,6 +390,17 @@ START_TEST(every_allocation_may_fail)
         "{\"query\":{\"select\":[{\"n\":[\"count\",\"*\"]}],\"from\":\"users\",\"join\":[{"
         "\"left\":"
         "\"orders\"}],\"group_by\":[\"users.id\"],\"order_by\":[\"n\"]}}",
+        "{\"query\":{\"select\":[{\"a\":{\"over\":{\"aggregate\":[\"sum\",\"salary\"],"
+        "\"filter\":\"is_"
+        "active\"},\"window\":\"w\",\"rows\":[-1,0]}},{\"b\":{\"over\":[\"lag\",\"id\",1,0],"
+        "\"window\":"
+        "\"w\"}}],\"from\":\"users\",\"window\":{\"w\":{\"partition_by\":[\"city\"],\"order_"
+        "by\":[{"
+        "\"desc\":\"id\",\"nulls\":\"last\"}]}}}}",
+        "{\"query\":{\"select\":[{\"a\":{\"aggregate\":[\"string_agg\",\"name\",{\"value\":\","
+        "\"}],"
+        "\"filter\":\"is_active\",\"order_by\":[\"id\"]}},[\"json_agg\",\"name\"]],\"from\":"
+        "\"users\"}}",
     };
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         bool failed = true;
@@ -388,6 +428,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, other_literals_share_a_plan);
     tcase_add_test(tc, what_a_plan_depends_on_is_in_its_key);
+    tcase_add_test(tc, windows_share_plans_but_not_frames);
     tcase_add_test(tc, lists_of_near_lengths_share_a_plan);
     tcase_add_test(tc, rows_of_any_number_share_a_plan);
     tcase_add_test(tc, rows_are_split_where_their_keys_change);
