@@ -52,8 +52,8 @@ WORDS = {
         "day": "date('2000-01-01', n || ' days')",
         "at": "strftime('%Y-%m-%d %H:%M:%S.000000', '2000-01-01', n || ' hours')",
         "filler": "printf('%.*c', 100, 'x')",
-        "numbers": f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {ROWS}) "
-                   "SELECT n FROM c) AS s"},
+        "numbers": "(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c "
+                   f"WHERE n < {ROWS}) SELECT n FROM c) AS s"},
 }
 
 TABLE_NAMES = ("things", "parts")
@@ -210,8 +210,8 @@ def sqlite_scans(case, server, name, sql, values):
         steps = [row[3] for row in plan]
     finally:
         connection.close()
-    scans = [step for step in steps if step.startswith("SCAN ")]
-    return [step.split()[1] for step in scans if step.split()[1] in TABLE_NAMES and
+    scans = [step.removeprefix("SCAN main.") for step in steps]
+    return [step.split()[0] for step in scans if step.split()[0] in TABLE_NAMES and
             (" USING " not in step or case not in ALONG)]
 
 
