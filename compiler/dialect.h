@@ -22,6 +22,7 @@ enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 #define DIALECT_COUNT 3
 
 /* Which full joins the database does by itself. */
+enum any_query { ANY_COUNTED, ANY_NATIVE, ANY_EXISTS };
 enum full_join { FULL_NATIVE, FULL_EQUALITY, FULL_NONE };
 
 struct text_rules; /* compiler/text_scan.h */
@@ -51,7 +52,8 @@ struct dialect {
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */
     const struct moment_sql *moments; /* compiler/moments.h */
-    bool any_query;                   /* x < ANY (SELECT …) */
+    enum any_query any_query;         /* x < ANY (SELECT …) */
+    bool exists_offset;               /* EXISTS heeds an OFFSET */
     bool rows_apart;      /* (a, b) = (1, 2) is a = 1 AND b = 2: rows misjudge nulls */
     bool rows_are_values; /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
     uint32_t max_nesting; /* of the parser's stack, in symbols; 0: deep enough */

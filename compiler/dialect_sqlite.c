@@ -116,6 +116,7 @@ const struct dialect dialect_sqlite = {
     .derived_sees_outer = true,
     .max_nesting = 84,
     .turns_right_joins = true, /* 3.40 loses rows, or finds no plan */
+    .exists_offset = true,
     .true_text = "1",
     .false_text = "0",
     .no_limit = "-1",

@@ -118,6 +118,9 @@ enum err emit_with(struct emitter *em, const struct with *w) MUST_CHECK;
 /* As emit_query, where nothing is around it. at_most: what `expect` needs; 0: all. */
 enum err emit_body(struct emitter *em, const struct query *q, enum query_place place,
                    uint32_t at_most) MUST_CHECK;
+/* EXISTS (…). Where a database would pass over an offset, q is a subquery of its own and
+ * must not look outside. */
+enum err emit_exists(struct emitter *em, const struct query *q) MUST_CHECK;
 /* A read, as `expect` wants it. */
 enum err emit_read(struct emitter *em, const struct query *q) MUST_CHECK;
 

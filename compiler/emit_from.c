@@ -44,9 +44,31 @@ static enum err emit_inlined(struct emitter *em, const struct expr *x)
     return e;
 }
 
+/* A derived table sees nothing of the queries around its own. */
+static enum err check_inside(struct emitter *em, const struct expr *x)
+{
+    for (const struct open_full *o = em->open; o != NULL; o = o->up) {
+        const struct query *q = o->join->right->source->owner->outer;
+        for (; q != NULL && q != x->name.source->owner; q = q->outer) {
+        }
+        if (q != NULL) {
+            enum err e = ctx_fail(em->c, x->src, ERR_UNSUPPORTED_FEATURE,
+                                  "%s has no columns of an outer query in a full join",
+                                  em->d->words.name);
+            fail_hint(em->c->f, "compare them in `where`");
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
 enum err emit_column(struct emitter *em, const struct expr *x)
 {
     const struct source *s = x->name.source;
+    enum err e = check_inside(em, x);
+    if (e != ERR_OK) {
+        return e;
+    }
     const struct join *around = NULL;
     for (const struct join *f = s->full; f != NULL && !is_open(em, f); f = f->full) {
         around = f;

@@ -235,6 +235,15 @@ enum err emit_query(struct emitter *em, const struct query *q, enum query_place 
     return e;
 }
 
+enum err emit_exists(struct emitter *em, const struct query *q)
+{
+    bool hide = !em->d->exists_offset && (q->offset != NULL || q->with_ties);
+    emit_text(em, hide ? "EXISTS (SELECT 1 FROM (" : "EXISTS (");
+    enum err e = emit_query(em, q, hide ? PLACE_DERIVED : PLACE_EXISTS);
+    emit_text(em, hide ? ") AS q)" : ")");
+    return e;
+}
+
 /* The order of rows that are only counted does not matter, unless it chooses
  * which ones a limit leaves. */
 static struct query without_order(const struct query *q)
@@ -265,10 +274,8 @@ enum err emit_read(struct emitter *em, const struct query *q)
         return e;
     case QUERY_EXISTS:
         copy = without_order(q);
-        emit_text(em, "SELECT EXISTS (");
-        e = emit_query(em, &copy, PLACE_EXISTS);
-        emit_text(em, ")");
-        return e;
+        emit_text(em, "SELECT ");
+        return emit_exists(em, &copy);
     }
     return e;
 }

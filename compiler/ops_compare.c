@@ -229,15 +229,21 @@ static enum err rule_exists(struct context *c, struct query *q, struct expr *e)
     return err;
 }
 
-static enum err emit_exists(struct emitter *em, const struct expr *call,
-                            const struct expr *const *args, enum emit_place place)
+static enum err emit_exists_call(struct emitter *em, const struct expr *call,
+                                 const struct expr *const *args, enum emit_place place)
 {
+    const struct query *q = call->call.args[0]->query;
     (void)args;
     (void)place;
-    emit_text(em, "EXISTS (");
-    enum err e = emit_query(em, call->call.args[0]->query, PLACE_EXISTS);
-    buf_char(&em->sql, ')');
-    return e;
+    if (!em->d->exists_offset && q->offset != NULL &&
+        expr_sources(q->outer, call->call.args[0]) != 0) {
+        enum err err = ctx_fail(em->c, call->src, ERR_UNSUPPORTED_FEATURE,
+                                "%s has no `offset` in a correlated subquery of `exists`",
+                                em->d->words.name);
+        fail_hint(em->c->f, "count the rows: [\">\", {\"select\":[[\"count\",…]],…}, n]");
+        return err;
+    }
+    return emit_exists(em, q);
 }
 
 #define CMP(op, text)                                                                          \
@@ -281,7 +287,7 @@ static const struct op_info list[] = {
      .max_args = 1,
      .flags = OP_KEEPS_NULL,
      .rule = rule_exists,
-     .emit = emit_exists,
+     .emit = emit_exists_call,
      .kinds = "q"},
     PLANNED("has"),
     AFFIX("icontains", OP_FOLDED),

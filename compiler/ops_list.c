@@ -480,6 +480,48 @@ static enum err emit_any_native(struct emitter *em, const struct member *m)
     return e;
 }
 
+static enum err not_correlated(struct emitter *em, const struct member *m)
+{
+    if (expr_sources(m->list->query->outer, m->list) == 0) {
+        return ERR_OK;
+    }
+    enum err err = ctx_fail(em->c, m->list->src, ERR_UNSUPPORTED_FEATURE,
+                            "%s has no `%s` over a correlated subquery", em->d->words.name,
+                            call_name(m->call));
+    fail_hint(em->c->f, "use `exists`");
+    return err;
+}
+
+/* Rows of the statement for which the comparison is as `test` says. */
+static enum err emit_any_rows(struct emitter *em, const struct member *m, const char *test)
+{
+    emit_text(em, " WHEN EXISTS (SELECT 1 FROM (");
+    enum err e = emit_query(em, m->list->query, PLACE_DERIVED);
+    emit_text(em, ") AS q WHERE (");
+    e = e != ERR_OK ? e : emit_left(em, m);
+    emit_text(em, m->compare);
+    emit_text(em, "q.c1)");
+    emit_text(em, test);
+    buf_char(&em->sql, ')');
+    return e;
+}
+
+/* Where the database turns the statement into its smallest or largest row, whatever
+ * the collation and the nulls. */
+static enum err emit_any_exists(struct emitter *em, const struct member *m)
+{
+    const char *on = em->d->true_text, *off = em->d->false_text;
+    enum err e = not_correlated(em, m);
+    e = e != ERR_OK ? e : emit_nest(em, NEST_QUERY * 2, m->call->src);
+    emit_text(em, "CASE");
+    e = e != ERR_OK ? e : emit_any_rows(em, m, m->all ? " IS FALSE" : " IS TRUE");
+    buf_printf(&em->sql, " THEN %s", m->all ? off : on);
+    e = e != ERR_OK ? e : emit_any_rows(em, m, " IS NULL");
+    buf_printf(&em->sql, " THEN NULL ELSE %s END", m->all ? on : off);
+    em->nesting -= NEST_QUERY * 2;
+    return e;
+}
+
 /* One comparison for each row: any is true if one is true, else null if one is null,
  * else false; all the other way round. */
 static enum err emit_any_counted(struct emitter *em, const struct member *m)
@@ -510,8 +552,14 @@ static enum err emit_any(struct emitter *em, const struct expr *call,
         return wrapped(em, &m, place, emit_in_list);
     }
     if (m.list->kind == EXPR_QUERY) {
-        return em->d->any_query ? wrapped(em, &m, place, emit_any_native)
-                                : emit_any_counted(em, &m);
+        switch (em->d->any_query) {
+        case ANY_NATIVE:
+            return wrapped(em, &m, place, emit_any_native);
+        case ANY_EXISTS:
+            return emit_any_exists(em, &m);
+        case ANY_COUNTED:
+            return emit_any_counted(em, &m);
+        }
     }
     return wrapped(em, &m, place, array_of(em, &m) != 0 ? emit_any_array : emit_any_chain);
 }

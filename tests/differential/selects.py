@@ -146,8 +146,9 @@ class Selects(Expressions):
         cols = self.outputs
         scope.sources = scope.sources + [Source(alias, [c.nullable() for c in cols],
                                                 key_of(cols))]
+        on = None if how == "cross" else self.on(scope.sources[:-1], scope.sources[-1])
         join = {how: {alias: q}, "lateral": True}
-        return join if how == "cross" else {**join, "on": True}
+        return {"cross": {alias: q}, "lateral": True} if on is None else {**join, "on": on}
 
     def on(self, old, new):
         """A condition that has columns of both sides."""
@@ -362,7 +363,10 @@ class Selects(Expressions):
                 q["with_ties"] = True
         if self.chance(.15):
             q["offset"] = r.choice([0, 1, 2, 10])
-        if not plain and self.chance(.02) and scope.groups is None and "distinct" not in q:
+        lockable = all(s.table is not None for s in scope.sources) and scope.sources and \
+            not any(set(j) & {"left", "right", "full"} for j in q.get("join", []))
+        if not plain and lockable and self.chance(.04) and scope.groups is None and \
+                "distinct" not in q and not any("over" in str(i) for i in q["select"]):
             q["for"] = {r.choice(["update", "share"]): True}
 
     def varied(self, items):
