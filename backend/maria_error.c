@@ -36,6 +36,7 @@ static const struct code codes[] = {
     {1130, ERR_CONNECTION_FAILED, NULL},
     {1136, ERR_CATALOG_CHANGED, NULL},
     {1146, ERR_UNKNOWN_TABLE, NULL},
+    {1139, ERR_BAD_VALUE, "this is no regular expression, or it takes too many steps"},
     {1152, ERR_CONNECTION_LOST, NULL},
     {1153, ERR_REQUEST_TOO_LARGE, NULL},
     {1158, ERR_CONNECTION_LOST, NULL},

@@ -292,7 +292,8 @@ static int register_table(sqlite3 *db, const struct sqlite_function_table *t, lo
 int sqlite_functions_register(sqlite3 *db, locale_t locale)
 {
     static const struct sqlite_function_table *const areas[] = {
-        &own, &sqlite_arith, &sqlite_decimal, &sqlite_math, &sqlite_text, &sqlite_cast};
+        &own,         &sqlite_arith, &sqlite_decimal, &sqlite_math,
+        &sqlite_text, &sqlite_cast,  &sqlite_regexp};
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof areas / sizeof areas[0]; i++) {
         rc = register_table(db, areas[i], locale);

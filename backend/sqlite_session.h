@@ -99,7 +99,7 @@ struct sqlite_function_table {
         (list), sizeof(list) / sizeof((list)[0])                                               \
     }
 extern const struct sqlite_function_table sqlite_arith, sqlite_decimal, sqlite_math,
-    sqlite_text, sqlite_cast;
+    sqlite_text, sqlite_cast, sqlite_regexp;
 
 /* -- sqlite_aggregates.c, sqlite_collect.c --------------------------------- */
 

@@ -23,6 +23,7 @@
  *   tb_cast_bool tb_cast_uuid tb_cast_date tb_cast_timestamp (x, try)
  *                                what cannot be cast is an error, or null if try is 1
  *   tb_numeric_text(x, s), tb_timestamp_text(x, zone)
+ *   tb_regexp tb_iregexp (x, pattern), tb_regexp_replace tb_iregexp_replace (x, pattern, y)
  *   tb_one(count, value)         value, or an error when count is above 1
  *   tb_fit(text, n)              text, or an error when it has more than n characters
  *   tb_range(i, low, high)       i, or an error when it is out of these bounds

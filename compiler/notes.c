@@ -41,7 +41,7 @@ static void take(struct taking *t, enum note n)
 }
 
 /* What operators do with operands of these families. */
-enum sense { EQUALITY, ORDER, PATTERN, FLOATS, SUMS, REGEX };
+enum sense { EQUALITY, ORDER, PATTERN, FLOATS, SUMS, FLOAT_TEXTS, REGEX };
 
 static const struct {
     const char *op;
@@ -79,6 +79,8 @@ static const struct {
     {"exp", FLOATS},
     {"sum", SUMS},
     {"avg", SUMS},
+    {"cast", FLOAT_TEXTS},
+    {"try_cast", FLOAT_TEXTS},
     {"regexp", REGEX},
     {"iregexp", REGEX},
     {"regexp_replace", REGEX},
@@ -142,6 +144,11 @@ static void take_call(struct taking *t, const struct expr *e)
         case SUMS:
             if (e->call.count > 0 && is_float(e->call.args[0])) {
                 take(t, NOTE_FLOAT_SUMS);
+            }
+            break;
+        case FLOAT_TEXTS:
+            if (is_float(e->call.args[0]) && type_family(e->type.kind) == FAMILY_TEXT) {
+                take(t, NOTE_FLOAT_TEXT);
             }
             break;
         case REGEX:

@@ -121,6 +121,31 @@ static enum err rule_position(struct context *c, struct query *q, struct expr *e
     return err;
 }
 
+static enum err rule_regexp(struct context *c, struct query *q, struct expr *e)
+{
+    enum err err = rule_text(c, q, e);
+    e->type = type_of(TYPE_BOOLEAN);
+    return err;
+}
+
+/* The fourth argument is a keyword. */
+static enum err rule_regexp_replace(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; i < 3 && err == ERR_OK; i++) {
+        err = need_text(c, e->call.args[i], "regexp_replace");
+    }
+    e->type = type_of(TYPE_TEXT);
+    e->nullable = any_nullable(e);
+    if (err == ERR_OK && e->call.count == 4 && !str_is(e->call.args[3]->keyword, "i")) {
+        err = ctx_fail(c, e->call.args[3]->src, ERR_BAD_QUERY,
+                       "the fourth argument of `regexp_replace` can be \"i\"");
+        fail_hint(c->f, "\"i\" ignores case; every place is replaced anyway");
+    }
+    return err;
+}
+
 /* Of a text: of the bytes of its UTF-8. */
 static enum err rule_digest(struct context *c, struct query *q, struct expr *e)
 {
@@ -173,6 +198,12 @@ static enum err rule_uuid(struct context *c, struct query *q, struct expr *e)
     {                                                                                          \
         .name = (op), .volatility = VOLATILITY_VOLATILE, .flags = OP_KEEPS_NULL,               \
         .rule = rule_uuid, .sql = __VA_ARGS__                                                  \
+    }
+
+#define REGEXP(op, ...)                                                                        \
+    {                                                                                          \
+        .name = (op), .min_args = 2, .max_args = 2, .rule = rule_regexp, .dress = DRESS_TEXT,  \
+        .sql = __VA_ARGS__                                                                     \
     }
 
 /* MariaDB compares by the collation; these compare characters. */
@@ -228,7 +259,8 @@ static const struct op_info list[] = {
     CONCAT("concat", 1),
     DIGEST("hex", {"upper(encode($1, 'hex'))", "hex($1)",
                    "CASE WHEN $1 IS NOT NULL THEN hex($1) END"}),
-    PLANNED("iregexp"),
+    REGEXP("iregexp", {"($1 ~* $2)", "(" EXACTLY("$1") " REGEXP concat('(?i)', $2))",
+                       "tb_iregexp($1, $2)"}),
     LENGTH("length", {"length($1)::int8", "char_length($1)", "length($1)"}),
     TEXT("lower", 1, {"lower($1)", "lower($1)", "tb_lower($1)"}),
     PAD("lpad"),
@@ -242,8 +274,18 @@ static const struct op_info list[] = {
      .rule = rule_position,
      .dress = DRESS_TEXT,
      .sql = {"strpos($2, $1)::int8", "locate($1, " EXACTLY("$2") ")", "instr($2, $1)"}},
-    PLANNED("regexp"),
-    PLANNED("regexp_replace"),
+    REGEXP("regexp", {"($1 ~ $2)", "(" EXACTLY("$1") " REGEXP $2)", "tb_regexp($1, $2)"}),
+    {.name = "regexp_replace",
+     .min_args = 3,
+     .max_args = 4,
+     .kinds = "eeek",
+     .rule = rule_regexp_replace,
+     .dress = DRESS_TEXT,
+     .sql = {"regexp_replace($1, $2, $3, 'g')", "regexp_replace(" EXACTLY("$1") ", $2, $3)",
+             "tb_regexp_replace($1, $2, $3)"},
+     .full = {"regexp_replace($1, $2, $3, 'gi')",
+              "regexp_replace(" EXACTLY("$1") ", concat('(?i)', $2), $3)",
+              "tb_iregexp_replace($1, $2, $3)"}},
     BOUNDED("repeat", 2, 2, rule_pad,
             {"repeat($1, $2::int4)", "repeat($1, $2)", "tb_repeat($1, $2)"}),
     /* where there is nothing to replace, these do not look whether $3 is null */

@@ -35,6 +35,8 @@ def users(**rest):
     (users(where=["in", "id", users(where=[">", "name", {"value": "x"}])]), ["text_collation"]),
     ({"select": [["*", "total", 2]], "from": "orders"}, ["small_floats"]),
     ({"select": [["sum", "total"]], "from": "orders"}, ["float_sums"]),
+    ({"select": [["cast", "total", "text"]], "from": "orders"}, ["float_text"]),
+    (users(where=["regexp", "name", {"value": "^A"}]), ["regular_expressions"]),
     ({"text": "select 1"}, ["raw_sql"]),
     ({"delete": "users", "where": ["=", "name", {"value": "x"}]}, ["text_collation"]),
     ({"update": "users", "set": {"age": 1}, "where": True}, []),

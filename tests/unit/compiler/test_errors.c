@@ -76,8 +76,11 @@ static const struct {
     {"{\"select\":[[\"lowr\",\"name\"]],\"from\":\"users\"}", ERR_UNKNOWN_OPERATOR,
      "/query/select/0/0", "`lower`", 0},
     {"{\"select\":[[\"fn.now\"]]}", ERR_UNSUPPORTED_FEATURE, "/query/select/0/0", NULL, 0},
-    {"{\"select\":[[\"regexp\",\"name\",\"name\"]],\"from\":\"users\"}",
-     ERR_UNSUPPORTED_FEATURE, "/query/select/0/0", NULL, 0},
+    {"{\"select\":[[\"regexp_replace\",\"name\",\"name\",\"name\",\"g\"]],\"from\":"
+     "\"users\"}",
+     ERR_BAD_QUERY, "/query/select/0/4", "ignores case", 0},
+    {"{\"select\":[[\"regexp\",\"age\",\"name\"]],\"from\":\"users\"}", ERR_TYPE_MISMATCH,
+     "/query/select/0/1", NULL, 0},
     {"{\"select\":[[\"lower\"]]}", ERR_BAD_ARITY, "/query/select/0", NULL, 0},
     {"{\"select\":[[\"lower\",\"name\",1]],\"from\":\"users\"}", ERR_BAD_ARITY,
      "/query/select/0", NULL, 0},
