@@ -19,6 +19,8 @@ enum err build_columns(struct context *c, struct plan *p, const struct query *q)
 struct text_statement;
 enum err build_text(struct context *c, struct plan *p,
                     const struct text_statement *t) MUST_CHECK;
+/* Finds the bind that says how many rows a page of `after` has. */
+void build_limit(struct plan *p, const struct query *q, const struct emitter *em);
 /* Adds a step with the SQL and binds of em: `part` of w (NULL: of a read). Without a
  * part it is as the reply is. */
 enum err build_step(struct context *c, struct plan *p, const struct emitter *em,

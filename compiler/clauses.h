@@ -24,6 +24,21 @@ struct order {
     const struct json *src;
 };
 
+/* Keyset paging: a value for each name of order_by. */
+struct after_key {
+    const struct json *src;
+    struct str name;
+    struct expr *value;
+};
+
+struct after {
+    const struct json *src; /* NULL: not asked for */
+    struct after_key *keys;
+    uint32_t count;  /* 0: the first page */
+    uint32_t hidden; /* outputs behind the others that are for the reply's `after` */
+    bool replies;
+};
+
 /* `for`: rows that a transaction keeps for itself. */
 enum lock_kind { LOCK_NONE, LOCK_UPDATE, LOCK_NO_KEY_UPDATE, LOCK_SHARE, LOCK_KEY_SHARE };
 enum lock_wait { LOCK_WAITS, LOCK_NOWAIT, LOCK_SKIPS };

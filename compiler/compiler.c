@@ -118,6 +118,9 @@ static enum err emit_step(struct context *c, const struct parsed *p, uint32_t se
     if (e == ERR_OK && many.failed) {
         e = ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
     }
+    if (e == ERR_OK && p->query != NULL) {
+        build_limit(plan, p->query, &em);
+    }
     e = e != ERR_OK ? e : build_step(c, plan, &em, buf_str(&many), p->write, part);
     buf_fini(&many);
     emit_fini(&em);

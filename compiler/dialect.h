@@ -65,6 +65,8 @@ struct dialect {
     bool order_by_outer;     /* ORDER BY takes columns of an outer query */
     bool derived_sees_outer; /* a subquery in FROM does, of a query around its own */
     bool parts_in_parentheses;
+    bool row_order;                       /* (a, b) > (x, y), with an index */
+    bool nulls_largest;                   /* in an order that does not say */
     bool lock_of;                         /* FOR UPDATE OF t */
     bool keeps_ctes;                      /* AS [NOT] MATERIALIZED */
     const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: the transaction sees

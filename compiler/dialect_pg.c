@@ -142,6 +142,8 @@ const struct dialect dialect_pg = {
     .with_ties = true,
     .order_by_outer = true,
     .derived_sees_outer = true,
+    .row_order = true,
+    .nulls_largest = true,
     .lock_of = true,
     .lock = {[LOCK_UPDATE] = " FOR UPDATE",
              [LOCK_NO_KEY_UPDATE] = " FOR NO KEY UPDATE",

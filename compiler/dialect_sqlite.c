@@ -114,6 +114,7 @@ const struct dialect dialect_sqlite = {
     .rows_are_values = true,
     .values_rows = true,
     .keeps_ctes = true,
+    .row_order = true,
     .derived_sees_outer = true,
     .max_nesting = 84,
     .turns_right_joins = true, /* 3.40 loses rows, or finds no plan */

@@ -52,6 +52,11 @@ bool is_query_form(const struct json *j);
 /* `with` and `recursive` of a statement, where they are. */
 enum err parse_with(struct context *c, const struct json *j, struct with *out) MUST_CHECK;
 
+/* after.c */
+enum err parse_after(struct context *c, const struct json *j, struct after *out) MUST_CHECK;
+/* What an entry of order_by is called there. */
+enum err after_name(struct context *c, const struct order *o, struct str *out) MUST_CHECK;
+
 /* parse_lock.c */
 enum err parse_lock(struct context *c, const struct json *j, struct lock *out) MUST_CHECK;
 

@@ -176,7 +176,7 @@ static const struct form_key compound_keys[] = {
     {"union", true},      {"union_all", true}, {"intersect", true}, {"intersect_all", true},
     {"except", true},     {"order_by", true},  {"limit", true},     {"offset", true},
     {"except_all", true}, {"with", true},      {"recursive", true}, {"with_ties", false},
-    {"for", false}};
+    {"after", false},     {"for", false}};
 
 static enum err parse_part(struct context *c, const struct json *j, struct query **out)
 {

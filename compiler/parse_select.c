@@ -217,7 +217,7 @@ static enum err parse_bound(struct context *c, const struct json *j, const char 
 static const struct form_key select_keys[] = {
     {"select", true}, {"distinct", true}, {"from", true},      {"join", true},
     {"where", true},  {"group_by", true}, {"having", true},    {"order_by", true},
-    {"limit", true},  {"offset", true},   {"window", true},    {"after", false},
+    {"limit", true},  {"offset", true},   {"window", true},    {"after", true},
     {"for", true},    {"with", true},     {"recursive", true}, {"with_ties", true},
 };
 
@@ -303,6 +303,10 @@ enum err parse_select(struct context *c, const struct json *j, struct query *q)
         e = parse_from(c, from, joins, q);
     }
     const struct json *ties = json_get(j, "with_ties"), *lock = json_get(j, "for");
+    const struct json *after = json_get(j, "after");
+    if (e == ERR_OK && after != NULL) {
+        e = parse_after(c, after, &q->after);
+    }
     if (e == ERR_OK && ties != NULL) {
         e = parse_ties(c, j, ties, q);
     }

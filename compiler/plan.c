@@ -4,6 +4,7 @@
  */
 #include "compiler/build.h"
 #include "compiler/notes.h"
+#include "compiler/parse.h"
 #include "compiler/resolve.h"
 #include "compiler/text.h"
 #include "compiler/walk.h"
@@ -91,8 +92,47 @@ static bool copy_columns(struct plan *p, const struct query *q)
         }
     }
     p->columns = columns;
-    p->column_count = q->output_count;
+    p->column_count = q->output_count - q->after.hidden;
     return true;
+}
+
+/* Where the reply finds the keys of its last row. */
+static bool build_after(struct context *c, struct plan *p, const struct query *q)
+{
+    struct plan_after *after = ARENA_NEW(&p->arena, struct plan_after);
+    struct rows_mark *marks = ARENA_ARRAY(&p->arena, q->order_count, struct rows_mark);
+    if (after == NULL || marks == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < q->order_count; i++) {
+        marks[i].column = output_of(q, q->order[i].expr);
+        if (after_name(c, &q->order[i], &marks[i].name) != ERR_OK ||
+            !copy_str(&p->arena, &marks[i].name)) {
+            return false;
+        }
+    }
+    *after = (struct plan_after){.marks = marks,
+                                 .count = q->order_count,
+                                 .hidden = q->after.hidden,
+                                 .limit = UINT32_MAX};
+    p->after = after;
+    return true;
+}
+
+void build_limit(struct plan *p, const struct query *q, const struct emitter *em)
+{
+    struct plan_after *after;
+    memcpy(&after, &p->after, sizeof after); /* made by build_after */
+    for (uint32_t i = 0; after != NULL && q->limit != NULL && i < em->bind_count; i++) {
+        const struct plan_bind *b = &em->binds[i];
+        bool param = q->limit->kind == EXPR_PARAM && b->source == BIND_PARAM &&
+                     str_eq(b->name, q->limit->param.name);
+        bool literal = q->limit->kind == EXPR_LITERAL && b->source == BIND_LITERAL &&
+                       b->index == q->limit->literal.index;
+        if (b->form == BIND_COUNT && (param || literal)) {
+            after->limit = i;
+        }
+    }
 }
 
 static bool one_column(struct plan *p, const char *name, enum type_kind kind)
@@ -148,7 +188,7 @@ enum err build_columns(struct context *c, struct plan *p, const struct query *q)
     case QUERY_ALL:
     case QUERY_FIRST:
     case QUERY_ONE:
-        ok = copy_columns(p, q);
+        ok = copy_columns(p, q) && (!q->after.replies || build_after(c, p, q));
         break;
     case QUERY_COUNT:
         ok = one_column(p, "count", TYPE_BIGINT);
@@ -215,7 +255,7 @@ static bool step_columns(struct plan *p, const struct write *w, enum part_column
         break;
     }
     s->columns = p->columns;
-    s->column_count = p->column_count;
+    s->column_count = p->column_count + (p->after == NULL ? 0 : p->after->hidden);
     if (which == COLUMNS_COUNT && s->column_count == 0) {
         s->columns = &one;
         s->column_count = 1;

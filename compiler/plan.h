@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "schema/catalog.h"
+#include "value/rows.h"
 #include "value/run.h"
 
 #include <stdbool.h>
@@ -114,6 +115,14 @@ struct plan_table {
     bool written;
 };
 
+/* Keyset paging: the reply's `after`. */
+struct plan_after {
+    const struct rows_mark *marks;
+    uint32_t count;
+    uint32_t hidden; /* columns behind the others, not for the client */
+    uint32_t limit;  /* the bind that is the limit; UINT32_MAX: there is none */
+};
+
 struct plan {
     struct arena arena;
     uint32_t refs;
@@ -128,16 +137,17 @@ struct plan {
     uint32_t column_count;
     const struct plan_table *tables;
     uint32_t table_count;
-    enum volatility volatility; /* the worst function in it */
-    bool single_row;            /* provably at most one row */
-    bool many_rows;             /* an insert whose step may write several rows */
-    bool sorted;                /* has an order_by */
-    uint32_t notes;             /* bits of compiler/notes.h */
-    enum text_effect effect;    /* of PLAN_TEXT */
-    bool leaves_traces;         /* the session may be another one afterwards */
-    bool returns;               /* PLAN_TEXT: a write that returns rows */
-    bool needs_tx;              /* a transaction that writes gives it what it asks for */
-    size_t bytes;               /* what it costs the cache */
+    enum volatility volatility;     /* the worst function in it */
+    bool single_row;                /* provably at most one row */
+    bool many_rows;                 /* an insert whose step may write several rows */
+    bool sorted;                    /* has an order_by */
+    uint32_t notes;                 /* bits of compiler/notes.h */
+    enum text_effect effect;        /* of PLAN_TEXT */
+    bool leaves_traces;             /* the session may be another one afterwards */
+    bool returns;                   /* PLAN_TEXT: a write that returns rows */
+    const struct plan_after *after; /* NULL: none is asked for */
+    bool needs_tx;                  /* a transaction that writes gives it what it asks for */
+    size_t bytes;                   /* what it costs the cache */
 };
 
 struct plan *plan_ref(struct plan *p);

@@ -90,6 +90,7 @@ struct query {
     uint32_t window_count;
     struct expr *limit, *offset; /* NULL: none */
     bool with_ties;
+    struct after after;
     struct lock lock;
     struct output *outputs;
     uint32_t output_count;

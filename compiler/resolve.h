@@ -30,6 +30,11 @@ enum err resolve_sort_key(struct context *c, struct query *q, struct expr *e,
 enum err refuse_outer(struct context *c, const struct query *q, const struct expr *e,
                       const char *clause) MUST_CHECK;
 
+/* after.c */
+/* Adds the condition of `after`, and the outputs that its reply needs. After
+ * order_by. */
+enum err resolve_after(struct context *c, struct query *q) MUST_CHECK;
+
 /* resolve_choice.c */
 /* `distinct` on expressions and `for`. After order_by. */
 enum err resolve_choice(struct context *c, struct query *q) MUST_CHECK;

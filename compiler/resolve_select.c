@@ -238,5 +238,6 @@ enum err resolve_select(struct context *c, struct query *q)
         err = check_distinct(c, q);
     }
     err = err != ERR_OK ? err : resolve_choice(c, q);
+    err = err != ERR_OK ? err : resolve_after(c, q);
     return err == ERR_OK && q->aggregated ? check_grouped(c, q) : err;
 }

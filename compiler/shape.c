@@ -468,7 +468,7 @@ static const struct {
     {"from_query", PLACE_EXPR}, {"with", PLACE_WITH},       {"union", PLACE_EXPR},
     {"union_all", PLACE_EXPR},  {"intersect", PLACE_EXPR},  {"intersect_all", PLACE_EXPR},
     {"except", PLACE_EXPR},     {"except_all", PLACE_EXPR}, {"window", PLACE_WINDOWS},
-    {"distinct", PLACE_EXPR},   {"conflict", PLACE_CLASH},
+    {"distinct", PLACE_EXPR},   {"after", PLACE_MAP},       {"conflict", PLACE_CLASH},
 };
 
 /* A query of `with`, or a form around it. */

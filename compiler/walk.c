@@ -61,6 +61,19 @@ static bool visit_window(const struct window *w, expr_visit *visit, void *arg)
            visit_orders(w->order, w->order_count, visit, arg);
 }
 
+static bool visit_dressed(const struct expr *e, expr_visit *visit, void *arg)
+{
+    if (e->dressed.of != NULL) {
+        return visit(e->dressed.of, arg);
+    }
+    for (uint32_t i = 0; i < e->dressed.count; i++) {
+        if (!visit(e->dressed.parts[i], arg)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool expr_children(const struct expr *e, expr_visit *visit, void *arg)
 {
     switch (e->kind) {
@@ -82,8 +95,9 @@ bool expr_children(const struct expr *e, expr_visit *visit, void *arg)
     case EXPR_QUERY:
     case EXPR_PATH:
     case EXPR_KEYWORD:
-    case EXPR_DRESSED:
         break;
+    case EXPR_DRESSED:
+        return visit_dressed(e, visit, arg);
     }
     return true;
 }
@@ -270,6 +284,15 @@ bool expr_equal(const struct expr *a, const struct expr *b)
     return false;
 }
 
+uint32_t output_of(const struct query *q, const struct expr *e)
+{
+    uint32_t i = 0;
+    while (i < q->output_count && !expr_equal(e, q->outputs[i].expr)) {
+        i++;
+    }
+    return i;
+}
+
 /* ---- sources ---- */
 
 struct source_walk {
@@ -331,26 +354,10 @@ static bool is_steady_query(const struct query *q, void *arg)
     return query_exprs(q, is_steady, arg) && query_parts(q, is_steady_query, arg);
 }
 
-static bool is_steady_dressed(const struct expr *e, void *arg)
-{
-    if (e->dressed.of != NULL) {
-        return is_steady(e->dressed.of, arg);
-    }
-    for (uint32_t i = 0; i < e->dressed.count; i++) {
-        if (!is_steady(e->dressed.parts[i], arg)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool is_steady(const struct expr *e, void *arg)
 {
     if (e->kind == EXPR_CALL && e->call.op->volatility == VOLATILITY_VOLATILE) {
         return false;
-    }
-    if (e->kind == EXPR_DRESSED) {
-        return is_steady_dressed(e, arg);
     }
     return e->kind == EXPR_QUERY ? is_steady_query(e->query, arg)
                                  : expr_children(e, is_steady, arg);

@@ -38,6 +38,8 @@ bool windows_sort_alike(const struct window *a, const struct window *b);
  * queries around q. */
 #define OUTER_BIT ((uint64_t)1 << 63)
 uint64_t expr_sources(const struct query *q, const struct expr *e);
+/* The output that is e; q->output_count: none. */
+uint32_t output_of(const struct query *q, const struct expr *e);
 /* Whether there is a subquery anywhere inside e. */
 bool expr_has_query(const struct expr *e);
 /* Whether e may give another value when it is evaluated again. */

@@ -136,6 +136,11 @@ enum err reply_prepare(struct req *r)
         .full_bytes = reads(r->bound.plan) && may_begin_early(r) ? FULL_BYTES : 0,
         .told = step->stmt.told,
     };
+    if (r->bound.plan->after != NULL) {
+        o.marks = r->bound.plan->after->marks;
+        o.mark_count = r->bound.plan->after->count;
+        o.column_count -= r->bound.plan->after->hidden;
+    }
     if (counts_rows(r)) {
         as_count(r, &o);
     }
@@ -356,15 +361,28 @@ static bool wants_value(const struct message *m)
     return m->expect == MODE_SCALAR || m->expect == MODE_COUNT || m->expect == MODE_EXISTS;
 }
 
+/* Where the page after this one begins: behind its last row, or nowhere if it is not
+ * full. */
+static struct str next_page(const struct req *r)
+{
+    const struct plan_after *after = r->bound.plan->after;
+    if (after == NULL) {
+        return STR("");
+    }
+    bool full = after->limit != UINT32_MAX && r->rows.count > 0 &&
+                r->rows.count >= (uint64_t)r->bound.runs[0].params[after->limit].num;
+    return full ? buf_str(&r->rows.mark) : STR("null");
+}
+
 static void write_rows(struct req *r)
 {
     struct buf *out = &r->conn->out;
     begin_line(r);
     buf_str_add(out, buf_str(&r->rows.out));
     if (r->msg.stream) {
-        encode_stream_done(out, &r->msg.id, r->rowcount);
+        encode_stream_done(out, &r->msg.id, r->rowcount, next_page(r));
     } else {
-        encode_rows_tail(out, r->rows.opts.form, r->rowcount);
+        encode_rows_tail(out, r->rows.opts.form, r->rowcount, next_page(r));
     }
 }
 
@@ -389,7 +407,7 @@ static void write_nothing(struct req *r)
         return;
     }
     encode_rows_head(out, p->columns, p->column_count, r->msg.as);
-    encode_rows_tail(out, r->msg.as, 0);
+    encode_rows_tail(out, r->msg.as, 0, STR(""));
 }
 
 static bool has_rows(const struct req *r)

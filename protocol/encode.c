@@ -140,11 +140,20 @@ static void close_rows(struct buf *b, enum rows_form form)
     buf_char(b, form == ROWS_COLUMNS ? '}' : ']');
 }
 
-void encode_rows_tail(struct buf *b, enum rows_form form, uint64_t rowcount)
+static void put_after(struct buf *b, struct str after)
+{
+    if (after.len > 0) {
+        BUF_LIT(b, ",\"after\":");
+        buf_str_add(b, after);
+    }
+}
+
+void encode_rows_tail(struct buf *b, enum rows_form form, uint64_t rowcount, struct str after)
 {
     close_rows(b, form);
     BUF_LIT(b, ",\"rowcount\":");
     buf_u64(b, rowcount);
+    put_after(b, after);
     BUF_LIT(b, "}\n");
 }
 
@@ -200,10 +209,12 @@ void encode_chunk_tail(struct buf *b)
     BUF_LIT(b, "]}\n");
 }
 
-void encode_stream_done(struct buf *b, const struct request_id *id, uint64_t rowcount)
+void encode_stream_done(struct buf *b, const struct request_id *id, uint64_t rowcount,
+                        struct str after)
 {
     encode_open(b, id);
     BUF_LIT(b, "\"done\":true,\"rowcount\":");
     buf_u64(b, rowcount);
+    put_after(b, after);
     BUF_LIT(b, "}\n");
 }

@@ -29,7 +29,7 @@ void encode_columns(struct buf *b, const struct column_info *columns, uint32_t c
 void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t count,
                       enum rows_form form);
 /* Closes what encode_rows_head opened, then `,"rowcount":n}\n`. */
-void encode_rows_tail(struct buf *b, enum rows_form form, uint64_t rowcount);
+void encode_rows_tail(struct buf *b, enum rows_form form, uint64_t rowcount, struct str after);
 /* As encode_rows_tail, but the rows before are void: `],"error":{…}}\n`. */
 void encode_rows_error(struct buf *b, enum rows_form form, const struct fail *f, struct str db);
 
@@ -45,6 +45,7 @@ void encode_stream_head(struct buf *b, const struct request_id *id,
                         const struct column_info *columns, uint32_t count);
 void encode_chunk_head(struct buf *b, const struct request_id *id, uint64_t seq);
 void encode_chunk_tail(struct buf *b);
-void encode_stream_done(struct buf *b, const struct request_id *id, uint64_t rowcount);
+void encode_stream_done(struct buf *b, const struct request_id *id, uint64_t rowcount,
+                        struct str after);
 
 #endif

@@ -111,6 +111,26 @@ static enum sink_verdict add_row(struct rows *r, const struct value *cells, stru
     return SINK_MORE;
 }
 
+static enum sink_verdict keep_mark(struct rows *r, const struct value *cells, struct fail *f)
+{
+    if (r->opts.mark_count == 0) {
+        return SINK_MORE;
+    }
+    buf_clear(&r->mark);
+    for (uint32_t i = 0; i < r->opts.mark_count; i++) {
+        const struct rows_mark *m = &r->opts.marks[i];
+        buf_char(&r->mark, i == 0 ? '{' : ',');
+        buf_json_str(&r->mark, m->name);
+        buf_char(&r->mark, ':');
+        if (add_cell(r, &r->mark, m->column, &cells[m->column], f) != SINK_MORE) {
+            return SINK_FAILED;
+        }
+    }
+    buf_char(&r->mark, '}');
+    r->out.failed |= r->mark.failed;
+    return SINK_MORE;
+}
+
 /* ---- what holds before and after a row ---- */
 
 static enum sink_verdict refuse(struct rows *r, struct fail *f)
@@ -189,7 +209,7 @@ static enum sink_verdict rows_row(struct row_sink *s, const struct value *cells,
     }
     begin_chunk_if_due(r);
     size_t before = r->out.len;
-    if (add_row(r, cells, f) != SINK_MORE) {
+    if (add_row(r, cells, f) != SINK_MORE || keep_mark(r, cells, f) != SINK_MORE) {
         r->out.len = before; /* no half row is left behind */
         return SINK_FAILED;
     }
@@ -267,6 +287,7 @@ static enum err prepare_columns(struct rows *r, struct fail *f)
 void rows_fini(struct rows *r)
 {
     buf_fini(&r->out);
+    buf_fini(&r->mark);
     if (r->by_column != NULL) {
         for (uint32_t i = 0; i < r->opts.column_count; i++) {
             buf_fini(&r->by_column[i]);

@@ -37,19 +37,27 @@ enum rows_edge { CHUNK_BEGINS, CHUNK_ENDS };
  * the head and the end of its line into r->out. Same thread as `row`. */
 typedef void rows_chunk_fn(struct rows *r, enum rows_edge edge);
 
+/* A column whose value in the last row is kept. */
+struct rows_mark {
+    struct str name;
+    uint32_t column; /* may be behind column_count: then it is not shown */
+};
+
 struct rows_opts {
     const struct column_info *columns; /* borrowed for the life of the rows */
     uint32_t column_count;
     enum rows_form form;
     enum rows_expect expect;
     enum int64_form int64;
-    uint64_t max_rows;    /* 0: none; more is ERR_TOO_MANY_ROWS */
-    uint64_t max_bytes;   /* of all that was encoded; 0: none; ERR_REPLY_TOO_LARGE */
-    uint32_t full_bytes;  /* SINK_FULL once out holds this much; 0: never */
-    uint32_t chunk_rows;  /* > 0: a stream with chunks of so many rows */
-    rows_chunk_fn *chunk; /* with chunk_rows */
-    bool told;            /* the columns come from the database; those given here are
-                           * what was declared: their number and names must be right */
+    uint64_t max_rows;             /* 0: none; more is ERR_TOO_MANY_ROWS */
+    uint64_t max_bytes;            /* of all that was encoded; 0: none; ERR_REPLY_TOO_LARGE */
+    uint32_t full_bytes;           /* SINK_FULL once out holds this much; 0: never */
+    uint32_t chunk_rows;           /* > 0: a stream with chunks of so many rows */
+    rows_chunk_fn *chunk;          /* with chunk_rows */
+    const struct rows_mark *marks; /* borrowed for the life of the rows */
+    uint32_t mark_count;
+    bool told; /* the columns come from the database; those given here are
+                * what was declared: their number and names must be right */
 };
 
 struct rows {
@@ -58,6 +66,7 @@ struct rows {
     struct buf out;           /* owned; the owner may swap it out while the driver waits */
     struct buf *by_column;    /* ROWS_COLUMNS: one for each column */
     struct str *keys;         /* ROWS_OBJECTS: `"name":` ready to copy */
+    struct buf mark;          /* {"name":value,…} of the last row; empty before */
     uint64_t count;           /* rows taken */
     uint64_t bytes;           /* encoded so far */
     bool heard;               /* the database told its columns */

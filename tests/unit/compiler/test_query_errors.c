@@ -128,6 +128,27 @@ static const struct {
      ERR_BAD_QUERY, "/query/for", NULL},
     {"{'union':[{'select':['id'],'from':'users','for':{'update':true}},{'select':[1]}]}",
      ERR_BAD_QUERY, "/query/union/0/for", NULL},
+/* after */
+#define PAGE(order, after)                                                                     \
+    "{'select':['id'],'from':'users','order_by':[" order "],'limit':2,'after':" after "}"
+    {PAGE("'id'", "{}"), ERR_EMPTY_LIST, "/query/after", NULL},
+    {PAGE("'id'", "5"), ERR_BAD_QUERY, "/query/after", NULL},
+    {PAGE("'id'", "{'age':5}"), ERR_BAD_QUERY, "/query/after/age", NULL},
+    {PAGE("'age','id'", "{'age':5}"), ERR_BAD_QUERY, "/query/after", NULL},
+    {PAGE("'id'", "{'id':'age'}"), ERR_BAD_QUERY, "/query/after/id", "value"},
+    {PAGE("'id'", "{'id':['+',1,2]}"), ERR_BAD_QUERY, "/query/after/id", NULL},
+    {PAGE("'id'", "{'id':{'value':'x'}}"), ERR_TYPE_MISMATCH, "/query/after/id", NULL},
+    {PAGE("'age'", "{'age':5}"), ERR_BAD_QUERY, "/query/after", "primary key"},
+    {PAGE("['+','id',1]", "{'id':5}"), ERR_BAD_QUERY, "/query/after", "primary key"},
+    {PAGE("'id',['+','age',1]", "{'id':5}"), ERR_BAD_QUERY, "/query/order_by/1", "alias"},
+    {PAGE("'id',['random']", "null"), ERR_BAD_QUERY, "/query/order_by/1", NULL},
+    {"{'select':['id'],'from':'users','after':{'id':1}}", ERR_BAD_QUERY, "/query/after", NULL},
+    {"{'select':['id'],'distinct':['id'],'from':'users','order_by':['id'],'after':{'id':1}}",
+     ERR_UNSUPPORTED_FEATURE, "/query/after", "subquery"},
+    {"{'select':['id'],'from':'things','order_by':['single','id'],'after':{'single':1,'id':1}}",
+     ERR_TYPE_MISMATCH, "/query/order_by/0", "double"},
+    {"{'union':[{'select':[1]},{'select':[2]}],'after':null}", ERR_UNSUPPORTED_FEATURE,
+     "/query/after", NULL},
 /* recursion */
 #define RECURSIVE(body) "{'with':{'t':" body "},'recursive':true,'select':'*','from':'t'}"
 #define FIRST "{'select':['id'],'from':'users'}"

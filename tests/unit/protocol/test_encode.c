@@ -51,23 +51,23 @@ START_TEST(rows_in_each_form)
     encode_open(&b, &seven);
     encode_rows_head(&b, columns, 2, ROWS_ARRAYS);
     BUF_LIT(&b, "[1,null]");
-    encode_rows_tail(&b, ROWS_ARRAYS, 1);
+    encode_rows_tail(&b, ROWS_ARRAYS, 1, STR(""));
     assert_lines("{\"id\":7,\"columns\":[\"id\",\"a\\\"\\n\"],\"types\":[\"integer\","
                  "\"timestamptz\"],\"rows\":[[1,null]],\"rowcount\":1}\n");
     encode_open(&b, &none);
     encode_rows_head(&b, columns, 1, ROWS_COLUMNS);
     BUF_LIT(&b, "\"id\":[]");
-    encode_rows_tail(&b, ROWS_COLUMNS, 0);
+    encode_rows_tail(&b, ROWS_COLUMNS, 0, STR(""));
     assert_lines("{\"columns\":[\"id\"],\"types\":[\"integer\"],\"data\":{\"id\":[]},"
                  "\"rowcount\":0}\n");
     encode_open(&b, &none);
     encode_rows_head(&b, columns, 1, ROWS_VALUES);
     BUF_LIT(&b, "1,2");
-    encode_rows_tail(&b, ROWS_VALUES, UINT64_MAX);
+    encode_rows_tail(&b, ROWS_VALUES, UINT64_MAX, STR(""));
     assert_lines("{\"values\":[1,2],\"rowcount\":18446744073709551615}\n");
     encode_open(&b, &none);
     encode_rows_head(&b, columns, 0, ROWS_OBJECTS);
-    encode_rows_tail(&b, ROWS_OBJECTS, 0);
+    encode_rows_tail(&b, ROWS_OBJECTS, 0, STR(""));
     assert_lines("{\"columns\":[],\"types\":[],\"rows\":[],\"rowcount\":0}\n");
 }
 END_TEST
@@ -101,7 +101,7 @@ START_TEST(a_stream_is_lines)
     encode_chunk_head(&b, &seven, 0);
     BUF_LIT(&b, "[1],[2]");
     encode_chunk_tail(&b);
-    encode_stream_done(&b, &seven, 2);
+    encode_stream_done(&b, &seven, 2, STR(""));
     assert_lines("{\"id\":7,\"columns\":[\"id\"],\"types\":[\"integer\"]}\n"
                  "{\"id\":7,\"seq\":0,\"rows\":[[1],[2]]}\n"
                  "{\"id\":7,\"done\":true,\"rowcount\":2}\n");
