@@ -10,7 +10,7 @@
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/parse.h"
-#include "compiler/resolve.h"
+#include "compiler/resolve_select.h"
 #include "compiler/types.h"
 #include "compiler/walk.h"
 

@@ -5,6 +5,7 @@
 #include "compiler/build.h"
 #include "compiler/notes.h"
 #include "compiler/parse.h"
+#include "compiler/plan_after.h"
 #include "compiler/resolve.h"
 #include "compiler/text.h"
 #include "compiler/walk.h"

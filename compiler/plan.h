@@ -11,7 +11,6 @@
 
 #include "base/arena.h"
 #include "schema/catalog.h"
-#include "value/rows.h"
 #include "value/run.h"
 
 #include <stdbool.h>
@@ -115,13 +114,7 @@ struct plan_table {
     bool written;
 };
 
-/* Keyset paging: the reply's `after`. */
-struct plan_after {
-    const struct rows_mark *marks;
-    uint32_t count;
-    uint32_t hidden; /* columns behind the others, not for the client */
-    uint32_t limit;  /* the bind that is the limit; UINT32_MAX: there is none */
-};
+struct plan_after; /* compiler/plan_after.h */
 
 struct plan {
     struct arena arena;

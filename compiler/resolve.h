@@ -21,23 +21,6 @@ enum err check_names_differ(struct context *c, const struct query *q,
                             const struct json *at) MUST_CHECK;
 
 /* resolve_select.c */
-enum err resolve_select(struct context *c, struct query *q) MUST_CHECK;
-enum err resolve_order(struct context *c, struct query *q) MUST_CHECK;
-/* A key of `clause`: resolved, no constant, and of a type that has an order. */
-enum err resolve_sort_key(struct context *c, struct query *q, struct expr *e,
-                          const char *clause) MUST_CHECK;
-/* Columns of an outer query, where they are as good as a constant. */
-enum err refuse_outer(struct context *c, const struct query *q, const struct expr *e,
-                      const char *clause) MUST_CHECK;
-
-/* after.c */
-/* Adds the condition of `after`, and the outputs that its reply needs. After
- * order_by. */
-enum err resolve_after(struct context *c, struct query *q) MUST_CHECK;
-
-/* resolve_choice.c */
-/* `distinct` on expressions and `for`. After order_by. */
-enum err resolve_choice(struct context *c, struct query *q) MUST_CHECK;
 /* Expands stars and names the outputs of a select or a returning. */
 enum err resolve_items(struct context *c, struct query *q) MUST_CHECK;
 /* A condition: resolved, and boolean. `what` is the clause's name. */

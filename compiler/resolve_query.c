@@ -8,7 +8,7 @@
  */
 #include "compiler/operators.h"
 #include "compiler/parse.h"
-#include "compiler/resolve.h"
+#include "compiler/resolve_select.h"
 #include "compiler/types.h"
 
 /* Of a numeric that MariaDB has. */

@@ -3,9 +3,10 @@
  * compiler/resolve_select.c: a select, clause by clause, in the order in which
  * names come into sight.
  */
+#include "compiler/resolve_select.h"
+
 #include "compiler/names.h"
 #include "compiler/operators.h"
-#include "compiler/resolve.h"
 #include "compiler/types.h"
 #include "compiler/walk.h"
 

@@ -6,6 +6,7 @@
 #include "daemon/reply.h"
 
 #include "base/clock.h"
+#include "compiler/plan_after.h"
 #include "protocol/encode.h"
 
 #include <assert.h>
