@@ -12,5 +12,6 @@ _spec = importlib.util.spec_from_file_location("integration_conftest",
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 
-for _name in ("Db", "postgresql", "mariadb", "sqlite", "server", "copies", "db", "client"):
+for _name in ("Db", "postgresql", "mariadb", "sqlite", "server", "copies", "db", "client",
+              "make_db", "fresh_db"):
     globals()[_name] = getattr(_module, _name)

@@ -8,6 +8,8 @@ A case is {item, title, request, …} and one or more of:
   error                       members that the error must have
   near                        floating point numbers may differ in their last digits
   refused                     databases that answer unsupported_feature instead
+A case that writes is {item, title, steps: [{request, reply}…]}: requests in order on a
+copy of its own, and members that each reply must have.
 The tables are those of the fixture (tests/integration/fixture.py).
 """
 import json
@@ -18,11 +20,11 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def load_cases():
+def load_cases(kind):
     for name in sorted(os.listdir(HERE)):
         if name.endswith(".json"):
             with open(os.path.join(HERE, name), encoding="utf-8") as f:
-                for case in json.load(f):
+                for case in filter(lambda c: kind in c, json.load(f)):
                     yield pytest.param(case, id=f"{case['item']}-{case['title']}".replace(" ", "_"))
 
 
@@ -51,7 +53,7 @@ def check_rows(case, reply):
     assert all(len(row) == width for row in reply["rows"])
 
 
-@pytest.mark.parametrize("case", load_cases())
+@pytest.mark.parametrize("case", load_cases("request"))
 def test_case(case, client, db):
     reply = client.ask(case["request"])
     if db.kind in case.get("refused", ()):
@@ -67,3 +69,20 @@ def test_case(case, client, db):
     for key in ("value", "values", "data", "columns"):
         if key in case:
             assert reply[key] == case[key], reply
+
+
+def check_members(want, got):
+    for key, value in want.items():
+        if isinstance(value, dict):
+            check_members(value, got.get(key, {}))
+        else:
+            assert got.get(key) == value, got
+
+
+@pytest.mark.parametrize("case", load_cases("steps"))
+def test_write(case, fresh_db):
+    with fresh_db.client() as client:
+        for step in case["steps"]:
+            reply = client.ask(step["request"])
+            assert "error" not in reply or "error" in step["reply"], reply
+            check_members(step["reply"], reply)
