@@ -33,6 +33,20 @@ void nearest_hint(const struct nearest *n, struct fail *f)
     }
 }
 
+void hint_form(struct context *c, const struct json *object, const char *const *keys,
+               size_t count)
+{
+    struct nearest n = {.distance = 0};
+    const struct json *m = object->kind == JSON_OBJECT ? object->first : NULL;
+    for (; m != NULL && n.best.len == 0; m = m->next) {
+        nearest_init(&n, json_key(m));
+        for (size_t i = 0; i < count; i++) {
+            nearest_try(&n, str_of(keys[i]));
+        }
+    }
+    nearest_hint(&n, c->f);
+}
+
 enum err not_built(struct context *c, const struct json *at, const char *what)
 {
     return ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE,

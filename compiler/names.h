@@ -31,6 +31,11 @@ struct form_key {
 enum err check_keys(struct context *c, const struct json *object, const struct form_key *keys,
                     size_t count, const char *form) MUST_CHECK;
 
+/* For an object that is none of the forms: "did you mean …?" if one of its keys is near
+ * to a key of theirs. */
+void hint_form(struct context *c, const struct json *object, const char *const *keys,
+               size_t count);
+
 /* A form of the language that this server does not have yet. */
 enum err not_built(struct context *c, const struct json *at, const char *what);
 

@@ -37,10 +37,22 @@ struct expr *expr_new(struct context *c, enum expr_kind kind, const struct json 
 
 enum err parse_type(struct context *c, const struct json *j, struct type *out)
 {
-    if (j->kind != JSON_STRING || !type_parse(json_text(j), out)) {
-        return ctx_fail(c, j, ERR_UNKNOWN_TYPE, "there is no such type");
+    if (j->kind != JSON_STRING) {
+        return ctx_fail(c, j, ERR_UNKNOWN_TYPE, "a type is a string, not %s",
+                        json_kind_name(j));
     }
-    return ERR_OK;
+    if (type_parse(json_text(j), out)) {
+        return ERR_OK;
+    }
+    struct nearest n;
+    nearest_init(&n, json_text(j));
+    for (unsigned k = TYPE_UNKNOWN + 1; k < TYPE_ARRAY; k++) {
+        nearest_try(&n, str_of(type_kind_name((enum type_kind)k)));
+    }
+    enum err e =
+        ctx_fail(c, j, ERR_UNKNOWN_TYPE, "there is no type `%.*s`", STR_ARG(json_text(j)));
+    nearest_hint(&n, c->f);
+    return e;
 }
 
 static enum err parse_literal(struct context *c, const struct json *node,
@@ -464,7 +476,8 @@ static enum err parse_case(struct context *c, const struct json *j, struct expr 
     enum err e = check_keys(c, j, KEYS(case_keys), "a case");
     const struct json *list = json_get(j, "case");
     if (e == ERR_OK && (list->kind != JSON_ARRAY || list->len == 0)) {
-        e = ctx_fail(c, list, ERR_EMPTY_LIST, "`case` needs at least one [condition, result]");
+        e = ctx_fail(c, list, list->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                     "`case` needs at least one [condition, result]");
     }
     struct expr *x = expr_new(c, EXPR_CASE, j);
     if (e != ERR_OK || x == NULL) {
@@ -516,7 +529,10 @@ static enum err parse_object(struct context *c, const struct json *j, struct exp
         *out = expr_new(c, EXPR_NAME, j);
         return *out == NULL ? ctx_full(c) : parse_name(c, j, 3, (*out)->name.part);
     }
+    static const char *const words[] = {"value",     "name", "case", "over",
+                                        "aggregate", "type", "else", "select"};
     enum err e = ctx_fail(c, j, ERR_BAD_QUERY, "this object is no form of an expression");
+    hint_form(c, j, words, sizeof words / sizeof words[0]);
     fail_hint(c->f,
               "the forms have a key `value`, `name`, `case`, `aggregate`, `over` or `select`");
     return e;

@@ -391,7 +391,10 @@ static enum err unknown_statement(struct context *c, const struct json *j)
             return not_built(c, json_get(j, planned[i]), what);
         }
     }
+    static const char *const words[] = {"select", "values", "union",  "union_all", "intersect",
+                                        "except", "insert", "update", "delete",    "text"};
     enum err e = ctx_fail(c, j, ERR_BAD_QUERY, "this is no statement");
+    hint_form(c, j, words, sizeof words / sizeof words[0]);
     fail_hint(c->f, "a statement is an object with `select`, `union`, `values`, `insert`, "
                     "`update` or `delete`");
     return e;

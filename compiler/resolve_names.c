@@ -207,6 +207,7 @@ static void hint_columns(struct context *c, const struct query *q, const struct 
         for (uint32_t i = 0; i < q->source_count; i++) {
             const struct source *s = q->sources[i];
             bool known = s->table != NULL || s->query != NULL || s->form != NULL;
+            known = known && (q->visible >> i & 1) != 0;
             uint32_t count = known && source_matches(s, part) ? source_columns(s) : 0;
             for (uint32_t k = 0; k < count; k++) {
                 nearest_try(&n, source_column_name(s, k));
