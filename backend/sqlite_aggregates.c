@@ -151,10 +151,25 @@ static void give_verdict(sqlite3_context *ctx, enum exact_verdict v)
 
 /* ---- tb_sum ---- */
 
+/* SQLite's memory is aligned for 64 bits only, so the 128 of a sum lie in two halves. */
 struct exact_sum {
-    struct exact sum;
+    uint64_t units[2];
+    int scale;
     int64_t count;
 };
+
+static struct exact load_sum(const struct exact_sum *s)
+{
+    struct exact x = {.scale = s->scale};
+    memcpy(&x.units, s->units, sizeof s->units);
+    return x;
+}
+
+static void store_sum(struct exact_sum *s, const struct exact *x)
+{
+    s->scale = x->scale;
+    memcpy(s->units, &x->units, sizeof s->units);
+}
 
 static void *state_of(sqlite3_context *ctx, size_t size)
 {
@@ -174,8 +189,10 @@ static void exact_take(sqlite3_context *ctx, sqlite3_value *v, int sign)
     }
     enum exact_verdict verdict = read_exact(v, &x);
     if (verdict == EXACT_OK) {
+        struct exact sum = load_sum(s);
         x.units *= sign;
-        verdict = add_exact(&s->sum, x);
+        verdict = add_exact(&sum, x);
+        store_sum(s, &sum);
     }
     s->count += sign;
     give_verdict(ctx, verdict);
@@ -197,7 +214,7 @@ static void tb_sum_value(sqlite3_context *ctx)
 {
     const struct exact_sum *s = sqlite3_aggregate_context(ctx, 0);
     if (s != NULL && s->count > 0) {
-        give_exact(ctx, s->sum);
+        give_exact(ctx, load_sum(s));
     }
 }
 

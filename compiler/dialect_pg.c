@@ -120,6 +120,7 @@ const struct dialect dialect_pg = {
     .arrays = true,
     .nulls_order = true,
     .aggregate_filter = true,
+    .window_filter = true,
     .frame_groups = true,
     .exact_ranges = true,
     .update_returning = true,

@@ -32,11 +32,17 @@ static const struct aggregate *extras_of(const struct expr *call)
     return call->call.aggregate != NULL ? call->call.aggregate : &no_extras;
 }
 
+/* Whether rows are left out by their argument and not by FILTER. */
+static bool filters_inside(const struct emitter *em, const struct window *over)
+{
+    return !em->d->aggregate_filter || (over != NULL && !em->d->window_filter);
+}
+
 static enum err emit_filter(struct emitter *em, const struct marks *m)
 {
     const struct expr *filter = extras_of(m->call)->filter;
     enum err e = ERR_OK;
-    if (filter != NULL && em->d->aggregate_filter) {
+    if (filter != NULL && !filters_inside(em, m->over)) {
         emit_text(em, " FILTER (WHERE ");
         e = emit_root(em, filter);
         buf_char(&em->sql, ')');
@@ -114,7 +120,7 @@ static const struct expr *const *filtered(struct emitter *em, const struct expr 
                                           const struct expr *const *args)
 {
     const struct expr *filter = extras_of(call)->filter;
-    if (filter == NULL || em->d->aggregate_filter) {
+    if (filter == NULL || !filters_inside(em, em->over)) {
         return args;
     }
     bool star = args[0]->kind == EXPR_STAR;

@@ -14,35 +14,32 @@
 /* ---- what the windows of a query need ---- */
 
 struct census {
-    const struct window *seen[2]; /* of different sorts */
-    uint32_t count;               /* 3: or more */
+    const struct window *first;
+    bool some, others; /* that sort as the first, that do not */
 };
 
 static bool count_window(const struct expr *e, void *arg)
 {
     struct census *s = arg;
-    if (e->kind == EXPR_OVER && s->count < 3) {
-        bool known = false;
-        for (uint32_t i = 0; i < s->count; i++) {
-            known = known || windows_sort_alike(s->seen[i], e->over.window);
-        }
-        if (!known && s->count < 2) {
-            s->seen[s->count] = e->over.window;
-        }
-        s->count += !known;
+    if (e->kind == EXPR_OVER && !s->some) {
+        s->some = true;
+        s->first = e->over.window;
+    } else if (e->kind == EXPR_OVER) {
+        s->others = s->others || !windows_sort_alike(s->first, e->over.window);
     }
     return expr_children(e, count_window, arg);
 }
 
+/* Two are three where a call needs its partition besides (the mark !). */
 void emit_windows_begin(struct emitter *em, const struct query *q)
 {
-    struct census s = {.count = 0};
+    struct census s = {0};
     if (em->d->window_tag == NULL) {
         return;
     }
     (void)query_exprs(q, count_window, &s);
-    em->windows.tags = s.count >= 3;
-    em->windows.keys = s.count > 0 && q->group_count > 0;
+    em->windows.tags = s.others;
+    em->windows.keys = s.some && q->group_count > 0;
 }
 
 /* ---- frames ---- */

@@ -129,8 +129,7 @@ static const struct op_info list[] = {
      .rule = rule_ntile,
      .emit = emit_windowed,
      .sql = {"(ntile($1)^)::int8", "ntile($1)^", "ntile($1)^"}},
-    SHARE("percent_rank", "CASE count(*)! WHEN 1 THEN 0e0 ELSE CAST(rank()^ - 1 AS DOUBLE) / "
-                          "(count(*)! - 1) END"),
+    SHARE("percent_rank", "(CAST(rank()^ - 1 AS DOUBLE) / greatest(count(*)! - 1, 1))"),
     RANK("rank", rule_rank, ALL("rank()^")),
     RANK("row_number", rule_rank, ALL("row_number()^")),
 };
