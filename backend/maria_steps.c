@@ -193,7 +193,7 @@ static enum maria_step prepare_then(struct maria_conn *c)
         return stmt_failed(c);
     }
     if (mysql_stmt_param_count(c->stmt) != r->stmt->param_count) {
-        fail_with(c, fail_set(r->fail, ERR_INTERNAL,
+        fail_with(c, fail_set(r->fail, r->stmt->told ? ERR_BAD_QUERY : ERR_INTERNAL,
                               "the statement has %lu placeholders, %u are bound",
                               mysql_stmt_param_count(c->stmt), r->stmt->param_count));
         return STEP_CLOSE_STMT;

@@ -50,7 +50,8 @@ static enum err check_shape(const struct statement *st, sqlite3_stmt *h, struct 
         return fail_set(f, ERR_BAD_QUERY, "the text holds no statement");
     }
     if ((uint32_t)sqlite3_bind_parameter_count(h) != st->param_count) {
-        return fail_set(f, ERR_INTERNAL, "the statement has %d placeholders, %u are bound",
+        return fail_set(f, st->told ? ERR_BAD_QUERY : ERR_INTERNAL,
+                        "the statement has %d placeholders, %u are bound",
                         sqlite3_bind_parameter_count(h), st->param_count);
     }
     return ERR_OK;

@@ -83,7 +83,7 @@ static const char *const collations[] = {"BINARY", "NOCASE", "RTRIM", NULL};
 
 static const struct text_rules text_rules = {
     .quotes = "'\"`[",
-    .foreign_params = "?@$",
+    .foreign_params = "?@$#:",
 };
 
 static const struct moment_sql moments = {

@@ -181,10 +181,15 @@ static enum text_kind word(struct scan *s)
 /* Exponents with a sign come as three tokens, which is as good here. */
 static enum text_kind number(struct scan *s)
 {
-    while (is_letter(peek(s, 0)) || is_digit(peek(s, 0)) || peek(s, 0) == '.') {
+    for (;;) {
+        char c = peek(s, 0);
+        bool string = (c == 'e' || c == 'E') && peek(s, 1) == '\'';
+        if ((string && s->rules->escape_strings) ||
+            !(is_letter(c) || is_digit(c) || c == '.')) {
+            return TEXT_NUMBER;
+        }
         s->at++;
     }
-    return TEXT_NUMBER;
 }
 
 static enum text_kind colon(struct scan *s)
@@ -195,6 +200,10 @@ static enum text_kind colon(struct scan *s)
     }
     s->at++;
     if (!is_letter(peek(s, 0))) {
+        bool named = begins_word(peek(s, 0)) || is_digit(peek(s, 0));
+        if (named && is_one_of(':', s->rules->foreign_params)) {
+            s->bad = "a param is written :name, in ASCII letters";
+        }
         return TEXT_SIGN;
     }
     while (is_letter(peek(s, 0)) || is_digit(peek(s, 0))) {

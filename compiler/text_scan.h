@@ -17,7 +17,8 @@
 struct text_rules {
     const char *quotes;         /* what opens a literal or a name; doubled inside. `[` ends
                                  * with `]` and doubles nothing */
-    const char *foreign_params; /* signs that are placeholders of the database's own */
+    const char *foreign_params; /* signs that begin placeholders of the database's own; with
+                                 * `:` those whose names are no names of ours */
     bool hash_comments;         /* # … end of line */
     bool spaced_dashes;         /* -- is a comment only before white space */
     bool nested_comments;

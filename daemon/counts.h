@@ -38,7 +38,7 @@ struct worker_counts {
     _Atomic uint64_t bytes_in, bytes_out, rows_out;
     _Atomic uint64_t paused;     /* replies that had to wait for their reader */
     _Atomic uint64_t slow_ended; /* … and were ended for it */
-    _Atomic uint64_t plan_hits, plan_misses, plan_evicted, plans, plan_bytes;
+    _Atomic uint64_t plan_hits, plan_known, plan_misses, plan_evicted, plans, plan_bytes;
     _Atomic uint64_t loop_turns, loop_lag_max_ns;
     struct histogram stages[STAGE_COUNT];
 };

@@ -245,6 +245,7 @@ static void add_plans(struct buf *b, const struct report_in *in)
 {
     begin(b, "plan_cache");
     num(b, "hits", SUM(in, plan_hits));
+    num(b, "known", SUM(in, plan_known));
     num(b, "misses", SUM(in, plan_misses));
     num(b, "evicted", SUM(in, plan_evicted));
     num(b, "plans", SUM(in, plans));

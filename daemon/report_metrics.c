@@ -32,6 +32,8 @@ static const struct {
     {"replies_slow_ended_total", "Replies ended because of a slow reader.", WORKER(slow_ended),
      METRIC_COUNTER},
     {"plan_cache_hits_total", "Plans found in the cache.", WORKER(plan_hits), METRIC_COUNTER},
+    {"plan_cache_known_total", "Queries known by their bytes, without reading them.",
+     WORKER(plan_known), METRIC_COUNTER},
     {"plan_cache_misses_total", "Plans that had to be compiled.", WORKER(plan_misses),
      METRIC_COUNTER},
     {"plan_cache_evicted_total", "Plans dropped from the cache.", WORKER(plan_evicted),

@@ -374,6 +374,7 @@ static void on_beat(struct timer *t)
     struct compiler_counts c = compiler_counts(w->compiler);
     req_trim(w);
     atomic_store_explicit(&w->counts.plan_hits, c.hits, memory_order_relaxed);
+    atomic_store_explicit(&w->counts.plan_known, c.seen, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_misses, c.misses, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_evicted, c.evicted, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plans, c.plans, memory_order_relaxed);

@@ -51,7 +51,7 @@ static enum sink_verdict take_row(struct row_sink *s, const struct value *cells,
 
 void capture_init(struct capture *c, struct arena *a, uint32_t width)
 {
-    *c = (struct capture){.sink = {take_row}, .a = a, .width = width};
+    *c = (struct capture){.sink = {.row = take_row}, .a = a, .width = width};
 }
 
 const struct value *capture_row(const struct capture *c, uint32_t i)

@@ -348,6 +348,9 @@ static enum err rows_told(struct row_sink *s, const struct column_info *columns,
     if (!r->opts.told) {
         return ERR_OK;
     }
+    if (r->heard) {
+        return ERR_OK; /* the statement was prepared anew; nothing was taken yet */
+    }
     r->heard = true;
     if (r->opts.column_count > 0) {
         enum err e = check_declared(&r->opts, columns, count, f);

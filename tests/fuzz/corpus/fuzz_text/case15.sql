@@ -1,0 +1,1 @@
+select x from t where a>:a and b<:b

@@ -1,0 +1,1 @@
+select $q$ $$ :a $x$ $q$ , :b

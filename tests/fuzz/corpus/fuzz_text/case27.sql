@@ -1,0 +1,1 @@
+select j ? 'k', j ?| :a

@@ -1,0 +1,1 @@
+select /*+ hint :a */ :b

@@ -1,0 +1,1 @@
+create trigger t begin select 1; select 2; end

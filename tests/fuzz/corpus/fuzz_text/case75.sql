@@ -1,0 +1,1 @@
+prepare x as select 1

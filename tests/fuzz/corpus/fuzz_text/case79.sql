@@ -1,0 +1,1 @@
+load data infile 'x' into table t

@@ -1,0 +1,1 @@
+select id from users where id in (1, 2)

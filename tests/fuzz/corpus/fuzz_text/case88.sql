@@ -1,0 +1,1 @@
+select id into temp t from users
