@@ -307,9 +307,11 @@ static enum err write_moment(struct buf *b, const struct type *type, const struc
 static enum err write_interval(struct buf *b, const struct type *type, const struct value *v,
                                struct fail *f)
 {
-    if (v->kind == VALUE_INT) { /* what lies between two moments */
+    int64_t micros = v->num;
+    /* what lies between two moments; as a text where it stood beside one */
+    if (v->kind == VALUE_INT || (v->kind == VALUE_TEXT && str_to_i64(v->text, &micros))) {
         buf_char(b, '"');
-        duration_write_micros(b, v->num);
+        duration_write_micros(b, micros);
         buf_char(b, '"');
         return ERR_OK;
     }
