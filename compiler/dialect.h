@@ -95,8 +95,9 @@ struct dialect {
                               * NULL: the database sees to it */
 
     /* Templates with $1; NULL: the plain form is right. */
-    const char *numeric_bind;      /* a placeholder of exact numerics */
-    const char *date_as_timestamp; /* a date beside a timestamp */
+    const char *numeric_bind;         /* a placeholder of exact numerics */
+    const char *date_as_timestamp;    /* a date beside a timestamp */
+    const char *number_beside_double; /* an integer or numeric compared as a double */
     const char *enum_as_text;
     const char *widen_integer; /* an operand of 64-bit arithmetic */
     const char *as_double;     /* never NULL */

@@ -135,6 +135,8 @@ const struct dialect dialect_sqlite = {
     /* A value without affinity beside one with none would compare as text. */
     .numeric_bind = "CAST($1 AS NUMERIC)",
     .date_as_timestamp = "($1 || ' 00:00:00.000000')",
+    /* SQLite compares an integer beyond 2^53 with a double exactly, the others do not. */
+    .number_beside_double = "CAST($1 AS REAL)",
     .as_double = "CAST($1 AS REAL)",
     .like = {{"($1 LIKE $2)", "($1 NOT LIKE $2)"},
              {"tb_ilike($2, $1, NULL)", "(NOT tb_ilike($2, $1, NULL))"}},

@@ -27,6 +27,10 @@ static const char *beside_template(const struct emitter *em, const struct expr *
         other->kind != TYPE_DATE) {
         return em->d->date_as_timestamp;
     }
+    bool floats = other->kind == TYPE_DOUBLE || other->kind == TYPE_REAL;
+    if (floats && (type_is_integer(x->type.kind) || x->type.kind == TYPE_NUMERIC)) {
+        return em->d->number_beside_double;
+    }
     if (x->type.kind == TYPE_ENUM && type_family(other->kind) == FAMILY_TEXT &&
         (other->kind != TYPE_ENUM || other->native != x->type.native)) {
         return em->d->enum_as_text;
