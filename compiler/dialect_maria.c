@@ -57,22 +57,21 @@ static bool step_type(const struct type *t, char *out, size_t out_bytes)
     return true;
 }
 
-/* MariaDB divides with four digits more than the dividend has
- * (div_precision_increment, 4 by default), so two are given to it before. It has
- * more digits inside than it shows, which a next operator would see: so it is
- * rounded. */
+/* MariaDB divides with four digits more than the dividend has (div_precision_increment)
+ * and cuts the rest off, at nine digits for one. What is cut behind more digits than are
+ * wanted does not change how these are rounded. */
 static void numeric_divide(int scale, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "round(CAST($1 AS DECIMAL(65,%d)) / $2, %d)", scale - 4, scale);
+    snprintf(out, out_bytes, "round(CAST($1 AS DECIMAL(65,%d)) / $2, %d)", scale, scale);
 }
 
 static void numeric_avg(int scale, char *out, size_t out_bytes)
 {
-    snprintf(out, out_bytes, "round(avg(#CAST($1 AS DECIMAL(65,%d)))^, %d)", scale - 4, scale);
+    snprintf(out, out_bytes, "round(avg(#CAST($1 AS DECIMAL(65,%d)))^, %d)", scale, scale);
 }
 
 /* MariaDB sorts once for windows whose keys are the beginning of each other's, but with
- * three or more it takes `()` between `(id)` and `(total)` for one that goes with both.
+ * several it takes `()` between `(id)` and `(total)` for one that goes with both.
  * And it drops an ORDER BY that is the GROUP BY although the windows sorted in between. */
 
 #define WORDS(text)                                                                            \
