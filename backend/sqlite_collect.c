@@ -426,10 +426,31 @@ static void *form_data(const struct form *form)
     return u.out;
 }
 
+/* tb_json_member(letters, value): what json_agg would write for it */
+static void tb_json_member(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    struct str letters = text_of(argv[0]);
+    struct collection c = {.kind = letters.len > 0 ? letters.ptr[0] : 't', .scale = -1};
+    if (c.kind == 'd' && letters.len > 1) {
+        c.scale = letters.ptr[1] - '0';
+    }
+    struct buf out;
+    buf_init(&out);
+    write_value(&out, &c, argv[1]);
+    if (out.failed) {
+        sqlite3_result_error_nomem(ctx);
+    } else {
+        sqlite3_result_text64(ctx, out.ptr, out.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    }
+    buf_fini(&out);
+}
+
 int sqlite_collect_register(sqlite3 *db)
 {
     int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
-    int rc = SQLITE_OK;
+    int rc = sqlite3_create_function_v2(db, "tb_json_member", 2, flags, NULL, tb_json_member,
+                                        NULL, NULL, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof forms / sizeof forms[0]; i++) {
         rc = sqlite3_create_function_v2(db, forms[i].name, -1, flags, form_data(&forms[i]),
                                         NULL, collect_step, collect_final, NULL);

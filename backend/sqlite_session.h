@@ -107,6 +107,7 @@ extern const struct sqlite_function_table sqlite_arith, sqlite_decimal, sqlite_m
 int sqlite_aggregates_register(sqlite3 *db);
 int sqlite_collect_register(sqlite3 *db);
 int sqlite_dates_register(sqlite3 *db);
+int sqlite_json_register(sqlite3 *db);
 
 /* -- sqlite_series.c ------------------------------------------------------- */
 

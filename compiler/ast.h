@@ -76,6 +76,7 @@ struct expr {
     bool boolean;        /* EXPR_BOOL */
     bool distinct;       /* EXPR_CALL of an aggregate */
     enum bind_form form; /* EXPR_LITERAL, EXPR_PARAM: how the value is bound */
+    uint32_t path_part;  /* of a path that is bound: plan_bind.column */
     const struct json *src;
     struct type type; /* kind TYPE_UNKNOWN until something gives it one */
     union {

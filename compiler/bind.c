@@ -6,6 +6,7 @@
 #include "compiler/bind.h"
 
 #include "compiler/context.h"
+#include "compiler/json_path.h"
 
 #include <string.h>
 
@@ -132,6 +133,11 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
     case BIND_FORMAT_MARIA:
     case BIND_FORMAT_PG:
         return bind_date_format(&b->c, at, pb->form, v);
+    case BIND_PATH_STEP:
+    case BIND_PATH_PG:
+    case BIND_PATH_MARIA:
+    case BIND_PATH_JSON:
+        break;
     }
     return ERR_OK;
 }
@@ -141,6 +147,9 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
 static enum err read_value(struct binder *b, const struct json *at, const struct plan_bind *pb,
                            struct value *out)
 {
+    if (is_path_form(pb->form)) {
+        return bind_path(&b->c, at, pb, out);
+    }
     if (at->kind == JSON_NULL && pb->type.kind == TYPE_JSON && pb->source == BIND_LITERAL) {
         /* {"value":null,"type":"json"} is JSON's null, not SQL's */
         *out = (struct value){.kind = VALUE_TEXT, .text = STR("null")};

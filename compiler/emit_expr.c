@@ -127,6 +127,7 @@ static enum err emit_literal(struct emitter *em, const struct expr *x)
     struct plan_bind b = {.source = BIND_LITERAL,
                           .form = x->form,
                           .index = x->literal.index,
+                          .column = x->path_part,
                           .type = value_type(em, x)};
     return emit_bind(em, &b, x->src);
 }
@@ -136,6 +137,7 @@ static enum err emit_param(struct emitter *em, const struct expr *x)
     struct plan_bind b = {.source = BIND_PARAM,
                           .form = x->form,
                           .name = x->param.name,
+                          .column = x->path_part,
                           .type = value_type(em, x)};
     return emit_bind(em, &b, x->src);
 }

@@ -7,6 +7,7 @@
  *      | {"case":[[E,E]…], "else":E, "of":E}
  *      | {"aggregate": …} | {"over": …}         parse_window.c
  */
+#include "compiler/json_path.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/parse.h"
@@ -385,6 +386,30 @@ static enum err parse_type_arg(struct context *c, const struct json *j, struct e
     return parse_type(c, j, &call->type);
 }
 
+/* p := [step…] | ":param" */
+static enum err parse_path(struct context *c, const struct json *j, struct expr **out)
+{
+    if (j->kind == JSON_STRING && is_param(json_text(j))) {
+        return parse_string(c, j, out);
+    }
+    if (!is_json_path(j)) {
+        bool empty = j->kind == JSON_ARRAY && j->len == 0;
+        enum err e = ctx_fail(c, j, empty ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
+                              "a path is a list of keys and whole numbers, or a param");
+        fail_hint(c->f, "[\"a\",0] is the first member of what is under the key a");
+        return e;
+    }
+    *out = expr_new(c, EXPR_PATH, j);
+    if (*out == NULL) {
+        return ctx_full(c);
+    }
+    (*out)->literal.node = j;
+    (*out)->nullable = false;
+    return shape_claim(c->shape, j, &(*out)->literal.index)
+               ? ERR_OK
+               : ctx_fail(c, j, ERR_BAD_QUERY, "a path cannot stand here");
+}
+
 static enum err parse_argument(struct context *c, const struct json *j, struct expr *call,
                                uint32_t i)
 {
@@ -401,6 +426,8 @@ static enum err parse_argument(struct context *c, const struct json *j, struct e
     case 'l':
     case 'm':
         return parse_in_list(c, j, out);
+    case 'p':
+        return parse_path(c, j, out);
     case 'q':
         return parse_statement_arg(c, j, call, out);
     default:

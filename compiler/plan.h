@@ -64,13 +64,19 @@ enum bind_form {
     BIND_FORMAT_CHECKED,
     BIND_FORMAT_MARIA,
     BIND_FORMAT_PG,
+    /* A path into JSON: step `column` of it; as a jsonpath, as MariaDB writes it (the
+     * first `column` steps; 0: all), as JSON. */
+    BIND_PATH_STEP,
+    BIND_PATH_PG,
+    BIND_PATH_MARIA,
+    BIND_PATH_JSON,
 };
 
 struct plan_bind {
     enum bind_source source;
     enum bind_form form;
     uint32_t index;
-    uint32_t column;  /* BIND_PARAM_CELL */
+    uint32_t column;  /* BIND_PARAM_CELL, BIND_PATH_… */
     uint32_t at_most; /* BIND_COUNT: 0 is no bound */
     struct str name;
     struct type type; /* as which the value is read and sent */

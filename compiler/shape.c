@@ -7,6 +7,7 @@
 
 #include "compiler/compiler.h"
 #include "compiler/context.h"
+#include "compiler/json_path.h"
 #include "compiler/parse.h"
 #include "compiler/seen.h"
 #include "compiler/shape_walk.h"
@@ -96,8 +97,25 @@ static bool is_literal_form(const struct json *j)
            j->len == (json_get(j, "type") != NULL ? 2u : 1u);
 }
 
+/* Paths into JSON: short, and texts and numbers alone. */
+static bool same_paths(const struct json *a, const struct json *b)
+{
+    const struct json *x = a->first, *y = b->first;
+    bool same = a->len == b->len && a->len <= 32;
+    while (same && x != NULL && y != NULL) {
+        same = x->kind == y->kind && (x->kind == JSON_STRING || x->kind == JSON_INTEGER) &&
+               str_eq(json_text(x), json_text(y));
+        x = x->next;
+        y = y->next;
+    }
+    return same;
+}
+
 static bool same_data(const struct json *a, const struct json *b)
 {
+    if (a->kind == JSON_ARRAY && b->kind == JSON_ARRAY) {
+        return same_paths(a, b);
+    }
     if (a->kind != b->kind || a->kind >= JSON_ARRAY) {
         return false;
     }
@@ -218,6 +236,23 @@ static enum err walk_list(struct walk *w, const struct json *j, enum json_form f
 
 /* ---- expressions ---- */
 
+/* A path into JSON is one literal; its steps' kinds are code. */
+static enum err walk_path(struct walk *w, const struct json *path)
+{
+    if (!grow_literals(w, 1)) {
+        return ctx_full(&w->c);
+    }
+    add_literal(w, path, path, true);
+    w->s->claimable++;
+    buf_char(w->key, 'J');
+    shape_put_count(w, w->s->shared[w->s->count - 1]);
+    for (const struct json *m = path->first; m != NULL; m = m->next) {
+        buf_char(w->key, m->kind == JSON_STRING ? 's' : 'i');
+    }
+    buf_char(w->key, ';');
+    return ERR_OK;
+}
+
 /* Which argument of the operator is a list; 0: none. */
 static uint32_t takes_list(const struct json *op)
 {
@@ -229,14 +264,15 @@ static uint32_t takes_list(const struct json *op)
 
 static enum err walk_array(struct walk *w, const struct json *j)
 {
-    uint32_t list_at = takes_list(j->first);
+    uint32_t list_at = takes_list(j->first), path_at = takes_json_path(j->first);
     uint32_t i = 0;
     buf_char(w->key, '[');
     for (const struct json *m = j->first; m != NULL; m = m->next, i++) {
         enum json_form form;
         bool digits = i == 2 && m->kind == JSON_INTEGER && json_is(j->first, "round");
         bool list = i > 0 && i == list_at && m->kind == JSON_ARRAY && pure_list(m, &form);
-        enum err e = list ? walk_list(w, m, form) : walk_expr(w, m);
+        bool path = i > 0 && i == path_at && is_json_path(m);
+        enum err e = path ? walk_path(w, m) : list ? walk_list(w, m, form) : walk_expr(w, m);
         if (e != ERR_OK) {
             return e;
         }

@@ -277,6 +277,7 @@ bool expr_equal(const struct expr *a, const struct expr *b)
     case EXPR_KEYWORD:
         return str_eq(a->keyword, b->keyword);
     case EXPR_PATH:
+        return a->literal.index == b->literal.index;
     case EXPR_QUERY:
     case EXPR_DRESSED:
         return false;

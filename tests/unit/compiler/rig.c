@@ -295,7 +295,11 @@ void rig_type_text(const struct plan_bind *b, struct buf *out)
                                         [BIND_SPAN] = " span",
                                         [BIND_FORMAT_CHECKED] = " format",
                                         [BIND_FORMAT_MARIA] = " format",
-                                        [BIND_FORMAT_PG] = " format"};
+                                        [BIND_FORMAT_PG] = " format",
+                                        [BIND_PATH_STEP] = " step",
+                                        [BIND_PATH_PG] = " path",
+                                        [BIND_PATH_MARIA] = " path",
+                                        [BIND_PATH_JSON] = " path"};
     if (b->type.kind == TYPE_ARRAY) {
         buf_printf(out, "%s[]", type_kind_name(b->type.element));
         return;

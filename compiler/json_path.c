@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compiler/json_path.c: see compiler/json_path.h.
+ *
+ *   p := [step…] | ":param"     step := "key" | whole number, from the end if negative
+ */
+#include "compiler/json_path.h"
+
+#include "compiler/context.h"
+
+bool is_json_path(const struct json *j)
+{
+    if (j->kind != JSON_ARRAY || j->len == 0) {
+        return false;
+    }
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        if (m->kind != JSON_STRING && m->kind != JSON_INTEGER) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t takes_json_path(const struct json *op)
+{
+    static const char *const ops[] = {"->", "->>", "json_length", "json_type", "json_keys"};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        if (json_is(op, ops[i])) {
+            return 2;
+        }
+    }
+    return 0;
+}
+
+bool is_path_form(enum bind_form form)
+{
+    return form == BIND_PATH_STEP || form == BIND_PATH_PG || form == BIND_PATH_MARIA ||
+           form == BIND_PATH_JSON;
+}
+
+/* ---- one step ---- */
+
+static enum err bad_step(struct context *c, const struct json *at)
+{
+    enum err e = ctx_fail(c, at, ERR_BAD_VALUE, "a path is a list of keys and whole numbers");
+    fail_hint(c->f, "[\"a\",0] is the first member of what is under the key a");
+    return e;
+}
+
+/* An index; PostgreSQL's have 32 bits. */
+static enum err read_index(struct context *c, const struct json *m, int64_t *out)
+{
+    if (!json_i64(m, out) || *out < INT32_MIN || *out > INT32_MAX) {
+        return ctx_fail(c, m, ERR_OUT_OF_RANGE, "no array has so many members");
+    }
+    return ERR_OK;
+}
+
+static enum err bind_step(struct context *c, const struct json *at, uint32_t step,
+                          struct value *v)
+{
+    const struct json *m = at->first;
+    for (; m != NULL && step > 0; step--) {
+        m = m->next;
+    }
+    if (m != NULL && m->kind == JSON_STRING) {
+        *v = (struct value){.kind = VALUE_TEXT, .text = json_text(m)};
+        return ERR_OK;
+    }
+    *v = (struct value){.kind = VALUE_INT};
+    return m == NULL ? bad_step(c, at) : read_index(c, m, &v->num);
+}
+
+/* ---- a whole path ---- */
+
+/* PostgreSQL and MariaDB count from the end by `last`. */
+static void write_index(struct buf *b, int64_t i)
+{
+    if (i >= 0) {
+        buf_printf(b, "[%lld]", (long long)i);
+    } else if (i == -1) {
+        BUF_LIT(b, "[last]");
+    } else {
+        buf_printf(b, "[last-%lld]", (long long)(-1 - i));
+    }
+}
+
+static enum err write_step(struct context *c, struct buf *b, const struct plan_bind *pb,
+                           const struct json *m)
+{
+    int64_t i = 0;
+    if (m->kind == JSON_STRING) { /* both read the escapes of JSON inside quotes */
+        buf_char(b, '.');
+        buf_json_str(b, json_text(m));
+        return ERR_OK;
+    }
+    if (m->kind != JSON_INTEGER) {
+        return bad_step(c, m);
+    }
+    /* one that is written out is guarded, and a guard's own steps come before it */
+    if (pb->form == BIND_PATH_MARIA && pb->source == BIND_PARAM) {
+        enum err e = ctx_fail(c, m, ERR_UNSUPPORTED_FEATURE,
+                              "mariadb takes [0] of what is no array for the value itself");
+        fail_hint(c->f, "write the path out instead of giving it as a param");
+        return e;
+    }
+    enum err e = read_index(c, m, &i);
+    write_index(b, i);
+    return e;
+}
+
+static enum err write_path(struct context *c, struct buf *b, const struct plan_bind *pb,
+                           const struct json *at)
+{
+    enum err e = ERR_OK;
+    uint32_t n = 0;
+    buf_str_add(b, pb->form == BIND_PATH_PG ? STR("strict $") : STR("$"));
+    for (const struct json *m = at->first; m != NULL && e == ERR_OK; m = m->next) {
+        if (pb->column > 0 && n++ == pb->column) {
+            break;
+        }
+        e = write_step(c, b, pb, m);
+    }
+    return e;
+}
+
+static enum err check_path(struct context *c, const struct json *at)
+{
+    int64_t i;
+    enum err e = ERR_OK;
+    for (const struct json *m = at->first; m != NULL && e == ERR_OK; m = m->next) {
+        if (m->kind != JSON_STRING) {
+            e = m->kind == JSON_INTEGER ? read_index(c, m, &i) : bad_step(c, m);
+        }
+    }
+    return e;
+}
+
+enum err bind_path(struct context *c, const struct json *at, const struct plan_bind *pb,
+                   struct value *v)
+{
+    struct buf b;
+    if (at->kind != JSON_ARRAY) {
+        return bad_step(c, at);
+    }
+    if (pb->form == BIND_PATH_STEP) {
+        return bind_step(c, at, pb->column, v);
+    }
+    buf_init(&b);
+    enum err e = check_path(c, at);
+    if (e == ERR_OK && pb->form == BIND_PATH_JSON) {
+        json_write(&b, at);
+    } else if (e == ERR_OK) {
+        e = write_path(c, &b, pb, at);
+    }
+    struct str text =
+        b.failed || e != ERR_OK ? (struct str){0} : arena_str(c->a, (struct str){b.ptr, b.len});
+    buf_fini(&b);
+    *v = (struct value){.kind = VALUE_TEXT, .text = text};
+    return e == ERR_OK && text.ptr == NULL ? ctx_full(c) : e;
+}
