@@ -24,6 +24,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 struct state {
     struct rig rig;
     sqlite3 *db;
+    struct sql_check check;
 };
 
 static struct state *state;
@@ -34,6 +35,8 @@ static void start(void)
     state = calloc(1, sizeof *state);
     assert(state != NULL);
     rig_init(&state->rig, 1 << 20);
+    bool read = sql_check_init(&state->check, COMPILER_DIR);
+    assert(read);
     int rc = sqlite3_open(":memory:", &state->db);
     assert(rc == SQLITE_OK);
     sqlite3_db_config(state->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -75,7 +78,8 @@ static void check(const struct plan *p, const struct statement *s, const char *r
 {
     struct buf why;
     buf_init(&why);
-    if (!sql_check(p, s->sql, str_of(request), &why)) {
+    state->check.request = str_of(request);
+    if (!sql_check(&state->check, p, s->sql, &why)) {
         fprintf(stderr, "%.*s\n%s\n%s\n", (int)why.len, why.ptr, s->sql.ptr, request);
         abort();
     }

@@ -11,7 +11,16 @@
 #include "compiler/compiler.h"
 #include "compiler/plan.h"
 
-/* false: `why` says what is wrong. `request` is what it was compiled from. */
-bool sql_check(const struct plan *p, struct str sql, struct str request, struct buf *why);
+struct sql_check {
+    struct buf sources; /* of the compiler */
+    struct str request; /* what the SQL was compiled from: set by the caller */
+};
+
+/* Reads the compiler's sources; false if there are none. */
+bool sql_check_init(struct sql_check *c, const char *compiler_dir);
+void sql_check_fini(struct sql_check *c);
+/* false: `why` says what is wrong. */
+bool sql_check(const struct sql_check *c, const struct plan *p, struct str sql,
+               struct buf *why);
 
 #endif
