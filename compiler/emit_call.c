@@ -42,7 +42,9 @@ static const char *call_beside(const struct emitter *em, const struct expr *call
                                const struct expr *x)
 {
     const char *text = NULL;
-    for (uint32_t i = 0; text == NULL && i < call->call.count; i++) {
+    bool offset = (call->call.op->flags & OP_WINDOW) != 0 && call->call.count > 1 &&
+                  x == call->call.args[1];
+    for (uint32_t i = 0; text == NULL && !offset && i < call->call.count; i++) {
         text = beside_template(em, x, &call->call.args[i]->type);
     }
     return text;
