@@ -84,12 +84,15 @@ static bool is_own(const struct sql_check *c, struct str literal)
     return in_sources(c, (struct str){text, n});
 }
 
-/* How an aggregate's rows are sorted on SQLite: 'u' or '-', then a few letters. */
-static bool is_order_spec(struct str literal)
+/* How an aggregate takes its rows on SQLite: 'u' or '-', then a few letters and digits. */
+static bool is_row_spec(struct str literal)
 {
-    bool fine = literal.len > 2 && (literal.ptr[1] == 'u' || literal.ptr[1] == '-');
+    bool fine =
+        literal.len > 2 && literal.len < 16 && (literal.ptr[1] == 'u' || literal.ptr[1] == '-');
     for (size_t i = 2; i + 1 < literal.len; i++) {
-        fine = fine && memchr("adADt", literal.ptr[i], 5) != NULL;
+        char c = literal.ptr[i];
+        fine = fine &&
+               ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
     }
     return fine;
 }
@@ -181,9 +184,8 @@ static bool token_is_fine(const struct sql_check *c, const struct plan *p,
     case TEXT_NUMBER:
         return is_frame_end(rest) || number_is_fine(c, t->text, c->request);
     case TEXT_QUOTED:
-        return t->text.ptr[0] == p->dialect->quote
-                   ? name_is_fine(c, p, t->text)
-                   : is_own(c, t->text) || is_order_spec(t->text);
+        return t->text.ptr[0] == p->dialect->quote ? name_is_fine(c, p, t->text)
+                                                   : is_own(c, t->text) || is_row_spec(t->text);
     case TEXT_BLANK: /* white space alone: no comment */
         return memchr(t->text.ptr, '-', t->text.len) == NULL &&
                memchr(t->text.ptr, '/', t->text.len) == NULL &&
