@@ -268,9 +268,10 @@ static enum err check_clauses(struct context *c, const struct query *q)
     if (q->order_count == 0) {
         return ctx_fail(c, q->after.src, ERR_BAD_QUERY, "`after` needs `order_by`");
     }
-    if (q->distinct_count > 0 || !query_exprs(q, is_no_window, NULL)) {
-        enum err e = ctx_fail(c, q->after.src, ERR_UNSUPPORTED_FEATURE,
-                              "`after` beside windows or `distinct` on expressions");
+    if (q->distinct_count > 0 || q->set_count > 0 || !query_exprs(q, is_no_window, NULL)) {
+        enum err e =
+            ctx_fail(c, q->after.src, ERR_UNSUPPORTED_FEATURE,
+                     "`after` beside windows, grouping sets or `distinct` on expressions");
         fail_hint(c->f, "put them into a subquery in `from`");
         return e;
     }

@@ -61,6 +61,7 @@ struct dialect {
     const char *true_text, *false_text;
     bool values_rows;        /* FROM (VALUES (…), (…)) has columns column1, column2 … */
     bool all_of_sets;        /* INTERSECT ALL, EXCEPT ALL */
+    bool grouping_sets;      /* GROUP BY GROUPING SETS (…), GROUPING(…) */
     bool distinct_on;        /* SELECT DISTINCT ON (…) */
     bool with_ties;          /* FETCH FIRST n ROWS WITH TIES */
     bool order_by_outer;     /* ORDER BY takes columns of an outer query */

@@ -139,6 +139,7 @@ const struct dialect dialect_pg = {
     .values_rows = true,
     .all_of_sets = true,
     .keeps_ctes = true,
+    .grouping_sets = true,
     .distinct_on = true,
     .with_ties = true,
     .order_by_outer = true,

@@ -414,8 +414,19 @@ static enum err emit_nested(struct emitter *em, const struct expr *x, enum emit_
 {
     bool holds = x->kind == EXPR_CALL || x->kind == EXPR_CASE || x->kind == EXPR_DRESSED;
     uint32_t cost = holds ? NEST_CALL : 0;
+    const struct set_view *set = em->set;
+    enum set_member member = set_member(em, x);
+    bool aggregate = x->kind == EXPR_CALL && (x->call.op->flags & OP_AGGREGATE) != 0;
     enum err e = emit_nest(em, cost, x->src);
-    e = e != ERR_OK ? e : emit_node(em, x, place);
+    if (member == SET_INSIDE || aggregate) {
+        em->set = NULL; /* what is inside is of the rows, not of the group */
+    }
+    if (member == SET_OUTSIDE) {
+        emit_null(em, x);
+    } else {
+        e = e != ERR_OK ? e : emit_node(em, x, place);
+    }
+    em->set = set;
     em->nesting -= cost;
     return e;
 }

@@ -15,6 +15,7 @@ enum ranking {
     RANK_KEYS,  /* only ordered by what may not stand in ORDER BY */
     RANK_FIRST, /* one row of each */
     RANK_TIES,
+    RANK_SETS, /* grouping sets, one after the other */
 };
 
 static bool has_outer_key(const struct query *q)
@@ -29,6 +30,9 @@ static bool has_outer_key(const struct query *q)
 
 static enum ranking ranking_of(const struct emitter *em, const struct query *q)
 {
+    if (q->set_count > 0 && !em->d->grouping_sets) {
+        return RANK_SETS;
+    }
     if (q->distinct_count > 0 && !em->d->distinct_on) {
         return RANK_FIRST;
     }
@@ -58,8 +62,30 @@ static bool is_no_window(const struct expr *e, void *arg)
     return e->kind != EXPR_OVER && expr_children(e, is_no_window, arg);
 }
 
+/* Each set is a query of its own there, over the same rows. */
+static enum err check_sets(struct emitter *em, const struct query *q)
+{
+    static const char hint[] = "put the grouping into a subquery in `from`";
+    if (q->distinct_count > 0 || (q->with_ties && q->limit != NULL && !em->d->with_ties) ||
+        !query_exprs(q, is_no_window, NULL)) {
+        return refuse(em, q, "grouping sets beside windows, ties or `distinct` of some", hint);
+    }
+    if (em->c->volatility == VOLATILITY_VOLATILE) {
+        return refuse(em, q, "grouping sets beside functions that are not the same each time",
+                      hint);
+    }
+    if (!em->d->derived_sees_outer && !query_is_closed(q)) {
+        return refuse(em, q, "grouping sets in a correlated subquery",
+                      "join a subquery that gives the rows of all");
+    }
+    return ERR_OK;
+}
+
 static enum err check_ranked(struct emitter *em, const struct query *q)
 {
+    if (q->set_count > 0 && !em->d->grouping_sets) {
+        return check_sets(em, q);
+    }
     bool both = q->distinct || q->distinct_count > 0;
     if (both && q->with_ties && q->limit != NULL && !em->d->with_ties) {
         return refuse(em, q, "`with_ties` beside `distinct`",
@@ -77,8 +103,7 @@ static enum err check_ranked(struct emitter *em, const struct query *q)
     return ERR_OK;
 }
 
-/* Keys that are no outputs, and the number of each row. */
-static enum err emit_keys(struct emitter *em, const struct query *q, enum ranking ranking)
+enum err emit_keys(struct emitter *em, const struct query *q)
 {
     enum err e = ERR_OK;
     for (uint32_t i = 0; i < q->order_count && e == ERR_OK; i++) {
@@ -86,8 +111,14 @@ static enum err emit_keys(struct emitter *em, const struct query *q, enum rankin
         e = emit_root(em, q->order[i].expr);
         buf_printf(&em->sql, " AS o%u", i + 1);
     }
-    if (e != ERR_OK || ranking == RANK_KEYS) {
-        return e;
+    return e;
+}
+
+static enum err emit_number(struct emitter *em, const struct query *q, enum ranking ranking)
+{
+    enum err e = ERR_OK;
+    if (ranking == RANK_KEYS) {
+        return ERR_OK;
     }
     emit_text(em, ranking == RANK_TIES ? ", rank() OVER (" : ", row_number() OVER (");
     for (uint32_t i = 0; i < q->distinct_count && e == ERR_OK; i++) {
@@ -123,7 +154,10 @@ static enum err emit_outer_order(struct emitter *em, const struct query *q)
         return ctx_full(em->c);
     }
     for (uint32_t i = 0; i < q->order_count; i++) {
-        struct str name = arena_printf(em->c->a, "q.o%u", i + 1);
+        /* with `distinct` a key is an output, and nothing else can be ordered by */
+        struct str name =
+            q->distinct ? arena_printf(em->c->a, "q.c%u", output_of(q, q->order[i].expr) + 1)
+                        : arena_printf(em->c->a, "q.o%u", i + 1);
         const struct expr *key = name.ptr == NULL ? NULL : dress_parts(em, name.ptr, NULL, 0);
         struct expr *copy = ARENA_NEW(em->c->a, struct expr);
         if (key == NULL || copy == NULL) {
@@ -150,9 +184,15 @@ static enum err emit_numbered_rows(struct emitter *em, const struct query *q,
                                    enum ranking ranking)
 {
     enum err e = emit_nest(em, NEST_QUERY, q->src);
+    if (ranking == RANK_SETS) {
+        e = e != ERR_OK ? e : emit_each_set(em, q);
+        em->nesting -= NEST_QUERY;
+        return e;
+    }
     emit_text(em, "SELECT ");
     e = e != ERR_OK ? e : emit_items(em, q, PLACE_DERIVED);
-    e = e != ERR_OK ? e : emit_keys(em, q, ranking);
+    e = e != ERR_OK ? e : emit_keys(em, q);
+    e = e != ERR_OK ? e : emit_number(em, q, ranking);
     e = e != ERR_OK ? e : emit_table(em, q);
     em->nesting -= NEST_QUERY;
     return e;
@@ -164,7 +204,7 @@ enum err emit_ranked(struct emitter *em, const struct query *q, enum query_place
     enum ranking ranking = ranking_of(em, q);
     struct query rest = *q;
     enum err e = check_ranked(em, q);
-    emit_text(em, "SELECT ");
+    emit_text(em, q->distinct ? "SELECT DISTINCT " : "SELECT ");
     emit_columns(em, q, place);
     emit_text(em, " FROM (");
     e = e != ERR_OK ? e : emit_numbered_rows(em, q, ranking);

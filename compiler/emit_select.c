@@ -99,7 +99,7 @@ enum err emit_order_by(struct emitter *em, const struct query *q)
     return e;
 }
 
-enum err emit_table(struct emitter *em, const struct query *q)
+enum err emit_from_where(struct emitter *em, const struct query *q)
 {
     enum err e = ERR_OK;
     if (q->from != NULL) {
@@ -110,15 +110,36 @@ enum err emit_table(struct emitter *em, const struct query *q)
         emit_text(em, " WHERE ");
         e = emit_root(em, q->where);
     }
+    return e;
+}
+
+enum err emit_group_by(struct emitter *em, const struct query *q)
+{
+    enum err e = ERR_OK;
+    if (q->set_count > 0) {
+        return emit_grouping_sets(em, q);
+    }
     for (uint32_t i = 0; i < q->group_count && e == ERR_OK; i++) {
         emit_text(em, i == 0 ? " GROUP BY " : ", ");
         e = emit_position(em, q, q->group[i]);
     }
-    if (e == ERR_OK && q->having != NULL) {
-        emit_text(em, " HAVING ");
-        e = emit_root(em, q->having);
-    }
     return e;
+}
+
+enum err emit_having(struct emitter *em, const struct query *q)
+{
+    if (q->having == NULL) {
+        return ERR_OK;
+    }
+    emit_text(em, " HAVING ");
+    return emit_root(em, q->having);
+}
+
+enum err emit_table(struct emitter *em, const struct query *q)
+{
+    enum err e = emit_from_where(em, q);
+    e = e != ERR_OK ? e : emit_group_by(em, q);
+    return e != ERR_OK ? e : emit_having(em, q);
 }
 
 /* ---- limit ---- */

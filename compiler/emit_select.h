@@ -16,12 +16,23 @@ enum err emit_order_by(struct emitter *em, const struct query *q) MUST_CHECK;
 enum err emit_limit(struct emitter *em, const struct query *q, uint32_t at_most) MUST_CHECK;
 /* A limit or an offset. at_most: what is sent at most; 0: no bound. */
 enum err emit_count(struct emitter *em, const struct expr *x, uint32_t at_most) MUST_CHECK;
-/* FROM, WHERE, GROUP BY and HAVING. */
+/* FROM, WHERE, GROUP BY and HAVING: all of them, or one or two alone. */
 enum err emit_table(struct emitter *em, const struct query *q) MUST_CHECK;
+enum err emit_from_where(struct emitter *em, const struct query *q) MUST_CHECK;
+enum err emit_group_by(struct emitter *em, const struct query *q) MUST_CHECK;
+enum err emit_having(struct emitter *em, const struct query *q) MUST_CHECK;
+
+/* emit_sets.c */
+enum err emit_grouping_sets(struct emitter *em, const struct query *q) MUST_CHECK;
+/* A select for each grouping set, with c1, … and the keys of order_by. */
+enum err emit_each_set(struct emitter *em, const struct query *q) MUST_CHECK;
+bool has_empty_set(const struct query *q);
 
 /* emit_ranked.c */
 /* Whether the database has no words for q's choice of rows. */
 bool is_ranked(const struct emitter *em, const struct query *q);
+/* The keys of order_by as columns o1, o2 … behind the others. */
+enum err emit_keys(struct emitter *em, const struct query *q) MUST_CHECK;
 enum err emit_ranked(struct emitter *em, const struct query *q, enum query_place place,
                      uint32_t at_most) MUST_CHECK;
 

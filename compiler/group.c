@@ -42,7 +42,8 @@ static bool groups_column(const struct query *q, const struct source *s, uint32_
 static bool key_is_grouped(const struct query *q, const struct source *s)
 {
     /* PostgreSQL knows no key of the derived table that a full join may become. */
-    if (s->in_full || s->table == NULL || s->table->primary_key.count == 0) {
+    if (q->set_count > 0 || s->in_full || s->table == NULL ||
+        s->table->primary_key.count == 0) {
         return false;
     }
     const struct key *k = &s->table->primary_key;

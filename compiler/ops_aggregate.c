@@ -8,6 +8,7 @@
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
+#include "compiler/walk.h"
 
 static enum err rule_count(struct context *c, struct query *q, struct expr *e)
 {
@@ -227,6 +228,24 @@ static enum err emit_json_agg(struct emitter *em, const struct expr *call,
 #define SPREAD(op, maria)                                                                      \
     AGGREGATE(op, rule_spread, DRESS_DOUBLE, "a", {op "($1)^", maria, "tb_<" op "($1)^"})
 
+/* Which of its arguments the row's grouping set does not group by, as bits. */
+static enum err rule_grouping(struct context *c, struct query *q, struct expr *e)
+{
+    for (uint32_t i = 0; i < e->call.count; i++) {
+        bool found = false;
+        for (uint32_t k = 0; k < q->group_count && !found; k++) {
+            found = expr_equal(q->group[k], e->call.args[i]);
+        }
+        if (!found || q->no_aggregates || q->in_aggregate) {
+            return ctx_fail(c, e->call.args[i]->src, ERR_BAD_QUERY,
+                            "`grouping` takes expressions of `group_by`");
+        }
+    }
+    e->type = type_of(TYPE_INTEGER);
+    e->nullable = false;
+    return ERR_OK;
+}
+
 static const struct op_info list[] = {
     {.name = "array_agg",
      .min_args = 1,
@@ -249,7 +268,13 @@ static const struct op_info list[] = {
      .kinds = "s",
      .sql = ALL("count(#$1)^")},
     PLANNED("distinct"),
-    PLANNED("grouping"),
+    {.name = "grouping",
+     .min_args = 1,
+     .max_args = 31,
+     .flags = OP_KEEPS_NULL,
+     .rule = rule_grouping,
+     .emit = emit_grouping,
+     .sql = {"GROUPING($*)"}},
     {.name = "json_agg",
      .min_args = 1,
      .max_args = 1,

@@ -57,6 +57,9 @@ enum err parse_after(struct context *c, const struct json *j, struct after *out)
 /* What an entry of order_by is called there. */
 enum err after_name(struct context *c, const struct order *o, struct str *out) MUST_CHECK;
 
+/* parse_group.c */
+enum err parse_group_by(struct context *c, const struct json *j, struct query *q) MUST_CHECK;
+
 /* parse_lock.c */
 enum err parse_lock(struct context *c, const struct json *j, struct lock *out) MUST_CHECK;
 

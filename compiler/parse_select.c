@@ -163,27 +163,6 @@ enum err parse_orders(struct context *c, const struct json *j, const char *key,
     return e;
 }
 
-static enum err parse_group_by(struct context *c, const struct json *j, struct query *q)
-{
-    enum err e = check_list(c, j, "group_by");
-    if (e != ERR_OK) {
-        return e;
-    }
-    q->group = ARENA_ARRAY(c->a, j->len, struct expr *);
-    if (q->group == NULL) {
-        return ctx_full(c);
-    }
-    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
-        if (m->kind == JSON_OBJECT &&
-            (json_get(m, "rollup") != NULL || json_get(m, "cube") != NULL ||
-             json_get(m, "grouping_sets") != NULL)) {
-            return not_built(c, m, "`rollup`, `cube` and `grouping_sets`");
-        }
-        e = parse_expr(c, m, &q->group[q->group_count++]);
-    }
-    return e;
-}
-
 /* ---- select ---- */
 
 /* limit and offset: a whole number, a param, or null for none. */

@@ -82,7 +82,9 @@ struct query {
     uint64_t visible;      /* bits of the sources that a name may mean just now */
     struct expr *where;    /* NULL: none */
     struct expr **group;
-    uint32_t group_count;
+    uint32_t group_count, group_cap;
+    uint64_t *sets; /* grouping sets, as bits of `group`; NULL: one of all */
+    uint32_t set_count;
     struct expr *having;
     struct order *order;
     uint32_t order_count;

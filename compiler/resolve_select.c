@@ -151,6 +151,30 @@ enum err resolve_sort_key(struct context *c, struct query *q, struct expr *e,
     return err != ERR_OK ? err : refuse_json(c, e, clause);
 }
 
+/* An expression that stands in group_by twice is known by its first bit. */
+static void share_bits(struct query *q)
+{
+    for (uint32_t i = 0; q->set_count > 0 && i < q->group_count; i++) {
+        uint32_t first = 0;
+        while (!expr_equal(q->group[first], q->group[i])) {
+            first++;
+        }
+        for (uint32_t s = 0; first < i && s < q->set_count; s++) {
+            if ((q->sets[s] >> i & 1) != 0) {
+                q->sets[s] = (q->sets[s] & ~((uint64_t)1 << i)) | (uint64_t)1 << first;
+            }
+        }
+    }
+}
+
+/* What some set does not group by is null there. */
+static void nulls_of_sets(struct query *q)
+{
+    for (uint32_t i = 0; q->set_count > 0 && i < q->output_count; i++) {
+        q->outputs[i].expr->nullable = true;
+    }
+}
+
 static enum err resolve_group(struct context *c, struct query *q)
 {
     enum err err = ERR_OK;
@@ -160,7 +184,9 @@ static enum err resolve_group(struct context *c, struct query *q)
         err = err != ERR_OK ? err : refuse_outer(c, q, q->group[i], "group_by");
     }
     q->no_aggregates = false;
-    q->aggregated = q->aggregated || q->group_count > 0 || q->having != NULL;
+    q->aggregated =
+        q->aggregated || q->group_count > 0 || q->set_count > 0 || q->having != NULL;
+    share_bits(q);
     return err;
 }
 
@@ -231,6 +257,7 @@ enum err resolve_select(struct context *c, struct query *q)
     err = err != ERR_OK ? err : resolve_items(c, q);
     q->takes_windows = false;
     err = err != ERR_OK ? err : settle_outputs(c, q);
+    nulls_of_sets(q);
     if (err == ERR_OK && q->having != NULL) {
         err = resolve_condition(c, q, q->having, "having");
     }

@@ -369,14 +369,15 @@ bool expr_is_volatile(const struct expr *e)
     return !is_steady(e, NULL);
 }
 
-/* Whether the source belongs to q or to a query inside it. */
+/* Whether the source belongs to q or to a query inside it. A query is known by its
+ * node, because what is written may be a copy of it. */
 static bool is_inside(const struct query *q, const struct source *s)
 {
     const struct query *up = s->owner;
-    while (up != NULL && up != q) {
+    while (up != NULL && up->src != q->src) {
         up = up->holder != NULL ? up->holder : up->outer;
     }
-    return up == q;
+    return up != NULL;
 }
 
 static bool is_closed_expr(const struct expr *e, void *arg);

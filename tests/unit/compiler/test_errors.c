@@ -251,8 +251,6 @@ static const struct {
      "/query/group_by/0", NULL, 0},
     {"{\"select\":[1],\"from\":\"users\",\"group_by\":[1]}", ERR_BAD_QUERY, "/query/group_by/0",
      NULL, 0},
-    {"{\"select\":[1],\"from\":\"users\",\"group_by\":[{\"rollup\":[\"id\"]}]}",
-     ERR_UNSUPPORTED_FEATURE, "/query/group_by/0", NULL, 0},
     {"{\"select\":[1],\"from\":\"users\",\"order_by\":[1]}", ERR_BAD_QUERY, "/query/order_by/0",
      NULL, 0},
     {"{\"select\":[1],\"from\":\"users\",\"order_by\":[{\"desc\":{\"value\":\"x\"}}]}",

@@ -149,6 +149,30 @@ static const struct {
      ERR_TYPE_MISMATCH, "/query/order_by/0", "double"},
     {"{'union':[{'select':[1]},{'select':[2]}],'after':null}", ERR_UNSUPPORTED_FEATURE,
      "/query/after", NULL},
+/* grouping sets */
+#define GROUPED(items, group) "{'select':[" items "],'from':'users','group_by':[" group "]}"
+    {GROUPED("'city'", "{'rollup':[]}"), ERR_EMPTY_LIST, "/query/group_by/0/rollup", NULL},
+    {GROUPED("'city'", "{'cube':'city'}"), ERR_BAD_QUERY, "/query/group_by/0/cube", NULL},
+    {GROUPED("'city'", "{'grouping_sets':[]}"), ERR_EMPTY_LIST,
+     "/query/group_by/0/grouping_sets", NULL},
+    {GROUPED("'city'", "{'grouping_sets':['city']}"), ERR_BAD_QUERY,
+     "/query/group_by/0/grouping_sets/0", NULL},
+    {GROUPED("'city'", "{'rollup':['city'],'cube':['age']}"), ERR_BAD_QUERY,
+     "/query/group_by/0", NULL},
+    {GROUPED("'city'", "{'cube':['id','name','email','age','city','bio','salary','born',"
+                       "'is_active']}"),
+     ERR_QUERY_TOO_LARGE, "/query/group_by/0/cube", NULL},
+    {GROUPED("'city'", "{'cube':['id','name','email','age','city','bio','salary','born']},"
+                       "{'cube':['id','name']}"),
+     ERR_QUERY_TOO_LARGE, "/query/group_by/1", NULL},
+    {GROUPED("'name'", "{'rollup':['id']}"), ERR_BAD_QUERY, "/query/select/0", "group_by"},
+    {GROUPED("['grouping','age']", "{'rollup':['id']}"), ERR_BAD_QUERY, "/query/select/0/1",
+     NULL},
+    {GROUPED("['sum',['grouping','id']]", "{'rollup':['id']}"), ERR_BAD_QUERY,
+     "/query/select/0/1/1", NULL},
+    {GROUPED("'city'", "{'rollup':[1]}"), ERR_BAD_QUERY, "/query/group_by/0/rollup/0", NULL},
+    {GROUPED("'city'", "{'rollup':['nmae']}"), ERR_UNKNOWN_COLUMN, "/query/group_by/0/rollup/0",
+     "`name`"},
 /* recursion */
 #define RECURSIVE(body) "{'with':{'t':" body "},'recursive':true,'select':'*','from':'t'}"
 #define FIRST "{'select':['id'],'from':'users'}"
