@@ -28,12 +28,6 @@ struct window_needs {
     bool keys;     /* ORDER BY is beside groups and windows */
 };
 
-/* A query as one of its grouping sets sees it. */
-struct set_view {
-    const struct query *q;
-    uint64_t mask;
-};
-
 struct emitter {
     struct context *c;
     const struct dialect *d;
@@ -56,14 +50,6 @@ struct emitter {
 
 void emit_init(struct emitter *em, struct context *c);
 void emit_fini(struct emitter *em);
-
-/* emit_sets.c */
-enum set_member {
-    SET_OTHER,   /* no expression of group_by */
-    SET_INSIDE,  /* the set groups by it */
-    SET_OUTSIDE, /* only others do: it is null */
-};
-enum set_member set_member(const struct emitter *em, const struct expr *x);
 
 /* emit_call.c */
 enum emit_place {

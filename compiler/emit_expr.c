@@ -3,7 +3,7 @@
  * compiler/emit_expr.c: expressions to SQL.
  */
 #include "compiler/bind.h"
-#include "compiler/emit.h"
+#include "compiler/emit_select.h"
 #include "compiler/emit_window.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"

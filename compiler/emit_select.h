@@ -22,7 +22,22 @@ enum err emit_from_where(struct emitter *em, const struct query *q) MUST_CHECK;
 enum err emit_group_by(struct emitter *em, const struct query *q) MUST_CHECK;
 enum err emit_having(struct emitter *em, const struct query *q) MUST_CHECK;
 
+/* A query as one of its grouping sets sees it. */
+struct set_view {
+    const struct query *q;
+    uint64_t mask;
+};
+
 /* emit_sets.c */
+enum set_member {
+    SET_OTHER,   /* no expression of group_by */
+    SET_INSIDE,  /* the set groups by it */
+    SET_OUTSIDE, /* only others do: it is null */
+};
+enum set_member set_member(const struct emitter *em, const struct expr *x);
+/* As an operator's emitter. */
+enum err emit_grouping(struct emitter *em, const struct expr *call,
+                       const struct expr *const *args, enum emit_place place) MUST_CHECK;
 enum err emit_grouping_sets(struct emitter *em, const struct query *q) MUST_CHECK;
 /* A select for each grouping set, with c1, … and the keys of order_by. */
 enum err emit_each_set(struct emitter *em, const struct query *q) MUST_CHECK;

@@ -131,9 +131,6 @@ enum err need_bounded(struct context *c, struct expr *e, enum bind_form form,
                       const char *what) MUST_CHECK;
 op_emit emit_bounded;
 
-/* emit_sets.c */
-op_emit emit_grouping;
-
 /* Rules that several areas use. */
 op_rule rule_text;     /* texts → text */
 op_rule rule_number;   /* a number → the same type */

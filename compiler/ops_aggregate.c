@@ -3,6 +3,7 @@
  * compiler/ops_aggregate.c: aggregates.
  */
 #include "compiler/emit_json.h"
+#include "compiler/emit_select.h"
 #include "compiler/emit_window.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
