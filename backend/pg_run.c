@@ -37,7 +37,7 @@ static void name_text(uint64_t name, char out[NAME_BYTES])
 
 static bool is_many(const struct run *r)
 {
-    return r->sets > 1 && r->stmt->sql_many.len > 0;
+    return r->sets > 1 && !r->apart && r->stmt->sql_many.len > 0;
 }
 
 static const char *sql_of(const struct run *r)

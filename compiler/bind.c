@@ -6,6 +6,7 @@
 #include "compiler/bind.h"
 
 #include "compiler/context.h"
+#include "compiler/distinct.h"
 #include "compiler/json_path.h"
 
 #include <string.h>
@@ -308,15 +309,25 @@ static enum err bind_steps(struct binder *b, const struct plan_step *steps,
     return e;
 }
 
+/* Several sets are one statement, or need a transaction around theirs. */
+static enum err join_sets(struct binder *b, struct bound_run *run, struct bound *out)
+{
+    const struct plan_step *step = run->step;
+    run->apart = run->sets > 1 && step->apart_count > 0 && !sets_are_distinct(run, b->c.a);
+    if (run->sets > 1 && (run->apart || step->stmt.sql_many.len == 0)) {
+        out->needs_tx = true;
+    }
+    return ERR_OK;
+}
+
 /* Rows that share a statement, which takes them all at once or one after the other. */
 static enum err bind_together(struct binder *b, const struct shape_run *r,
                               const struct plan_step *step, struct bound *out,
                               struct bound_run *runs)
 {
-    if (r->rows > 1 && step->stmt.sql_many.len == 0) {
-        out->needs_tx = true;
-    }
-    return bind_run(b, step, r->first, r->rows, &runs[out->run_count++]);
+    struct bound_run *run = &runs[out->run_count++];
+    enum err e = bind_run(b, step, r->first, r->rows, run);
+    return e != ERR_OK ? e : join_sets(b, run, out);
 }
 
 /* A row whose steps depend on what is there has runs of its own. */
@@ -398,13 +409,14 @@ static enum err bind_param_sets(struct binder *b, struct bound *out)
         return ctx_full(&b->c);
     }
     out->runs = runs;
-    out->needs_tx =
-        p->needs_tx || p->set_steps > 1 || (sets > 1 && p->steps[0].stmt.sql_many.len == 0);
     if (alone) {
+        out->needs_tx = p->needs_tx || p->set_steps > 1 || sets > 1;
         return bind_set_steps(b, out, runs);
     }
     out->run_count = 1;
-    return bind_sets(b, &p->steps[0], sets, runs);
+    out->needs_tx = p->needs_tx;
+    enum err e = bind_sets(b, &p->steps[0], sets, runs);
+    return e != ERR_OK ? e : join_sets(b, runs, out);
 }
 
 enum err bind_runs(const struct compile_request *in, const struct shape *s, struct arena *a,

@@ -87,6 +87,7 @@ struct bound_run {
     const struct plan_step *step;
     const struct value *params;
     uint32_t sets;
+    bool apart; /* each set by itself: see struct run */
 };
 
 struct bound {

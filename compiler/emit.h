@@ -32,8 +32,8 @@ struct emitter {
     struct context *c;
     const struct dialect *d;
     struct buf sql;
-    struct plan_bind *binds; /* in the request's arena */
-    uint32_t bind_count, bind_cap;
+    struct plan_bind *binds;                     /* in the request's arena */
+    uint32_t bind_count, bind_cap, placeholders; /* the last: written, with repeats */
     uint32_t nesting;          /* what the database's parser holds on its stack just here */
     bool from_unnest;          /* placeholders are columns of unnested arrays: u.c1 */
     const struct window *over; /* of the call that is written next; NULL: none */

@@ -75,6 +75,7 @@ static void put_placeholder(struct emitter *em, const struct plan_bind *b, uint3
         b->type.kind == TYPE_NUMERIC && em->d->numeric_bind != NULL && b->source != BIND_CELL;
     const char *text = wrap ? em->d->numeric_bind : "$1";
     const char *hole = strstr(text, "$1");
+    em->placeholders++;
     buf_add(&em->sql, text, (size_t)(hole - text));
     if (em->from_unnest) {
         buf_printf(&em->sql, "u.c%u", number);

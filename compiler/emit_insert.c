@@ -118,6 +118,22 @@ static bool can_unnest(const struct emitter *em)
     return em->d->arrays && em->bind_count > 0;
 }
 
+/* Whether rows may meet each other in an upsert, and nobody could see it before. */
+static bool meets_itself(const struct write *w, const struct write_set *s)
+{
+    const struct upsert *u = w->upsert;
+    bool meets = u != NULL && u->updates && u->key == NULL;
+    for (uint32_t i = 0; u != NULL && u->updates && u->key != NULL && i < u->key->count; i++) {
+        bool cell = false;
+        for (uint32_t k = 0; k < s->count; k++) {
+            cell = cell || (s->assigns[k].value == NULL &&
+                            s->assigns[k].column->index == u->key->columns[i]);
+        }
+        meets = meets || !cell;
+    }
+    return meets;
+}
+
 /* Whether the rows may go into one statement: it sees the tables as they were before
  * the first of them, and takes no row twice. */
 static bool may_join(const struct emitter *em, const struct write *w, const struct write_set *s)
@@ -128,10 +144,9 @@ static bool may_join(const struct emitter *em, const struct write *w, const stru
         }
     }
     bool many = em->c->shape->rows != NULL || em->c->in->param_sets != NULL;
-    return many && (w->upsert == NULL || !w->upsert->updates);
+    return many && !meets_itself(w, s);
 }
 
-/* The values that returning has are not of a row of data. */
 static enum err emit_many(struct emitter *em, const struct write *w, const struct write_set *s,
                           struct buf *many)
 {
@@ -141,9 +156,10 @@ static enum err emit_many(struct emitter *em, const struct write *w, const struc
     uint32_t binds = em->bind_count;
     buf_swap(&em->sql, many);
     enum err e = emit_unnest(em, w, s);
+    uint32_t written = em->placeholders;
     e = e != ERR_OK ? e : emit_insert_tail(em, w);
     buf_swap(&em->sql, many);
-    if (em->bind_count != binds) { /* returning has values of its own */
+    if (em->placeholders != written) { /* the tail has values of its own, and no rows */
         em->bind_count = binds;
         buf_clear(many);
     }

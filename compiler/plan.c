@@ -264,6 +264,27 @@ static bool step_columns(struct plan *p, const struct write *w, enum part_column
     return true;
 }
 
+/* The binds of the key by which rows of an upsert may meet each other. */
+static bool find_apart(struct plan *p, const struct write *w, struct plan_step *step)
+{
+    const struct upsert *u = w == NULL ? NULL : w->upsert;
+    if (u == NULL || !u->updates || step->stmt.sql_many.len == 0) {
+        return true;
+    }
+    const struct table *t = w->scope.sources[0]->table;
+    uint32_t *found = ARENA_ARRAY(&p->arena, u->key->count, uint32_t);
+    for (uint32_t i = 0; found != NULL && i < step->stmt.param_count; i++) {
+        const struct plan_bind *b = &step->binds[i];
+        for (uint32_t k = 0; b->source == BIND_CELL && k < u->key->count; k++) {
+            if (str_eq(b->name, t->columns[u->key->columns[k]].name)) {
+                found[step->apart_count++] = i;
+            }
+        }
+    }
+    step->apart = found;
+    return found != NULL;
+}
+
 enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
                     struct str many, const struct write *w, const struct part *part)
 {
@@ -285,7 +306,8 @@ enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
     step.stmt.sql = arena_str(&p->arena, buf_str(&em->sql));
     step.stmt.sql_many = many;
     if (step.stmt.sql.ptr == NULL || !copy_str(&p->arena, &step.stmt.sql_many) ||
-        !copy_binds(p, em, &step) || !step_columns(p, w, columns, &step.stmt)) {
+        !copy_binds(p, em, &step) || !step_columns(p, w, columns, &step.stmt) ||
+        !find_apart(p, w, &step)) {
         return no_memory(c);
     }
     step.stmt.told = p->kind == PLAN_TEXT;

@@ -57,6 +57,9 @@ struct plan_step {
     bool each; /* once for each captured row; else once */
     struct statement stmt;
     const struct plan_bind *binds; /* stmt.param_count */
+    const uint32_t *apart;         /* binds of a unique key: sets in which they are the same
+                                    * cannot share stmt.sql_many */
+    uint32_t apart_count;
 };
 
 /* Which rows a statement may touch, for routing and caching later. */

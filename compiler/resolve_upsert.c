@@ -309,6 +309,14 @@ enum err resolve_upsert(struct context *c, struct write *w)
         fail_hint(c->f, "give the rows as `rows`: they are taken one after the other");
         return e;
     }
+    for (uint32_t i = 0; i < w->set_count && !c->shape->rows_unknown; i++) {
+        if (w->value_rows == 0 && w->query == NULL && w->sets[i].count == 0) {
+            enum err e = ctx_fail(c, u->src, ERR_UNSUPPORTED_FEATURE,
+                                  "a row of defaults cannot have a `conflict`");
+            fail_hint(c->f, "give one of its columns");
+            return e;
+        }
+    }
     enum err err = u->constraint != NULL ? find_constraint(c, w, u) : resolve_on(c, w, u);
     err = err != ERR_OK ? err : make_scope(c, w, u);
     err = err != ERR_OK ? err : resolve_assigns(c, w, &u->set, &u->scope);

@@ -265,6 +265,7 @@ int step_run(struct req *r)
                      .stmt = &b->step->stmt,
                      .params = params,
                      .sets = sets,
+                     .apart = b->apart,
                      .sink = sink_of(r, b),
                      .flush = reply_flush,
                      .done = on_run,

@@ -76,6 +76,7 @@ struct run {
     const struct statement *stmt;
     const struct value *params; /* sets × stmt->param_count, set by set; borrowed */
     uint32_t sets;              /* 1, or more for a bulk write; 0 is not allowed */
+    bool apart;                 /* each set by stmt->sql, also where there is sql_many */
     struct row_sink *sink;      /* NULL: rows are dropped */
     run_flush_cb *flush;        /* may be NULL if the sink never says FULL */
     run_done_cb *done;

@@ -295,3 +295,21 @@ def test_bad_sets_of_params(k, params, code, path):
 def test_reads_take_one_set_of_params(k):
     refused(k, {"select": ["id"], "from": "k", "where": ["=", "id", ":i"]}, "bad_request",
             params=[{"i": 1}])
+
+
+def test_a_value_of_all_rows_and_of_the_clash(k):
+    """One param beside the rows, in what they clash into, and in what comes back."""
+    upsert = {"insert": "k", "rows": [{"id": 1}, {"id": 8}, {"id": 9}], "set": {"n": ":p"},
+              "conflict": {"on": ["id"], "do": "update", "set": {"n": ["+", "k.n", ":p"]}},
+              "returning": ["id", "n", {"p": ":p"}]}
+    assert done(k, upsert, params={"p": 7})["rows"] == [[1, 8, 7], [8, 7, 7], [9, 7, 7]]
+
+
+def test_many_upserts(k):
+    """Ten thousand rows whose keys differ, then some that do not."""
+    rows = [{"id": i, "n": i} for i in range(10_000)]
+    upsert = {"insert": "k", "rows": ":r", "conflict": ADD}
+    assert done(k, upsert, params={"r": rows}) == {"rowcount": 10_000}
+    assert done(k, upsert, params={"r": rows[:50] + rows[:50]}) == {"rowcount": 100}
+    assert [row[2] for row in rows_of_k(k)][:6] == [0, 4, 8, 9, 12, 15]
+    assert len(rows_of_k(k)) == 10_000
