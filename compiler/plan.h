@@ -54,11 +54,10 @@ struct plan_step {
     enum step_role role;
     enum step_when when;
     enum step_clash clash;
-    bool each; /* once for each captured row; else once */
+    bool each; /* for each captured row */
     struct statement stmt;
     const struct plan_bind *binds; /* stmt.param_count */
-    const uint32_t *apart;         /* binds of a unique key: sets in which they are the same
-                                    * cannot share stmt.sql_many */
+    const uint32_t *apart;         /* binds of a key that sets of one stmt.sql_many differ in */
     uint32_t apart_count;
 };
 
