@@ -55,7 +55,7 @@ class Expressions(Values):
         return self.rng.choice(found)[0] if found else None
 
     def leaf(self, kind):
-        if self.chance(.015) and kind in COMPARED:
+        if self.chance(.015) and kind in ("int", "num", "dbl", "text", "bool"):
             return None
         found = self.column(kind) if self.chance(.75) else None
         if found is not None:

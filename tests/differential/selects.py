@@ -227,6 +227,7 @@ class Selects(Expressions):
             self.add_from(q, depth)
         if self.chance(.6):
             q["where"] = self.condition(min(depth, 3))
+            self.risky = True  # what is the same for all rows may be computed for none
         if q.get("from") is not None and self.chance(.22):
             self.group(q, depth)
         self.items(q, kinds, depth, plain)
@@ -358,10 +359,12 @@ class Selects(Expressions):
         q["order_by"] = order
         self.total = True
         if self.chance(.4):
+            self.risky = True
             q["limit"] = r.choice([0, 1, 2, 3, 5, 20, None, self.param(r.randint(0, 4))])
             if self.chance(.04) and q["limit"] is not None:
                 q["with_ties"] = True
         if self.chance(.15):
+            self.risky = True
             q["offset"] = r.choice([0, 1, 2, 10])
         lockable = all(s.table is not None for s in scope.sources) and scope.sources and \
             not any(set(j) & {"left", "right", "full"} for j in q.get("join", []))
@@ -390,6 +393,7 @@ class Selects(Expressions):
         kinds = [self.rng.choice(["int", "text", "num", "date", "bool", "ts"])
                  for _ in range(self.rng.randint(1, 3))]
         op = self.weighted(COMPOUNDS)[1]
+        self.risky = True
         parts = []
         for _ in range(self.rng.choice([2, 2, 2, 3])):
             scope, self.scope = self.scope, Scope()

@@ -50,6 +50,8 @@ class Values:
             return r.choice([0, 0.5, -1.25, 2.75, 10.5, -3, 100.125])
         if kind == "text":
             return self.text()
+        if kind in ("date", "ts") and r.random() < .03:
+            return r.choice(schema.FAR_DATES if kind == "date" else schema.FAR_STAMPS)
         return r.choice({
             "bool": [True, False], "date": [d for d in schema.DATES if d],
             "time": [t for t in schema.TIMES if t], "ts": [s for s in schema.STAMPS if s],
