@@ -115,6 +115,21 @@ class Run:
     def judge(self, case):
         return next(run_cases(self.rig, [case]))[1]
 
+    def results(self, cases):
+        """[(case, verdict)]; a statement that ends a server disagrees, and those behind it
+        are asked again."""
+        results = list(run_cases(self.rig, cases))
+        if not self.rig.revive():
+            return results
+        self.rig.fill_scratch()
+        results = []
+        for case in cases:
+            results += run_cases(self.rig, [case])
+            dead = self.rig.revive()
+            if dead:
+                results[-1] = case, compare.Verdict("differs", "it ends " + dead[0])
+        return results
+
     def over(self):
         return self.end is not None and time.monotonic() > self.end or \
             len(self.found) >= self.options.stop
@@ -126,10 +141,11 @@ class Run:
         self.kinds[sign] = self.kinds.get(sign, 0) + 1
         if self.kinds[sign] > self.options.each:
             return
-        small = shrink(case, verdict, self.judge) if self.options.shrink else case
+        ends = verdict.why.startswith("it ends")
+        small = case if ends or not self.options.shrink else shrink(case, verdict, self.judge)
         print(f"\ndisagreement ({origin}): {verdict.why}")
         print(json.dumps(small.request, ensure_ascii=False))
-        replies = self.rig.exchange(small.lines()[:1])[0]
+        replies = () if ends else self.rig.exchange(small.lines()[:1])[0]
         for db, reply in zip(DATABASES, replies):
             print(f"  {db + ':':<12} {reply.decode('utf-8', 'replace')[:420]}")
         sys.stdout.flush()
@@ -146,7 +162,7 @@ class Run:
         seed, last = self.options.seed, self.options.seed + self.options.count
         while seed < last and not self.over():
             batch = [generate(s) for s in range(seed, min(last, seed + BATCH))]
-            results = list(run_cases(self.rig, [of_statement(s) for s in batch]))
+            results = self.results([of_statement(s) for s in batch])
             for statement, (case, verdict) in zip(batch, results):
                 self.counts.add(verdict, statement.seed)
                 if verdict.what == "differs" and not self.over():

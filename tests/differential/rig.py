@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
@@ -77,6 +78,20 @@ class Rig:
         daemon, self.daemon = self.daemon, None
         if daemon is not None:
             daemon.stop()
+
+    def revive(self):
+        """Starts servers again that ended, and waits until the daemon has them; the names
+        of those."""
+        dead = [s for s in self.servers if not s.running()]
+        for server in dead:
+            server.start()
+        end = time.monotonic() + 60
+        while dead and time.monotonic() < end:
+            replies = self.ask_all([{"query": {"select": [1]}}])[0]
+            if not any("error" in r for r in replies):
+                break
+            time.sleep(0.2)
+        return [s.name for s in dead]
 
     def close(self):
         try:
