@@ -12,15 +12,15 @@
 #include "compiler/plan.h"
 
 struct sql_check {
-    struct buf sources; /* of the compiler */
+    struct buf program; /* this one, with all constants of the compiler */
+    struct buf known;   /* literals that were found there */
     struct str request; /* what the SQL was compiled from: set by the caller */
 };
 
-/* Reads the compiler's sources; false if there are none. */
-bool sql_check_init(struct sql_check *c, const char *compiler_dir);
+/* Reads the program's own file; false if it cannot. */
+bool sql_check_init(struct sql_check *c);
 void sql_check_fini(struct sql_check *c);
 /* false: `why` says what is wrong. */
-bool sql_check(const struct sql_check *c, const struct plan *p, struct str sql,
-               struct buf *why);
+bool sql_check(struct sql_check *c, const struct plan *p, struct str sql, struct buf *why);
 
 #endif

@@ -61,7 +61,7 @@ START_TEST(golden_sql_has_nothing_of_its_request)
     struct rig rig;
     struct sql_check check;
     uint32_t seen = 0;
-    ck_assert(sql_check_init(&check, COMPILER_DIR));
+    ck_assert(sql_check_init(&check));
     DIR *dir = opendir(GOLDEN_DIR);
     ck_assert_ptr_nonnull(dir);
     rig_init(&rig, 1 << 20);
@@ -89,23 +89,28 @@ END_TEST
 START_TEST(what_does_not_belong_there_is_found)
 {
     static const char *const bad[] = {
-        "SELECT 'tainted'",  "SELECT 31337",       "SELECT 1.25",
-        "SELECT \"nobody\"", "SELECT 1; SELECT 2", "SELECT 1 -- x",
-        "SELECT :a",         "SELECT 1 /* x */",   "SELECT 'x",
+        "SELECT '~x~y'",      "SELECT ~1~~7",       "SELECT 1.~7~",
+        "SELECT \"nobody~\"", "SELECT 1; SELECT 2", "SELECT 1 -- x",
+        "SELECT :a",          "SELECT 1 /* x */",   "SELECT 'x",
 #ifdef HAVE_PG_QUERY
         "SELECT FROM WHERE",
 #endif
     };
     struct rig rig;
     struct sql_check check;
-    ck_assert(sql_check_init(&check, COMPILER_DIR));
+    ck_assert(sql_check_init(&check));
     check.request = STR("{}");
     rig_init(&rig, 1 << 20);
     ck_assert_int_eq(rig_bind(&rig, 0, "{\"query\":{\"select\":[1]}}"), ERR_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct buf why;
+        char sql[64]; /* what stands in the program is taken for the compiler's */
         buf_init(&why);
-        ck_assert_msg(!sql_check(&check, rig.bound.plan, str_of(bad[i]), &why), "%s", bad[i]);
+        strcpy(sql, bad[i]);
+        for (char *at = sql; (at = strchr(at, '~')) != NULL;) {
+            *at = '3';
+        }
+        ck_assert_msg(!sql_check(&check, rig.bound.plan, str_of(sql), &why), "%s", sql);
         buf_fini(&why);
     }
     sql_check_fini(&check);
