@@ -81,6 +81,17 @@ static enum err check_sets(struct emitter *em, const struct query *q)
     return ERR_OK;
 }
 
+/* A window cannot be a key of the window that numbers the rows. */
+static bool order_has_window(const struct query *q)
+{
+    for (uint32_t i = 0; i < q->order_count; i++) {
+        if (!is_no_window(q->order[i].expr, NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err check_ranked(struct emitter *em, const struct query *q)
 {
     if (q->set_count > 0 && !em->d->grouping_sets) {
@@ -90,6 +101,10 @@ static enum err check_ranked(struct emitter *em, const struct query *q)
     if (both && q->with_ties && q->limit != NULL && !em->d->with_ties) {
         return refuse(em, q, "`with_ties` beside `distinct`",
                       "put one of them into a subquery in `from`");
+    }
+    if (order_has_window(q)) {
+        return refuse(em, q, "`with_ties` or `distinct` on expressions ordered by a window",
+                      "select the window in a subquery of `from`, order by its column");
     }
     /* the number would be one window more than its workaround counts */
     if (em->d->window_tag != NULL && !query_exprs(q, is_no_window, NULL)) {
