@@ -212,8 +212,7 @@ static bool compares_rows(const struct context *c, const struct query *q, struct
     bool same = c->d->row_order && q->order_count > 1 && q->order_count <= 4;
     for (uint32_t i = 0; i < q->order_count && same; i++) {
         same = !q->order[i].expr->nullable && values[i]->kind != EXPR_NULL &&
-               q->order[i].descending == q->order[0].descending &&
-               q->order[i].collation.ptr == NULL;
+               q->order[i].descending == q->order[0].descending;
     }
     return same;
 }

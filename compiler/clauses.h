@@ -20,7 +20,6 @@ struct order {
     struct expr *expr;
     bool descending;
     enum order_nulls nulls;
-    struct str collation; /* ptr NULL: none is asked for */
     const struct json *src;
 };
 

@@ -162,9 +162,7 @@ static void take_orders(struct taking *t, const struct order *list, uint32_t cou
 {
     for (uint32_t i = 0; i < count; i++) {
         struct expr *e = list[i].expr;
-        if (list[i].collation.ptr == NULL) {
-            take_texts(t, &e, 1);
-        }
+        take_texts(t, &e, 1);
         if (type_family(e->type.kind) == FAMILY_UUID) {
             take(t, NOTE_UUID_ORDER);
         }

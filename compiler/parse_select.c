@@ -9,6 +9,7 @@
  *   O    := E | {"asc": E, "nulls": "first"|"last"} | {"desc": E, …}
  */
 #include "compiler/names.h"
+#include "compiler/operators.h"
 #include "compiler/parse.h"
 
 #define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
@@ -101,7 +102,30 @@ enum err parse_items(struct context *c, const struct json *j, struct query *q)
 /* ---- order ---- */
 
 static const struct form_key order_keys[] = {
-    {"asc", true}, {"desc", true}, {"nulls", true}, {"collate", false}};
+    {"asc", true}, {"desc", true}, {"nulls", true}, {"collate", true}};
+
+/* {…, "collate": k} is {["collate", …, k]}. */
+static enum err collate_key(struct context *c, const struct json *j, struct order *o)
+{
+    struct expr *call = expr_new(c, EXPR_CALL, j), *word = expr_new(c, EXPR_KEYWORD, j);
+    struct expr **args = ARENA_ARRAY(c->a, 2, struct expr *);
+    if (call == NULL || word == NULL || args == NULL) {
+        return ctx_full(c);
+    }
+    if (j->kind != JSON_STRING) {
+        return ctx_fail(c, j, ERR_BAD_QUERY, "`collate` takes the name of a collation, not %s",
+                        json_kind_name(j));
+    }
+    word->keyword = json_text(j);
+    word->nullable = false;
+    args[0] = o->expr;
+    args[1] = word;
+    call->call.op = operator_find(STR("collate"));
+    call->call.args = args;
+    call->call.count = 2;
+    o->expr = call;
+    return ERR_OK;
+}
 
 static enum err parse_order_form(struct context *c, const struct json *j, struct order *o)
 {
@@ -121,7 +145,9 @@ static enum err parse_order_form(struct context *c, const struct json *j, struct
     if (nulls != NULL) {
         o->nulls = json_is(nulls, "first") ? NULLS_FIRST : NULLS_LAST;
     }
-    return parse_expr(c, asc != NULL ? asc : desc, &o->expr);
+    e = parse_expr(c, asc != NULL ? asc : desc, &o->expr);
+    const struct json *collate = json_get(j, "collate");
+    return e == ERR_OK && collate != NULL ? collate_key(c, collate, o) : e;
 }
 
 static enum err parse_order(struct context *c, const struct json *j, struct order *o)

@@ -202,7 +202,7 @@ static bool equal_orders(const struct order *a, const struct order *b, uint32_t 
 {
     for (uint32_t i = 0; i < count; i++) {
         if (a[i].descending != b[i].descending || a[i].nulls != b[i].nulls ||
-            !str_eq(a[i].collation, b[i].collation) || !expr_equal(a[i].expr, b[i].expr)) {
+            !expr_equal(a[i].expr, b[i].expr)) {
             return false;
         }
     }
