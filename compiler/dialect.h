@@ -81,6 +81,7 @@ struct dialect {
                                   * where they share sorts wrongly; NULL: they do not */
     const char *window_key;      /* template of a key of ORDER BY beside groups and windows;
                                   * NULL: the key itself */
+    const char *window_enum_key; /* the same of an enum, which sorts as its declaration */
     const char *window_order;    /* of OVER for functions that need one where none is asked
                                   * for; NULL: they need none */
     const char *proposed_column; /* template: a column of the row that clashes; NULL: it is

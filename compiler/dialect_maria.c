@@ -145,6 +145,7 @@ const struct dialect dialect_maria = {
     .window_order = " ORDER BY NULL",
     .window_tag = "rand() < -",
     .window_key = "coalesce($1)",
+    .window_enum_key = "($1 + 0)",
     .proposed_column = "VALUES($1)",
     .default_row = " () VALUES ()",
     .as_double = "CAST($1 AS DOUBLE)",

@@ -53,7 +53,8 @@ static enum err emit_position(struct emitter *em, const struct query *q, const s
 static enum err emit_key(struct emitter *em, const struct query *q, const struct expr *x)
 {
     if (q != NULL && em->windows.keys) {
-        return emit_template(em, em->d->window_key, &x, 1);
+        bool is_enum = x->type.kind == TYPE_ENUM;
+        return emit_template(em, is_enum ? em->d->window_enum_key : em->d->window_key, &x, 1);
     }
     return q == NULL ? emit_root(em, x) : emit_position(em, q, x);
 }
