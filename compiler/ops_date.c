@@ -45,6 +45,7 @@ static const struct unit *find_unit(struct context *c, const struct expr *call,
     buf_init(&all);
     for (size_t i = 0; i < count; i++) {
         if (str_is(k->keyword, units[i].word)) {
+            buf_fini(&all);
             return &units[i];
         }
         nearest_try(&near, str_of(units[i].word));
