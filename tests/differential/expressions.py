@@ -88,6 +88,8 @@ class Expressions(Values):
 
     def fill(self, t, depth):
         if isinstance(t, list):
+            if t[0] in ("coalesce", "nullif", "greatest", "least", "count"):
+                self.risky = True  # what does not matter may not be computed
             return t[:1] + [self.fill(x, depth) for x in t[1:]]
         if isinstance(t, str) and t[:1] == "#":
             if t.startswith("#key"):
@@ -100,6 +102,10 @@ class Expressions(Values):
             return self.no_value(word[1:], depth)
         if word == "ctext":
             return self.compared_text(depth)
+        if word == "plaintext":  # a collation of an expression would say what a case is
+            return self.column("text") or {"value": "Straße"}
+        if word == "jsoncolumn":
+            return self.column("json") or {"value": {"a": 1}, "type": "json"}
         if word == "any":
             return self.expr(self.rng.choice(COMPARED), depth)
         if word == "key":
@@ -236,7 +242,8 @@ class Expressions(Values):
 
     def quantified(self, depth):
         kind = self.rng.choice(["int", "num", "date", "text"])
-        left = self.column(kind, lambda c: c.bytewise) or self.comparable(kind, depth)
+        left = self.column(kind, lambda c: c.bytewise) or \
+            (["collate", {"value": "m"}, "binary"] if kind == "text" else self.literal(kind))
         many = self.select_of([kind], depth, rows="many") if self.chance(.4) else \
             self.listed(kind) if isinstance(left, str) else [self.literal(kind)]
         self.risky = True
@@ -274,7 +281,9 @@ class Expressions(Values):
     def aggregate(self, kind, depth):
         chosen = self.weighted(operators.AGGREGATES[kind])[1]
         if isinstance(chosen, str) and not all(s.unique for s in self.scope.sources):
-            chosen = ["max", "$textcolumn"] if kind == "text" else ["count", "*"]
+            if kind != "text":
+                return self.literal(kind) if kind != "array" else ["array", 1]
+            chosen = ["max", "$textcolumn"]
         form = self.inside(lambda: self.ordered_aggregate(chosen) if isinstance(chosen, str)
                            else {"aggregate": self.fill(chosen, min(depth - 1, 1))})
         if None in form["aggregate"]:
@@ -289,8 +298,10 @@ class Expressions(Values):
         if op == "string_agg":
             call = [op, self.expr("text", 1) or {"value": "none"}, self.special("sep")]
         elif op == "json_object_agg":
-            call, by = [op, ["cast", self.column("int", lambda c: not c.null) or 1, "text"],
-                        value], []
+            key = self.scope.sources[0].key
+            if len(self.scope.sources) > 1 or len(key) > 1:  # keys would come twice
+                return {"aggregate": ["json_agg", value], "order_by": by}
+            call, by = [op, ["cast", name(self.scope.sources[0].alias, key[0]), "text"], value], []
         else:
             call = [op, value]
         return {"aggregate": call, **({"order_by": by} if by else {})}

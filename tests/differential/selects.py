@@ -40,7 +40,7 @@ class Selects(Expressions):
             made = self.rng.choice(self.ctes)
             return {alias: made.alias}, Source(alias, made.cols, made.key)
         table = self.weighted(choices)[1]
-        if self.chance(.01):
+        if self.chance(.002):
             form = {"table": table.name, "sample": {"method": "bernoulli", "percent": 100}} \
                 if table.name.isidentifier() else self.table_name(table)
             return {alias: form}, of_table(alias, table)
@@ -65,13 +65,16 @@ class Selects(Expressions):
 
     def table_function(self, alias):
         form, kind = self.rng.choice([
-            (["generate_series", 1, 4], "int"), (["generate_series", 10, 1, -3], "int"),
+            (["generate_series", 1, 4], "int"), (["generate_series", 0, ":top"], "int"),
+            (["unnest", "list"], "int"), (["unnest", "list"], "text"),
+            (["generate_series", 10, 1, -3], "int"),
             (["generate_series", {"value": "2024-01-30", "type": "timestamp"},
               {"value": "2024-04-30", "type": "timestamp"},
               {"value": "P1M", "type": "interval"}], "ts"),
             (["unnest", "list"], "int"), (["unnest", "list"], "text")])
         if form == ["unnest", "list"]:
             form = ["unnest", self.param([self.data(kind) for _ in range(3)])]
+        form = [self.param(self.rng.randint(-1, 5)) if x == ":top" else x for x in form]
         names = {"int": "bigint", "ts": "timestamp", "text": "text"}
         cols = [Col("n", kind, False, bytewise=False)]
         body = {"function": form, "columns": [{"n": names[kind]}]}
@@ -253,7 +256,10 @@ class Selects(Expressions):
                 groups[:] = [(e, c.nullable()) for e, c in groups]
         if names and self.chance(.35):
             self.risky = True
+            # MariaDB takes names of an outer query here for those of its select list
+            outer, scope.outer = scope.outer, None
             q["having"] = self.condition(min(depth, 2))
+            scope.outer = outer
 
     def items(self, q, kinds, depth, plain):
         scope, out, items = self.scope, [], []

@@ -15,7 +15,7 @@ CLOCK_FIELDS = ["hour", "minute", "second", "microsecond"]
 PATTERNS = ["a%", "%b", "%a%", "_da", "%", "", "bob", "50\\%", "%é%", "İ%", "ST%", "a\\_b", "😀%"]
 REGEXPS = ["^a", "b$", "[abc]+", "a.*b", "^[A-Z]", "x|y", "l{1,2}o"]
 SPANS = ["P1D", "PT1H30M", "P1M", "P1Y2M3DT4H5M6S", "PT0.5S", "P7D", "-P1M", "PT0S"]
-PATHS = [["a"], ["b"], ["b", 0], ["b", 2, "c"], ["list", 1], ["missing"], [0], ["a", "x"], [],
+PATHS = [["a"], ["b"], ["b", 0], ["b", 2, "c"], ["list", 1], ["missing"], [0], ["a", "x"],
          ["quo\"te"], ["flag"], ["t"]]
 TYPE_NAMES = {"int": "bigint", "num": "numeric(12,4)", "dbl": "double", "text": "text",
               "bool": "boolean", "date": "date", "time": "time", "ts": "timestamp",
@@ -122,6 +122,8 @@ class Values:
         if what == "path":
             path = list(r.choice(PATHS))
             return self.param(path) if r.random() < 0.3 else path
+        if what == "leaf":
+            return list(r.choice([["a"], ["t"], ["flag"], ["b", 2, "c"], ["list", 1], [0]]))
         if what in ("pattern", "affix", "chars", "sep"):
             if self.hostile:
                 value = self.text()
