@@ -124,15 +124,16 @@ static void put_number(struct cast *c, long long n)
     put(c, text, (size_t)snprintf(text, sizeof text, "%lld", n));
 }
 
+/* -2^63 is no literal anywhere. */
 static void put_bound(struct cast *c, bool upper)
 {
-    unsigned rank = c->to->kind == TYPE_SMALLINT ? 1 : c->to->kind == TYPE_INTEGER ? 2 : 3;
-    long long top = rank == 1 ? INT16_MAX : rank == 2 ? INT32_MAX : INT64_MAX;
-    if (rank == 3 && !upper) {
-        put_text(c, "-9223372036854775807 - 1"); /* -2^63 is no literal anywhere */
-    } else {
-        put_number(c, upper ? top : -top - 1);
-    }
+    static const char *const bounds[][2] = {
+        {"-32768", "32767"},
+        {"-2147483648", "2147483647"},
+        {"-9223372036854775807 - 1", "9223372036854775807"},
+    };
+    unsigned row = c->to->kind == TYPE_SMALLINT ? 0 : c->to->kind == TYPE_INTEGER ? 1 : 2;
+    put_text(c, bounds[row][upper]);
 }
 
 /* What is cast, in a type that casts well. */

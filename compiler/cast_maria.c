@@ -12,8 +12,8 @@
 #define WHOLE "CAST($1 AS DECIMAL(65))"
 #define SCALED "CAST($1 AS DECIMAL(65,#s))"
 #define EXACTLY "CONVERT($1 USING utf8mb4) COLLATE utf8mb4_nopad_bin"
-#define DATE "(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-#define TIME "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?"
+#define DATE "'\\A(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\\z'"
+#define TIME "'\\A[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?\\z'"
 /* The month has such a day. */
 #define DAY "substr($1, 9, 2) <= day(last_day(concat(left($1, 8), '01')))"
 #define TRUTH "CASE $1 <> 0 WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
@@ -51,10 +51,11 @@ static const struct cast_row rows[] = {
      "CAST($1 AS DOUBLE)", NULL},
     {CAST_TEXT, CAST_UUID,
      "$1 REGEXP '\\A[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\\z'", "lower($1)", NULL},
-    {CAST_TEXT, CAST_DATE, "CASE WHEN $1 REGEXP '\\A" DATE "\\z' THEN " DAY " ELSE FALSE END",
+    {CAST_TEXT, CAST_DATE, "CASE WHEN $1 REGEXP " DATE " THEN " DAY " ELSE FALSE END",
      "CAST($1 AS DATE)", NULL},
     {CAST_TEXT, CAST_STAMP,
-     "CASE WHEN $1 REGEXP '\\A" DATE "[T ]" TIME "\\z' THEN " DAY " ELSE FALSE END",
+     "CASE WHEN substr($1, 1, 10) REGEXP " DATE " AND substr($1, 11) REGEXP " TIME " THEN " DAY
+     " ELSE FALSE END",
      "CAST($1 AS DATETIME(6))", NULL},
     {CAST_UUID, CAST_TEXT, NULL, "CAST($1 AS CHAR)", NULL},
     {CAST_DATE, CAST_TEXT, NULL, "date_format($1, '%Y-%m-%d')", NULL},

@@ -9,8 +9,8 @@
 #define DECIMAL "$1 ~ '\\A[+-]?[0-9]{1,255}(\\.[0-9]{1,255})?\\Z'"
 #define FLOATING "$1 ~ '\\A[+-]?[0-9]{1,200}(\\.[0-9]{1,100})?([eE][+-]?[0-9]{1,2})?\\Z'"
 #define UUID "$1 ~ '\\A[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\\Z'"
-#define DATE "(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-#define TIME "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?"
+#define DATE "'\\A(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\\Z'"
+#define TIME "'\\A[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?\\Z'"
 /* The month has such a day. */
 #define DAY                                                                                    \
     "substr($1, 9, 2)::int4 <= extract(day FROM make_date(substr($1, 1, 4)::int4, "            \
@@ -41,11 +41,12 @@ static const struct cast_row rows[] = {
     {CAST_TEXT, CAST_FLOAT, FLOATING, "$1::#t", NULL},
     {CAST_TEXT, CAST_TEXT, NULL, "$1::#t", NULL},
     {CAST_TEXT, CAST_UUID, UUID, "$1::uuid", NULL},
-    {CAST_TEXT, CAST_DATE, "CASE WHEN $1 ~ '\\A" DATE "\\Z' THEN " DAY " ELSE FALSE END",
-     "$1::date", NULL},
-    {CAST_TEXT, CAST_STAMP,
-     "CASE WHEN $1 ~ '\\A" DATE "[T ]" TIME "\\Z' THEN " DAY " ELSE FALSE END", "$1::timestamp",
+    {CAST_TEXT, CAST_DATE, "CASE WHEN $1 ~ " DATE " THEN " DAY " ELSE FALSE END", "$1::date",
      NULL},
+    {CAST_TEXT, CAST_STAMP,
+     "CASE WHEN substr($1, 1, 10) ~ " DATE " AND substr($1, 11) ~ " TIME " THEN " DAY
+     " ELSE FALSE END",
+     "$1::timestamp", NULL},
     {CAST_UUID, CAST_TEXT, NULL, "$1::text", NULL},
     {CAST_DATE, CAST_TEXT, NULL, "to_char($1, 'YYYY-MM-DD')", NULL},
     {CAST_DATE, CAST_STAMP, NULL, "$1::#t", NULL},

@@ -72,13 +72,27 @@ static void emit_order_spec(struct emitter *em, const struct expr *call)
     buf_char(&em->sql, '\'');
 }
 
+/* The functions of ours sort texts by their bytes. */
+static enum err check_bytewise(struct emitter *em, const struct expr *x)
+{
+    bool collated = x->kind == EXPR_CALL && str_is(str_of(x->call.op->name), "collate");
+    if (!collated || str_is(x->call.args[1]->keyword, "binary")) {
+        return ERR_OK;
+    }
+    enum err e = ctx_fail(em->c, x->call.args[1]->src, ERR_UNSUPPORTED_FEATURE,
+                          "%s orders inside an aggregate by bytes only", em->d->words.name);
+    fail_hint(em->c->f, "say `binary`, or order in a subquery of `from`");
+    return e;
+}
+
 static enum err emit_order_keys(struct emitter *em, const struct expr *call)
 {
     const struct aggregate *a = extras_of(call);
     enum err e = ERR_OK;
     for (uint32_t i = 0; i < a->order_count && e == ERR_OK; i++) {
         emit_text(em, ", ");
-        e = emit_root(em, a->order[i].expr);
+        e = check_bytewise(em, a->order[i].expr);
+        e = e != ERR_OK ? e : emit_root(em, a->order[i].expr);
     }
     return e;
 }

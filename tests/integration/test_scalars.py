@@ -105,3 +105,23 @@ def test_bytewise_comparison(client):
     upper = client.rows({"select": ["name"], "from": "users", "order_by": ["name"], "where": [
         "=", ["collate", ["upper", "name"], "binary"], ["collate", "name", "binary"]]})
     assert upper == []
+
+
+@pytest.mark.parametrize("order, names", [
+    ([{"asc": "name", "collate": "binary"}], ["Ahmad", "Ali", "Alice", "Bob", "Charlie", "John"]),
+    ([{"desc": ["lower", "name"], "collate": "binary", "nulls": "first"}],
+     ["John", "Charlie", "Bob", "Alice", "Ali", "Ahmad"])])
+def test_bytewise_order(client, order, names):
+    rows = client.rows({"select": ["name"], "from": "users", "order_by": order})
+    assert [r[0] for r in rows] == names
+
+
+def test_a_collation_of_the_database(db, client):
+    name = {"sqlite": "NOCASE", "postgresql": "ucs_basic", "mariadb": "utf8mb4_unicode_ci"}
+    reply = client.ask({"query": {"select": ["name"], "from": "users", "order_by": [
+        {"asc": "name", "collate": name[db.kind]}], "limit": 1}})
+    assert reply["rows"] == [["Ahmad"]]
+    other = client.ask({"query": {"select": ["name"], "from": "users", "order_by": [
+        {"asc": "name", "collate": "latin1_swedish_ci"}]}})
+    assert code(other) == "unsupported_feature"
+    assert other["error"]["path"] == "/query/order_by/0/collate"
