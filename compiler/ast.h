@@ -96,6 +96,8 @@ struct expr {
         } name;
         struct {
             const struct op_info *op;
+            struct str native;                    /* of "fn.…": the name, */
+            const struct function_info *function; /* and what the catalog knows of it */
             struct expr **args;
             uint32_t count;
             struct aggregate *aggregate; /* NULL: nothing stands beside the arguments */

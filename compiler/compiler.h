@@ -77,6 +77,8 @@ struct compile_request {
     enum query_expect expect;
     enum query_keys keys;
     enum text_rule text;
+    const struct str *functions; /* that "fn.…" may call */
+    uint32_t function_count;
     uint32_t max_params; /* limits.params */
     uint32_t max_sql_bytes;
     const char *query_path; /* prefix of pointers in errors: "/query" */

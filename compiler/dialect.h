@@ -32,6 +32,7 @@ struct dialect {
     enum dialect_column column;
     const struct text_rules *text;
     char quote;            /* around identifiers, doubled inside them */
+    bool quotes_functions; /* all functions are in the catalog, and their names quoted */
     bool numbered;         /* placeholders are $1 $2 …, else ? */
     bool arrays;           /* a list can be one parameter: = ANY($1), unnest($1) */
     bool nulls_order;      /* ORDER BY … NULLS FIRST */

@@ -116,6 +116,7 @@ const struct dialect dialect_pg = {
     .moments = &moments,
     .text = &text_rules,
     .quote = '"',
+    .quotes_functions = true,
     .numbered = true,
     .arrays = true,
     .nulls_order = true,

@@ -87,7 +87,7 @@ struct op_table {
 };
 
 extern const struct op_table ops_compare, ops_logic, ops_number, ops_text, ops_date, ops_json,
-    ops_array, ops_cast, ops_aggregate, ops_window, ops_table, ops_list, ops_row;
+    ops_array, ops_cast, ops_aggregate, ops_window, ops_table, ops_list, ops_row, ops_native;
 
 const struct op_info *operator_find(struct str name); /* NULL: there is none */
 /* Area by area, for hints. */

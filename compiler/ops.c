@@ -12,7 +12,7 @@
 
 static const struct op_table *const tables[] = {
     &ops_compare, &ops_logic,     &ops_number, &ops_text,  &ops_date, &ops_json, &ops_array,
-    &ops_cast,    &ops_aggregate, &ops_window, &ops_table, &ops_list, &ops_row,
+    &ops_cast,    &ops_aggregate, &ops_window, &ops_table, &ops_list, &ops_row,  &ops_native,
 };
 #define TABLE_COUNT (sizeof tables / sizeof tables[0])
 

@@ -132,7 +132,6 @@ static const struct op_info list[] = {
      .rule = rule_collate,
      .dress = DRESS_TEXT,
      .emit = emit_collate},
-    PLANNED("op"),
     PLANNED("ref"),
     {.name = "try_cast",
      .min_args = 2,

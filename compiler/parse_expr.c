@@ -10,6 +10,7 @@
 #include "compiler/json_path.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
+#include "compiler/ops_native.h"
 #include "compiler/parse.h"
 
 #include <stdio.h>
@@ -232,9 +233,6 @@ static enum err parse_string(struct context *c, const struct json *j, struct exp
 static enum err unknown_operator(struct context *c, const struct json *j)
 {
     struct str name = json_text(j);
-    if (str_starts(name, STR("fn."))) {
-        return not_built(c, j, "calling other functions of the database (`fn.…`)");
-    }
     struct nearest n;
     nearest_init(&n, name);
     for (uint32_t i = 0; i < operator_count(); i++) {
@@ -435,6 +433,19 @@ static enum err parse_argument(struct context *c, const struct json *j, struct e
     }
 }
 
+/* ["fn.name", E…] */
+static enum err parse_native(struct context *c, const struct json *j, struct expr **out)
+{
+    struct native native;
+    enum err e = native_function(c, j->first, &native);
+    e = e != ERR_OK ? e : parse_operation(c, j, native.op, out);
+    if (e == ERR_OK) {
+        (*out)->call.native = native.name;
+        (*out)->call.function = native.function;
+    }
+    return e;
+}
+
 /* [op, arg…] */
 static enum err parse_call(struct context *c, const struct json *j, struct expr **out)
 {
@@ -445,6 +456,9 @@ static enum err parse_call(struct context *c, const struct json *j, struct expr 
         return e;
     }
     const struct op_info *op = operator_find(json_text(j->first));
+    if (op == NULL && is_native(json_text(j->first))) {
+        return parse_native(c, j, out);
+    }
     if (op == NULL) {
         return unknown_operator(c, j->first);
     }

@@ -708,6 +708,9 @@ enum err shape_walk(const struct compile_request *in, struct arena *a, struct bu
     buf_char(key, (char)in->keys);
     buf_char(key, in->param_sets != NULL ? 'S' : in->params != NULL ? 'P' : '-');
     buf_add(key, &version, sizeof version);
+    for (uint32_t i = 0; i < in->function_count; i++) { /* the conf may take some back */
+        shape_put_text(&w, 'f', in->functions[i]);
+    }
     enum err e = walk_query(&w);
     if (e != ERR_OK) {
         return e;

@@ -223,7 +223,7 @@ static bool equal_aggregates(const struct aggregate *a, const struct aggregate *
 static bool equal_calls(const struct expr *a, const struct expr *b)
 {
     return a->call.op == b->call.op && a->distinct == b->distinct &&
-           a->call.count == b->call.count &&
+           str_eq(a->call.native, b->call.native) && a->call.count == b->call.count &&
            equal_lists(a->call.args, b->call.args, a->call.count) &&
            equal_aggregates(a->call.aggregate, b->call.aggregate);
 }

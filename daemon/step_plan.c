@@ -226,6 +226,8 @@ struct compile_request req_compile_request(const struct req *r, struct catalog *
         .keys = r->msg.keys == WANT_DEFAULT ? KEYS_DEFAULT
                 : r->msg.keys == WANT_YES   ? KEYS_YES
                                             : KEYS_NO,
+        .functions = r->backend->db->conf->functions,
+        .function_count = r->backend->db->conf->function_count,
         .text = r->backend->db->conf->text ? TEXT_ALLOWED : TEXT_REFUSED,
         .max_params = (uint32_t)l->params,
         .max_sql_bytes = (uint32_t)l->sql_bytes,
