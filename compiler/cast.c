@@ -249,8 +249,9 @@ static bool is_impossible(const struct cast *c)
         class_of(from) == CAST_NUMERIC && class_of(to) == CAST_TEXT && from->scale < 0;
     bool too_wide = to->kind == TYPE_NUMERIC && c->d->most_scale > 0 &&
                     (to->precision < 0 || to->precision > 65 || to->scale > c->d->most_scale);
-    return digits_unknown || too_wide || to->kind == TYPE_REAL || to->kind == TYPE_ENUM ||
-           (to->kind == TYPE_CHAR && to->length >= 0);
+    bool asks_json = to->kind == TYPE_JSON && c->mode == CAST_TRY; /* PostgreSQL 15 cannot */
+    return digits_unknown || too_wide || asks_json || to->kind == TYPE_REAL ||
+           to->kind == TYPE_ENUM || (to->kind == TYPE_CHAR && to->length >= 0);
 }
 
 /* A text of bounded length: as a text first. */

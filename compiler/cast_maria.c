@@ -57,6 +57,7 @@ static const struct cast_row rows[] = {
      "CASE WHEN substr($1, 1, 10) REGEXP " DATE " AND substr($1, 11) REGEXP " TIME " THEN " DAY
      " ELSE FALSE END",
      "CAST($1 AS DATETIME(6))", NULL},
+    {CAST_TEXT, CAST_JSON, "json_valid($1)", "$1", NULL},
     {CAST_UUID, CAST_TEXT, NULL, "CAST($1 AS CHAR)", NULL},
     {CAST_DATE, CAST_TEXT, NULL, "date_format($1, '%Y-%m-%d')", NULL},
     {CAST_DATE, CAST_STAMP, NULL, "CAST($1 AS DATETIME(6))", NULL},

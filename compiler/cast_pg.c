@@ -47,6 +47,7 @@ static const struct cast_row rows[] = {
      "CASE WHEN substr($1, 1, 10) ~ " DATE " AND substr($1, 11) ~ " TIME " THEN " DAY
      " ELSE FALSE END",
      "$1::timestamp", NULL},
+    {CAST_TEXT, CAST_JSON, NULL, "$1::jsonb", NULL},
     {CAST_UUID, CAST_TEXT, NULL, "$1::text", NULL},
     {CAST_DATE, CAST_TEXT, NULL, "to_char($1, 'YYYY-MM-DD')", NULL},
     {CAST_DATE, CAST_STAMP, NULL, "$1::#t", NULL},

@@ -165,7 +165,7 @@ const struct dialect dialect_pg = {
              {"($1 ILIKE $2 ESCAPE '')", "($1 NOT ILIKE $2 ESCAPE '')"}},
     .like_escape = {{"($1 LIKE $2 ESCAPE $3)", "($1 NOT LIKE $2 ESCAPE $3)"},
                     {"($1 ILIKE $2 ESCAPE $3)", "($1 NOT ILIKE $2 ESCAPE $3)"}},
-    .text_as_bytes = "convert_to($1, 'UTF8')",
+    .text_as_bytes = "convert_to($1::text, 'UTF8')",
     .within = WITHIN_BOUNDS,
     .collate = "($1 COLLATE $2)",
     .binary_collation = "C",
