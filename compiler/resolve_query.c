@@ -59,6 +59,17 @@ static void give_as(struct query *part, uint32_t column, const struct type *t, b
     }
 }
 
+/* Values inside something else get their type from there, if one of them has none of
+ * its own: compiler/types.c. */
+static bool waits_for_type(const struct query *q, struct expr *const *all, uint32_t count)
+{
+    bool untyped = q->is_part || q->outer != NULL;
+    for (uint32_t i = 0; i < count && untyped; i++) {
+        untyped = all[i]->type.kind == TYPE_UNKNOWN;
+    }
+    return untyped;
+}
+
 static enum err unify_column(struct context *c, struct query *q, uint32_t parts,
                              uint32_t column)
 {
@@ -72,6 +83,9 @@ static enum err unify_column(struct context *c, struct query *q, uint32_t parts,
         all[i] = q->parts[i]->outputs[column].expr;
         bool takes = i == 0 || (q->set_op != SET_EXCEPT && q->set_op != SET_EXCEPT_ALL);
         out->nullable = out->nullable || (takes && all[i]->nullable);
+    }
+    if (waits_for_type(q, all, parts)) {
+        return ERR_OK;
     }
     enum err err = unify(c, all, parts, set_name(q), &out->type);
     err = err != ERR_OK ? err : check_distinct(c, q, all[0]);

@@ -327,6 +327,27 @@ static enum err settle_call(struct context *c, struct expr *e, const struct type
     return err;
 }
 
+/* A column of a compound whose parts have no type yet. */
+static enum err settle_rows(struct context *c, struct expr *e, const struct type *want,
+                            enum settle_mode mode)
+{
+    struct query *q = e->name.source->query;
+    uint32_t column = e->name.column;
+    enum err err = ERR_OK;
+    if (q == NULL || q->rows != e->name.source) {
+        return ERR_OK;
+    }
+    for (uint32_t i = 0; i < q->part_count && err == ERR_OK; i++) {
+        struct expr *x = q->parts[i]->outputs[column].expr;
+        err = settle(c, x, want, mode);
+        e->type = type_promote(&e->type, &x->type);
+    }
+    for (uint32_t i = 0; i < q->part_count && err == ERR_OK; i++) {
+        q->parts[i]->outputs[column].as = e->type;
+    }
+    return err;
+}
+
 enum err settle(struct context *c, struct expr *e, const struct type *want,
                 enum settle_mode mode)
 {
@@ -352,8 +373,9 @@ enum err settle(struct context *c, struct expr *e, const struct type *want,
         return settle_call(c, e, want, mode);
     case EXPR_QUERY:
         return settle_query(c, e, want, mode);
-    case EXPR_BOOL:
     case EXPR_NAME:
+        return settle_rows(c, e, want, mode);
+    case EXPR_BOOL:
     case EXPR_STAR:
     case EXPR_LIST:
     case EXPR_PARAM_LIST:
