@@ -23,7 +23,8 @@ enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 
 /* Which full joins the database does by itself. */
 enum any_query { ANY_COUNTED, ANY_NATIVE, ANY_EXISTS };
-enum full_join { FULL_NATIVE, FULL_EQUALITY, FULL_NONE };
+/* What full joins a database does: all, of two tables, by equality, none. */
+enum full_join { FULL_NATIVE, FULL_OF_TWO, FULL_EQUALITY, FULL_NONE };
 
 struct text_rules; /* compiler/text_scan.h */
 

@@ -117,6 +117,7 @@ const struct dialect dialect_sqlite = {
     .row_order = true,
     .derived_sees_outer = true,
     .max_nesting = 84,
+    .full_join = FULL_OF_TWO,
     .turns_right_joins = true, /* 3.40 loses rows, or finds no plan */
     .exists_offset = true,
     .true_text = "1",

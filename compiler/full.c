@@ -128,15 +128,34 @@ static void enclose(struct query *q, struct join *j)
     }
 }
 
+static bool one_source(uint64_t bits)
+{
+    return (bits & (bits - 1)) == 0;
+}
+
+static bool is_native(const struct context *c, const struct query *q, const struct join *j,
+                      uint64_t left)
+{
+    uint64_t right = j->bits & ~left;
+    switch (c->d->full_join) {
+    case FULL_NATIVE:
+        return true;
+    case FULL_OF_TWO:
+        return one_source(left) && one_source(right);
+    case FULL_EQUALITY:
+        return has_equality(q, j->on, left, right);
+    case FULL_NONE:
+        break;
+    }
+    return false;
+}
+
 enum err resolve_full(struct context *c, struct query *q, struct join *j, uint64_t left)
 {
     for (uint32_t i = 0; i < q->source_count; i++) {
         q->sources[i]->in_full = q->sources[i]->in_full || (j->bits >> i & 1) != 0;
     }
-    bool native =
-        c->d->full_join == FULL_NATIVE ||
-        (c->d->full_join == FULL_EQUALITY && has_equality(q, j->on, left, j->bits & ~left));
-    if (native) {
+    if (is_native(c, q, j, left)) {
         return ERR_OK;
     }
     enum err e = check_halves(c, q, j);
