@@ -334,7 +334,7 @@ enum err compiler_bind(struct compiler *c, const struct compile_request *in, str
 enum err compiler_plan(struct compiler *c, const struct compile_request *in, struct arena *a,
                        struct plan **out, bool *hit, struct fail *f)
 {
-    struct bound b;
+    struct bound b = {.plan = NULL};
     struct shape s;
     struct compile_request with = *in;
     struct context ctx = {.in = &with, .d = in->dialect, .a = a, .f = f, .shape = &s};

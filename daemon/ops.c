@@ -293,7 +293,7 @@ static void write_binds(struct buf *b, const struct plan *p)
 {
     const char *separator = "";
     buf_char(b, '[');
-    for (uint32_t n = 0; n < p->set_steps; n++) {
+    for (uint32_t n = 0; n < p->set_steps && n < p->step_count; n++) {
         const struct plan_step *s = &p->steps[n];
         for (uint32_t i = 0; i < s->stmt.param_count; i++) {
             buf_printf(b, "%s", separator);
@@ -317,7 +317,7 @@ static void write_sql(struct buf *b, const struct plan *p)
 {
     struct buf all;
     buf_init(&all);
-    for (uint32_t i = 0; i < p->set_steps; i++) {
+    for (uint32_t i = 0; i < p->set_steps && i < p->step_count; i++) {
         buf_printf(&all, "%s", i > 0 ? "; " : "");
         buf_str_add(&all, p->steps[i].stmt.sql);
     }

@@ -313,3 +313,15 @@ def test_many_upserts(k):
     assert done(k, upsert, params={"r": rows[:50] + rows[:50]}) == {"rowcount": 100}
     assert [row[2] for row in rows_of_k(k)][:6] == [0, 4, 8, 9, 12, 15]
     assert len(rows_of_k(k)) == 10_000
+
+
+def test_compile_shows_every_statement(k):
+    """Also of an insert without rows, and not of params that are none."""
+    upsert = {"insert": "k", "rows": [{"id": 1}], "conflict": {
+        "on": ["id"], "do": "update", "set": {"n": 1}, "where": [">", "k.n", 0]}}
+    dialects = ["postgresql", "mariadb", "sqlite"]
+    sql = k.ask({"op": "compile", "query": upsert, "dialects": dialects})["sql"]
+    assert [sql[d].count("; ") for d in dialects] == [0, 3, 0]
+    assert k.ask({"op": "compile", "query": {**upsert, "rows": []}})["sql"] == ""
+    bad = k.ask({"op": "compile", "query": upsert, "params": [1]})
+    assert bad["error"]["path"] == "/params/0"
