@@ -290,23 +290,37 @@ static void tb_cast_date(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
 }
 
+enum zone { ZONE_NONE, ZONE_UTC };
+
 /* Stored with a blank and six digits of a fraction, so that texts sort as times. */
-static void tb_cast_timestamp(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static void cast_moment(sqlite3_context *ctx, sqlite3_value **argv, enum zone zone)
 {
     struct moment m;
     char text[80];
-    (void)argc;
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
     struct str s = text_of(argv[0]);
-    if (s.len < 16 || !moment_read(s, &m) || m.has_offset) {
+    bool utc = s.len > 0 && s.ptr[s.len - 1] == 'Z';
+    if (s.len < 16 || !moment_read(s, &m) || m.has_offset != utc || utc != (zone == ZONE_UTC)) {
         refuse(ctx, argv[1], IS_BAD);
         return;
     }
     int n = snprintf(text, sizeof text, "%04d-%02d-%02d %02d:%02d:%02d.%06d", m.year, m.month,
                      m.day, m.hour, m.minute, m.second, m.micro);
     sqlite3_result_text64(ctx, text, (sqlite3_uint64)n, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+static void tb_cast_timestamp(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    cast_moment(ctx, argv, ZONE_NONE);
+}
+
+static void tb_cast_timestamptz(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    (void)argc;
+    cast_moment(ctx, argv, ZONE_UTC);
 }
 
 /* tb_timestamp_text(timestamp, zone): as on the wire */
@@ -342,6 +356,7 @@ static const struct sqlite_function functions[] = {
     {"tb_cast_int", 4, tb_cast_int, false},
     {"tb_cast_numeric", 4, tb_cast_numeric, false},
     {"tb_cast_timestamp", 2, tb_cast_timestamp, false},
+    {"tb_cast_timestamptz", 2, tb_cast_timestamptz, false},
     {"tb_cast_uuid", 2, tb_cast_uuid, false},
     {"tb_numeric_text", 2, tb_numeric_text, false},
     {"tb_timestamp_text", 2, tb_timestamp_text, false},

@@ -14,6 +14,7 @@
 #define EXACTLY "CONVERT($1 USING utf8mb4) COLLATE utf8mb4_nopad_bin"
 #define DATE "'\\A(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\\z'"
 #define TIME "'\\A[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?\\z'"
+#define ZONED "'\\A[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?Z\\z'"
 /* The month has such a day. */
 #define DAY "substr($1, 9, 2) <= day(last_day(concat(left($1, 8), '01')))"
 #define TRUTH "CASE $1 <> 0 WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
@@ -57,6 +58,10 @@ static const struct cast_row rows[] = {
      "CASE WHEN substr($1, 1, 10) REGEXP " DATE " AND substr($1, 11) REGEXP " TIME " THEN " DAY
      " ELSE FALSE END",
      "CAST($1 AS DATETIME(6))", NULL},
+    {CAST_TEXT, CAST_STAMPTZ,
+     "CASE WHEN substr($1, 1, 10) REGEXP " DATE " AND substr($1, 11) REGEXP " ZONED " THEN " DAY
+     " ELSE FALSE END",
+     "CAST(left($1, char_length($1) - 1) AS DATETIME(6))", NULL},
     {CAST_TEXT, CAST_JSON, "json_valid($1)", "$1", NULL},
     {CAST_UUID, CAST_TEXT, NULL, "CAST($1 AS CHAR)", NULL},
     {CAST_DATE, CAST_TEXT, NULL, "date_format($1, '%Y-%m-%d')", NULL},

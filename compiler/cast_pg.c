@@ -11,6 +11,7 @@
 #define UUID "$1 ~ '\\A[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\\Z'"
 #define DATE "'\\A(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\\Z'"
 #define TIME "'\\A[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?\\Z'"
+#define ZONED "'\\A[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,6})?)?Z\\Z'"
 /* The month has such a day. */
 #define DAY                                                                                    \
     "substr($1, 9, 2)::int4 <= extract(day FROM make_date(substr($1, 1, 4)::int4, "            \
@@ -47,6 +48,10 @@ static const struct cast_row rows[] = {
      "CASE WHEN substr($1, 1, 10) ~ " DATE " AND substr($1, 11) ~ " TIME " THEN " DAY
      " ELSE FALSE END",
      "$1::timestamp", NULL},
+    {CAST_TEXT, CAST_STAMPTZ,
+     "CASE WHEN substr($1, 1, 10) ~ " DATE " AND substr($1, 11) ~ " ZONED " THEN " DAY
+     " ELSE FALSE END",
+     "$1::timestamptz", NULL},
     {CAST_TEXT, CAST_JSON, NULL, "$1::jsonb", NULL},
     {CAST_UUID, CAST_TEXT, NULL, "$1::text", NULL},
     {CAST_DATE, CAST_TEXT, NULL, "to_char($1, 'YYYY-MM-DD')", NULL},

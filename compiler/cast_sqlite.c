@@ -31,6 +31,7 @@ static const struct cast_row rows[] = {
     {CAST_TEXT, CAST_DATE, NULL, "tb_cast_date($1, #y)", NULL},
     {CAST_TEXT, CAST_STAMP, NULL, "tb_cast_timestamp($1, #y)", NULL},
     /* a column alone would be compared as a number */
+    {CAST_TEXT, CAST_STAMPTZ, NULL, "tb_cast_timestamptz($1, #y)", NULL},
     {CAST_TEXT, CAST_JSON, NULL, "json($1)", NULL},
     {CAST_UUID, CAST_TEXT, NULL, "CAST($1 AS TEXT)", NULL},
     {CAST_DATE, CAST_TEXT, NULL, "CAST($1 AS TEXT)", NULL},

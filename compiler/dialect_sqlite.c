@@ -20,7 +20,7 @@
  *   tb_lpad tb_rpad (x, n[, y]), tb_repeat(x, n), tb_reverse(x), tb_split_part(x, y, n)
  *   tb_md5(x) tb_sha256(x) tb_uuid4() tb_uuid7()
  *   tb_cast_int(x, low, high, try) tb_cast_numeric(x, p, s, try) tb_cast_double(x, try)
- *   tb_cast_bool tb_cast_uuid tb_cast_date tb_cast_timestamp (x, try)
+ *   tb_cast_bool tb_cast_uuid tb_cast_date tb_cast_timestamp tb_cast_timestamptz (x, try)
  *                                what cannot be cast is an error, or null if try is 1
  *   tb_numeric_text(x, s), tb_timestamp_text(x, zone)
  *   tb_regexp tb_iregexp (x, pattern), tb_regexp_replace tb_iregexp_replace (x, pattern, y)
