@@ -24,6 +24,13 @@
  *                                what cannot be cast is an error, or null if try is 1
  *   tb_numeric_text(x, s), tb_timestamp_text(x, zone)
  *   tb_regexp tb_iregexp (x, pattern), tb_regexp_replace tb_iregexp_replace (x, pattern, y)
+ *   tb_extract(unit, m) tb_trunc(unit, m) tb_date_add(unit, n, m)
+ *   tb_date_diff(unit, m, m) tb_move(m, duration, n) tb_make_date(y, m, d)
+ *   tb_to_timestamp(x) tb_format_date(m, format) tb_clock()
+ *                                moments as texts; beyond years 1 to 9999 is an error
+ *   tb_json_get(j, path) tb_json_text(j, path) tb_json_length(j) tb_json_type(j)
+ *   tb_json_keys(j) tb_json_contains(j, j) tb_json_member(letters, x)
+ *                                what is no JSON is an error
  *   tb_one(count, value)         value, or an error when count is above 1
  *   tb_fit(text, n)              text, or an error when it has more than n characters
  *   tb_range(i, low, high)       i, or an error when it is out of these bounds
