@@ -38,6 +38,7 @@ struct dialect {
     bool arrays;           /* a list can be one parameter: = ANY($1), unnest($1) */
     bool nulls_order;      /* ORDER BY … NULLS FIRST */
     bool aggregate_filter; /* count(*) FILTER (WHERE …) */
+    bool aggregate_in;     /* max(x) IN (SELECT …) is right */
     bool window_filter;    /* FILTER is right over windows: SQLite forgets it in min and max */
     bool frame_groups;     /* frames by GROUPS, and EXCLUDE */
     bool exact_ranges;     /* RANGE n PRECEDING of exact numerics is exact */

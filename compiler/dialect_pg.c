@@ -121,6 +121,7 @@ const struct dialect dialect_pg = {
     .arrays = true,
     .nulls_order = true,
     .aggregate_filter = true,
+    .aggregate_in = true,
     .window_filter = true,
     .frame_groups = true,
     .exact_ranges = true,

@@ -113,6 +113,7 @@ const struct dialect dialect_sqlite = {
     .lateral_functions = true,
     .nulls_order = true,
     .aggregate_filter = true,
+    .aggregate_in = true,
     .frame_groups = true,
     .update_returning = true,
     .on_conflict = true,

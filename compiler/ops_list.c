@@ -294,6 +294,30 @@ static enum err emit_members(struct emitter *em, const struct member *m)
 }
 
 /* The left side, as it stands beside the members. */
+static bool is_aggregate(const struct expr *e)
+{
+    return e->kind == EXPR_CALL && (e->call.op->flags & OP_AGGREGATE) != 0;
+}
+
+static bool is_of_row(const struct expr *e, void *arg)
+{
+    return e->kind != EXPR_OVER && !is_aggregate(e) && expr_children(e, is_of_row, arg);
+}
+
+/* Inside a subquery an aggregate or a window would be the subquery's; MariaDB puts it
+ * there itself and answers wrongly. */
+static enum err takes_inside(struct emitter *em, const struct member *m)
+{
+    if (is_of_row(m->x, NULL)) {
+        return ERR_OK;
+    }
+    enum err err = ctx_fail(em->c, m->x->src, ERR_UNSUPPORTED_FEATURE,
+                            "%s has no `%s` of an aggregate or window and a subquery",
+                            em->d->words.name, call_name(m->call));
+    fail_hint(em->c->f, "select it in a subquery of `from` and compare its column");
+    return err;
+}
+
 static enum err emit_left(struct emitter *em, const struct member *m)
 {
     if (!is_row(m->x)) {
@@ -385,7 +409,9 @@ static enum err emit_in_list(struct emitter *em, const struct member *m)
         return emit_in_rows(em, m);
     }
     uint32_t native = m->list->kind == EXPR_PARAM_LIST ? array_of(em, m) : 0;
-    enum err e = emit_left(em, m);
+    bool inside = m->list->kind == EXPR_QUERY && !em->d->aggregate_in;
+    enum err e = inside ? takes_inside(em, m) : ERR_OK;
+    e = e != ERR_OK ? e : emit_left(em, m);
     if (e != ERR_OK) {
         return e;
     }
@@ -512,6 +538,7 @@ static enum err emit_any_exists(struct emitter *em, const struct member *m)
 {
     const char *on = em->d->true_text, *off = em->d->false_text;
     enum err e = not_correlated(em, m);
+    e = e != ERR_OK ? e : takes_inside(em, m);
     e = e != ERR_OK ? e : emit_nest(em, NEST_QUERY * 2, m->call->src);
     emit_text(em, "CASE");
     e = e != ERR_OK ? e : emit_any_rows(em, m, m->all ? " IS FALSE" : " IS TRUE");
@@ -527,7 +554,8 @@ static enum err emit_any_exists(struct emitter *em, const struct member *m)
 static enum err emit_any_counted(struct emitter *em, const struct member *m)
 {
     const char *on = em->d->true_text, *off = em->d->false_text;
-    enum err e = emit_nest(em, NEST_QUERY * 2, m->call->src);
+    enum err e = takes_inside(em, m);
+    e = e != ERR_OK ? e : emit_nest(em, NEST_QUERY * 2, m->call->src);
     buf_printf(&em->sql,
                "(SELECT CASE %s(r.m) WHEN %s THEN %s ELSE CASE WHEN "
                "count(*) > count(r.m) THEN NULL ELSE %s END END FROM (SELECT ",
