@@ -24,10 +24,17 @@ NAMES = {**vars(sqlalchemy), **schema.META.tables, "Decimal": decimal.Decimal,
          "datetime": datetime.datetime}
 
 
+def last_value(python):
+    """Runs lines of the page, which is ours; the last one is an expression."""
+    names, lines = dict(NAMES), python.splitlines()
+    exec("\n".join(lines[:-1]), names)
+    return eval(lines[-1], names)
+
+
 class Entry:
     def __init__(self, match):
         self.title, self.sql, python, example = match.groups()
-        self.statement = eval(python, dict(NAMES))  # the page is ours
+        self.statement = last_value(python)
         self.example, = page.block(example, 1)
         self.reads = "select" in self.example.request["query"] or \
             not {"insert", "update", "delete"} & set(self.example.request["query"])
