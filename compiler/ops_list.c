@@ -403,8 +403,29 @@ static enum err emit_in_rows(struct emitter *em, const struct member *m)
     return e;
 }
 
+/* An aggregate of all rows is one row, whatever it reads. MariaDB takes one of no rows
+ * for no row, inside IN. */
+static bool is_one_aggregate(const struct member *m)
+{
+    const struct query *q = m->list->kind == EXPR_QUERY ? m->list->query : NULL;
+    return q != NULL && !is_row(m->x) && q->kind == QUERY_SELECT && q->aggregated &&
+           q->group_count == 0 && q->having == NULL && q->limit == NULL && q->offset == NULL;
+}
+
+static enum err emit_in_one(struct emitter *em, const struct member *m)
+{
+    enum err e = emit_left(em, m);
+    emit_text(em, m->all ? " <> (" : " = (");
+    e = e != ERR_OK ? e : emit_query(em, m->list->query, PLACE_DERIVED);
+    buf_char(&em->sql, ')');
+    return e;
+}
+
 static enum err emit_in_list(struct emitter *em, const struct member *m)
 {
+    if (em->d->any_query == ANY_EXISTS && is_one_aggregate(m)) {
+        return emit_in_one(em, m);
+    }
     if (em->d->rows_apart && is_row(m->x) && m->list->kind != EXPR_QUERY) {
         return emit_in_rows(em, m);
     }

@@ -76,6 +76,7 @@ class Generator(Writes):
         self.add_from(q, 1)
         if self.chance(.4):
             q["where"] = self.condition(2)
+            self.risky = True
         self.scope.groups = []
         q["select"] = [{"c0": self.aggregate(kind, 2)}]
         expect = self.rng.choice(["scalar", "one", "all", "one_or_none", "first"])

@@ -124,8 +124,8 @@ TEMPLATES = {
     "json": [
         (2, ["->", "$json", "#path"]), (1, ["json_object", "#key", "$int", "#key2", "$text"]),
         (1, ["json_array", "$int", "$text", "$bool"]), (1, ["json_array"]),
-        (1, ["json_set", "$json", "#path", "$json"]),
-        (1, ["json_remove", "$json", "#path"]), (1, ["coalesce", "$json", "$json"]),
+        (.5, ["json_set", "$json", "#path", "$json"]),
+        (.5, ["json_remove", "$json", "#path"]), (1, ["coalesce", "$json", "$json"]),
         (.3, ["json_object", "#key", "$num", "#key2", "$date"]),
         (.3, ["json_array", "$ts", "$dbl", "$uuid", None]),
     ],
@@ -138,7 +138,7 @@ TEMPLATES = {
         (.5, ["istartswith", "$plaintext", "#affix"]), (.5, ["iendswith", "$plaintext", "#affix"]),
         (.5, ["icontains", "$plaintext", "#affix"]), (.3, ["regexp", "$ctext", "#regexp"]),
         (.3, ["iregexp", "$ctext", "#regexp"]), (.5, ["startswith", "$ctext", "$text"]),
-        (1, ["json_contains", "$json", "$json"]),
+        (.4, ["json_contains", "$json", "$json"]),
         (.5, ["coalesce", "$bool", "$bool"]), (.2, ["cast", "$$int", "boolean"]),
         (.3, ["try_cast", "$$text", "boolean"]),
         # What has no fixed value is only asked something that is always so.

@@ -64,10 +64,10 @@ class Selects(Expressions):
         return {alias: form}, Source(alias, cols, key_of(cols))
 
     def table_function(self, alias):
-        form, kind = self.rng.choice([
+        form, kind = self.rng.choice(4 * [
             (["generate_series", 1, 4], "int"), (["generate_series", 0, ":top"], "int"),
             (["unnest", "list"], "int"), (["unnest", "list"], "text"),
-            (["generate_series", 10, 1, -3], "int"),
+            (["generate_series", 10, 1, -3], "int")] + [
             (["generate_series", {"value": "2024-01-30", "type": "timestamp"},
               {"value": "2024-04-30", "type": "timestamp"},
               {"value": "P1M", "type": "interval"}], "ts"),
@@ -109,7 +109,7 @@ class Selects(Expressions):
         scope = self.scope
         how = self.weighted([(4, "inner"), (4, "left"), (1, "right"), (1, "full"),
                              (1, "cross")])[1]
-        if self.chance(.05) and depth > 0:
+        if self.chance(.03) and depth > 0:
             return self.lateral(how if how in ("inner", "left") else "cross", depth)
         form, new = self.source(SMALL if how == "cross" else FROM, depth)
         old = scope.sources
