@@ -40,6 +40,7 @@ static const char pin_sql[] =
     "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES,SIMULTANEOUS_ASSIGNMENT', autocommit = 1, "
     "group_concat_max_len = 4294967295, div_precision_increment = 4, "
+    "optimizer_switch = 'subquery_cache=off', "
     "sql_safe_updates = 0, sql_auto_is_null = 0, foreign_key_checks = 1, "
     "unique_checks = 1, max_error_count = 64, max_recursive_iterations = 4294967295";
 
