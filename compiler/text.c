@@ -48,7 +48,7 @@ static const struct {
     {"grant", PG | MARIA, TEXT_DEFINES},
     {"revoke", PG | MARIA, TEXT_DEFINES},
     {"analyze", ALL, TEXT_DEFINES},
-    {"vacuum", PG | SQLITE, TEXT_DEFINES},
+    {"vacuum", PG, TEXT_DEFINES}, /* SQLite's needs to attach a file */
     {"reindex", PG | SQLITE, TEXT_DEFINES},
     {"optimize", MARIA, TEXT_DEFINES},
     {"refresh", PG, TEXT_DEFINES},
