@@ -34,7 +34,8 @@ static const struct {
 };
 
 /* div_precision_increment is what the compiler reckons with; group_concat must not
- * cut, nor a recursive query end early; SHOW WARNINGS is read, so some must be kept. */
+ * cut, nor a recursive query end early; SHOW WARNINGS is read, so some must be kept.
+ * The cache of subqueries (10.11) gives every group of a query the answer of one. */
 static const char pin_sql[] =
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,"
     "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
