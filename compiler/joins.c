@@ -198,7 +198,7 @@ static enum err resolve_join(struct context *c, struct query *q, struct join *j,
     enum err e = resolve_node(c, q, j->right, both ? 0 : before | left, &right);
     j->bits = *bits = left | right;
     e = e != ERR_OK ? e : resolve_on(c, q, j, left, right);
-    e = e != ERR_OK ? e : join_lateral(c, j);
+    e = e != ERR_OK ? e : join_lateral(c, q, j);
     if (e != ERR_OK) {
         return e;
     }
@@ -234,7 +234,7 @@ enum err resolve_from(struct context *c, struct query *q)
         q->no_aggregates = false;
     }
     q->visible = ~(uint64_t)0;
-    return e;
+    return e != ERR_OK ? e : check_inlined(c, q);
 }
 
 /* ---- cartesian products ---- */

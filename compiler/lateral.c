@@ -303,15 +303,30 @@ enum err resolve_lateral(struct context *c, struct query *q, struct source *s, u
     return e;
 }
 
-enum err join_lateral(struct context *c, struct join *j)
+/* A row that is not there has no columns, but a scalar subquery would count 0. */
+enum err check_inlined(struct context *c, const struct query *q)
+{
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        const struct source *s = q->sources[i];
+        if (s->inlined && s->nullable) {
+            return refuse(c, s, "is on the outer side of a join");
+        }
+    }
+    return ERR_OK;
+}
+
+enum err join_lateral(struct context *c, const struct query *q, struct join *j)
 {
     struct source *s = j->right->source;
     if (!s->lateral || c->d->lateral || !sees_outside(s->query)) {
         return ERR_OK;
     }
     bool plain = j->on == NULL || (j->on->kind == EXPR_BOOL && j->on->boolean);
-    if (one_row(s->query) && plain && j->right->joins == NULL) {
+    bool alone = j->right->joins == NULL && !q->sources[0]->written;
+    if (one_row(s->query) && plain && alone) {
         s->inlined = true;
+        j->kind = JOIN_CROSS; /* there is always a row */
+        j->on = NULL;
         return ERR_OK;
     }
     j->kind = j->kind == JOIN_CROSS ? JOIN_INNER : j->kind;

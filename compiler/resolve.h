@@ -94,7 +94,9 @@ enum err resolve_form(struct context *c, struct query *q, struct source *s,
 enum err resolve_lateral(struct context *c, struct query *q, struct source *s,
                          uint64_t left) MUST_CHECK;
 /* Decides how the lateral side of j is written; after its condition. */
-enum err join_lateral(struct context *c, struct join *j) MUST_CHECK;
+enum err join_lateral(struct context *c, const struct query *q, struct join *j) MUST_CHECK;
+/* After all joins. */
+enum err check_inlined(struct context *c, const struct query *q) MUST_CHECK;
 /* Gives j the condition `true`. */
 enum err join_always(struct context *c, struct join *j) MUST_CHECK;
 /* The sources that a lateral subquery sees of q. */

@@ -32,7 +32,10 @@ static enum err end_aggregate(struct context *c, struct query *q, const struct e
     q->in_aggregate = false;
     uint64_t bits = expr_sources(q, e);
     if (bits == OUTER_BIT) {
-        return not_built(c, e->src, "an aggregate over columns of an outer query");
+        enum err err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                                "an aggregate over columns of an outer query alone");
+        fail_hint(c->f, "aggregate in the outer query, in a subquery of its `from`");
+        return err;
     }
     return ERR_OK;
 }
