@@ -257,17 +257,12 @@ static struct expr *row_comparison(struct context *c, const struct query *q,
 
 /* ---- what it can stand beside ---- */
 
-static bool is_no_window(const struct expr *e, void *arg)
-{
-    return e->kind != EXPR_OVER && expr_children(e, is_no_window, arg);
-}
-
 static enum err check_clauses(struct context *c, const struct query *q)
 {
     if (q->order_count == 0) {
         return ctx_fail(c, q->after.src, ERR_BAD_QUERY, "`after` needs `order_by`");
     }
-    if (q->distinct_count > 0 || q->set_count > 0 || !query_exprs(q, is_no_window, NULL)) {
+    if (q->distinct_count > 0 || q->set_count > 0 || query_has_windows(q)) {
         enum err e =
             ctx_fail(c, q->after.src, ERR_UNSUPPORTED_FEATURE,
                      "`after` beside windows, grouping sets or `distinct` on expressions");

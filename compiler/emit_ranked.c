@@ -57,17 +57,12 @@ static enum err refuse(struct emitter *em, const struct query *q, const char *wh
     return e;
 }
 
-static bool is_no_window(const struct expr *e, void *arg)
-{
-    return e->kind != EXPR_OVER && expr_children(e, is_no_window, arg);
-}
-
 /* Each set is a query of its own there, over the same rows. */
 static enum err check_sets(struct emitter *em, const struct query *q)
 {
     static const char hint[] = "put the grouping into a subquery in `from`";
     if (q->distinct_count > 0 || (q->with_ties && q->limit != NULL && !em->d->with_ties) ||
-        !query_exprs(q, is_no_window, NULL)) {
+        query_has_windows(q)) {
         return refuse(em, q, "grouping sets beside windows, ties or `distinct` of some", hint);
     }
     if (em->c->volatility == VOLATILITY_VOLATILE) {
@@ -85,7 +80,7 @@ static enum err check_sets(struct emitter *em, const struct query *q)
 static bool order_has_window(const struct query *q)
 {
     for (uint32_t i = 0; i < q->order_count; i++) {
-        if (!is_no_window(q->order[i].expr, NULL)) {
+        if (expr_has_window(q->order[i].expr)) {
             return true;
         }
     }
@@ -107,7 +102,7 @@ static enum err check_ranked(struct emitter *em, const struct query *q)
                       "select the window in a subquery of `from`, order by its column");
     }
     /* the number would be one window more than its workaround counts */
-    if (em->d->window_tag != NULL && !query_exprs(q, is_no_window, NULL)) {
+    if (em->d->window_tag != NULL && query_has_windows(q)) {
         return refuse(em, q, "`distinct` on expressions beside windows",
                       "put one of them into a subquery in `from`");
     }

@@ -113,7 +113,8 @@ static enum err lock_tables(struct context *c, struct query *q)
 static enum err check_lockable(struct context *c, const struct query *q)
 {
     const struct json *at = q->lock.src;
-    if (q->aggregated || q->distinct || q->distinct_count > 0 || q->is_part) {
+    bool windows = query_has_windows(q);
+    if (q->aggregated || q->distinct || q->distinct_count > 0 || q->is_part || windows) {
         return ctx_fail(c, at, ERR_BAD_QUERY,
                         "rows that are made of several rows cannot be locked");
     }

@@ -369,6 +369,21 @@ bool expr_is_volatile(const struct expr *e)
     return !is_steady(e, NULL);
 }
 
+static bool is_no_window(const struct expr *e, void *arg)
+{
+    return e->kind != EXPR_OVER && expr_children(e, is_no_window, arg);
+}
+
+bool expr_has_window(const struct expr *e)
+{
+    return !is_no_window(e, NULL);
+}
+
+bool query_has_windows(const struct query *q)
+{
+    return !query_exprs(q, is_no_window, NULL);
+}
+
 /* Whether the source belongs to q or to a query inside it. A query is known by its
  * node, because what is written may be a copy of it. */
 static bool is_inside(const struct query *q, const struct source *s)

@@ -44,6 +44,9 @@ uint32_t output_of(const struct query *q, const struct expr *e);
 bool expr_has_query(const struct expr *e);
 /* Whether e may give another value when it is evaluated again. */
 bool expr_is_volatile(const struct expr *e);
+/* Whether e or q computes anything over windows. */
+bool expr_has_window(const struct expr *e);
+bool query_has_windows(const struct query *q);
 /* Whether q reads nothing of the queries around it. */
 bool query_is_closed(const struct query *q);
 /* Whether q gives at most one row whatever the data are. */

@@ -126,6 +126,8 @@ static const struct {
      "/query/for", NULL},
     {"{'select':['city'],'from':'users','group_by':['city'],'for':{'update':true}}",
      ERR_BAD_QUERY, "/query/for", NULL},
+    {"{'select':[{'n':{'over':['row_number']}}],'from':'users','for':{'update':true}}",
+     ERR_BAD_QUERY, "/query/for", NULL},
     {"{'union':[{'select':['id'],'from':'users','for':{'update':true}},{'select':[1]}]}",
      ERR_BAD_QUERY, "/query/union/0/for", NULL},
 /* after */
