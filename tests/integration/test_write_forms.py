@@ -325,3 +325,21 @@ def test_compile_shows_every_statement(k):
     assert k.ask({"op": "compile", "query": {**upsert, "rows": []}})["sql"] == ""
     bad = k.ask({"op": "compile", "query": upsert, "params": [1]})
     assert bad["error"]["path"] == "/params/0"
+
+
+def test_update_from_what_is_no_table(k):
+    values = {"v": {"values": [[1, {"value": "x"}], [2, {"value": "y"}]], "columns": ["id", "s"]}}
+    reply = done(k, {"update": "k", "from": values, "set": {"s": "v.s"},
+                     "where": ["=", "v.id", "k.id"], "returning": ["id", "s"]})
+    assert sorted(reply["rows"]) == [[1, "x"], [2, "y"]]
+    sums = {"q": {"select": ["user_id", {"n": ["count", "*"]}], "from": "orders",
+                  "group_by": ["user_id"]}}
+    counts = dict(k.rows(sums["q"]))
+    done(k, {"update": "k", "from": sums, "set": {"n": "q.n"}, "where": ["=", "q.user_id", "k.id"]})
+    assert [row[2] for row in rows_of_k(k)] == [counts.get(1, 1), counts.get(2, 2)]
+
+
+def test_join_using(k):
+    assert done(k, {"update": "k", "join": [{"inner": "tags", "using": ["id"]}],
+                    "set": {"s": "tags.name"}, "where": True}) == {"rowcount": 2}
+    assert [row[3] for row in rows_of_k(k)] == ["python", "sql"]
