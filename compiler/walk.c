@@ -278,7 +278,8 @@ bool expr_equal(const struct expr *a, const struct expr *b)
         return str_eq(a->keyword, b->keyword);
     case EXPR_PATH:
         return a->literal.index == b->literal.index;
-    case EXPR_QUERY:
+    case EXPR_QUERY: /* by an alias it is the very same one */
+        return a->query == b->query;
     case EXPR_DRESSED:
         return false;
     }
