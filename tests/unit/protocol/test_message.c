@@ -202,7 +202,7 @@ static const struct {
     {"{\"id\":1,\"run\":1}", ERR_BAD_REQUEST, "/run", ""},
     {"{\"id\":1,\"query\":{},\"params\":3}", ERR_BAD_REQUEST, "/params", ""},
     {"{\"id\":1,\"query\":{},\"params\":null}", ERR_BAD_REQUEST, "/params", ""},
-    {"{\"id\":1,\"query\":{},\"params\":[{}]}", ERR_UNSUPPORTED_FEATURE, "/params", ""},
+    {"{\"id\":1,\"query\":{},\"params\":[]}", ERR_BAD_REQUEST, "/params", ""},
     {"{\"id\":1,\"query\":{},\"db\":3}", ERR_BAD_REQUEST, "/db", ""},
     {"{\"id\":1,\"query\":{},\"db\":\"\"}", ERR_BAD_REQUEST, "/db", ""},
     {"{\"id\":1,\"query\":{},\"as\":\"csv\"}", ERR_BAD_REQUEST, "/as", ""},
