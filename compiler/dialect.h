@@ -32,16 +32,17 @@ struct dialect {
     struct dialect_words words;
     enum dialect_column column;
     const struct text_rules *text;
-    char quote;            /* around identifiers, doubled inside them */
-    bool quotes_functions; /* all functions are in the catalog, and their names quoted */
-    bool numbered;         /* placeholders are $1 $2 …, else ? */
-    bool arrays;           /* a list can be one parameter: = ANY($1), unnest($1) */
-    bool nulls_order;      /* ORDER BY … NULLS FIRST */
-    bool aggregate_filter; /* count(*) FILTER (WHERE …) */
-    bool aggregate_in;     /* max(x) IN (SELECT …) is right */
-    bool window_filter;    /* FILTER is right over windows: SQLite forgets it in min and max */
-    bool frame_groups;     /* frames by GROUPS, and EXCLUDE */
-    bool exact_ranges;     /* RANGE n PRECEDING of exact numerics is exact */
+    char quote;             /* around identifiers, doubled inside them */
+    bool quotes_functions;  /* all functions are in the catalog, and their names quoted */
+    bool numbered;          /* placeholders are $1 $2 …, else ? */
+    bool arrays;            /* a list can be one parameter: = ANY($1), unnest($1) */
+    bool nulls_order;       /* ORDER BY … NULLS FIRST */
+    bool native_aggregates; /* the catalog knows which functions are, and of what kind */
+    bool aggregate_filter;  /* count(*) FILTER (WHERE …) */
+    bool aggregate_in;      /* max(x) IN (SELECT …) is right */
+    bool window_filter;     /* FILTER is right over windows: SQLite forgets it in min and max */
+    bool frame_groups;      /* frames by GROUPS, and EXCLUDE */
+    bool exact_ranges;      /* RANGE n PRECEDING of exact numerics is exact */
     bool update_returning;
     bool on_conflict;     /* INSERT … ON CONFLICT */
     bool expression_keys; /* … (expression) */

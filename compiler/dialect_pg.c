@@ -120,6 +120,7 @@ const struct dialect dialect_pg = {
     .numbered = true,
     .arrays = true,
     .nulls_order = true,
+    .native_aggregates = true,
     .aggregate_filter = true,
     .aggregate_in = true,
     .window_filter = true,

@@ -8,7 +8,7 @@
  *   ^  behind a call: FILTER and OVER
  *   |  behind a call that no window takes: FILTER
  *   !  behind a call: OVER the partition, whatever its order is
- *   %  ORDER BY inside a call
+ *   %  ORDER BY inside a call, or inside its WITHIN GROUP (…)
  *   <  moving_, in the name of a function over a frame whose start moves
  *   ~  the order as the functions of backend/sqlite_collect.c take it: one text,
  *      then the keys behind the other arguments, where & stands
@@ -110,7 +110,8 @@ static enum err emit_mark(struct emitter *em, const struct marks *m, char mark)
         emit_text(em, m->call->distinct ? "DISTINCT " : "");
         return ERR_OK;
     case '%':
-        return emit_orders(em, a->order, a->order_count);
+        return a->within_count > 0 ? emit_orders(em, a->within, a->within_count)
+                                   : emit_orders(em, a->order, a->order_count);
     case '~':
         emit_order_spec(em, m->call);
         return ERR_OK;

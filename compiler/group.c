@@ -88,12 +88,26 @@ static bool visit_query(const struct query *inner, void *arg)
     return ok;
 }
 
+/* What an ordered-set aggregate takes besides its rows is of the group. */
+static enum err check_aggregate(struct grouping *g, const struct expr *e)
+{
+    bool within = e->call.aggregate != NULL && e->call.aggregate->within_count > 0;
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; within && i < e->call.count && err == ERR_OK; i++) {
+        err = check_expr(g, e->call.args[i]);
+    }
+    return err;
+}
+
 static enum err check_expr(struct grouping *g, const struct expr *e)
 {
     bool aggregate =
         e->kind == EXPR_CALL && (e->call.op->flags & OP_AGGREGATE) != 0 && e != g->windowed;
-    if (is_grouped(g->q, e) || (aggregate && g->depth == 0)) {
+    if (is_grouped(g->q, e)) {
         return ERR_OK;
+    }
+    if (aggregate && g->depth == 0) {
+        return check_aggregate(g, e);
     }
     if (e->kind == EXPR_NAME) {
         return check_name(g, e);

@@ -4,11 +4,13 @@
  * name and where the conf allows them, and operators of a fixed list.
  *
  *   ["fn.name", E…]   ["fn.schema.name", E…]   ["op", k, E, E]
+ *   {"aggregate": ["fn.name", E…], "within_group": [O…]}
  *
  * Only names that the conf lists are written, so no text of a client becomes SQL.
  */
 #include "compiler/ops_native.h"
 
+#include "compiler/emit_window.h"
 #include "compiler/names.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
@@ -76,11 +78,9 @@ static enum err rule_native(struct context *c, struct query *q, struct expr *e)
     return err;
 }
 
-static enum err emit_native(struct emitter *em, const struct expr *call,
-                            const struct expr *const *args, enum emit_place place)
+static void emit_function(struct emitter *em, const struct expr *call)
 {
     struct str schema, name;
-    (void)place;
     split(call->call.native, &schema, &name);
     if (schema.len > 0) {
         emit_name(em, schema);
@@ -91,6 +91,13 @@ static enum err emit_native(struct emitter *em, const struct expr *call,
     } else {
         buf_str_add(&em->sql, name); /* plain letters: a built-in may not be quoted */
     }
+}
+
+static enum err emit_native(struct emitter *em, const struct expr *call,
+                            const struct expr *const *args, enum emit_place place)
+{
+    (void)place;
+    emit_function(em, call);
     return emit_template(em, "($*)", args, call->call.count);
 }
 
@@ -105,6 +112,110 @@ static const struct op_info natives[] = {
     [VOLATILITY_STABLE] = NATIVE(VOLATILITY_STABLE),
     [VOLATILITY_VOLATILE] = NATIVE(VOLATILITY_VOLATILE),
 };
+
+/* ---- aggregates ---- */
+
+/* `rank` and its kin may take their own arguments' types from the order. */
+static enum err check_within(struct context *c, const struct expr *e)
+{
+    const struct aggregate *a = e->call.aggregate;
+    bool within = a != NULL && a->within_count > 0;
+    bool ordered_set = e->call.function->kind == FUNCTION_ORDERED_SET;
+    if (ordered_set && !within) {
+        enum err err =
+            ctx_fail(c, e->src, ERR_BAD_QUERY, "`fn.%.*s` takes its rows in an order",
+                     STR_ARG(e->call.native));
+        fail_hint(c->f, "write {\"aggregate\":[\"fn.%.*s\",…],\"within_group\":[…]}",
+                  STR_ARG(e->call.native));
+        return err;
+    }
+    if (ordered_set && (e->distinct || a->order_count > 0)) {
+        return ctx_fail(c, e->src, ERR_BAD_QUERY,
+                        "`within_group` cannot stand beside `distinct` and `order_by`");
+    }
+    return ERR_OK;
+}
+
+/* An array of t. */
+static enum err array_of(struct context *c, const struct expr *e, struct type *t)
+{
+    uint32_t native = c->d->array_native(t);
+    enum type_kind element = t->kind;
+    *t = type_of(native == 0 ? TYPE_OPAQUE : TYPE_ARRAY);
+    t->element = element;
+    t->native = native;
+    return native != 0 ? ERR_OK
+                       : ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                                  "%s has no arrays of this type", c->d->words.name);
+}
+
+/* The overloads of percentile_cont, percentile_disc and mode follow what the rows are
+ * ordered by, and give arrays for an array of fractions. */
+static enum err type_ordered_set(struct context *c, struct expr *e)
+{
+    const struct expr *key = e->call.aggregate->within[0].expr;
+    enum result_of of = e->call.function->result_of;
+    if (e->call.function->kind != FUNCTION_ORDERED_SET || of == RESULT_OWN) {
+        return ERR_OK;
+    }
+    bool number = type_family(key->type.kind) == FAMILY_NUMBER;
+    if (of == RESULT_OF_REAL && !number && key->type.kind != TYPE_INTERVAL) {
+        return type_mismatch(c, key, "within_group", "numbers or intervals");
+    }
+    e->type = of == RESULT_OF_REAL && number ? type_of(TYPE_DOUBLE) : key->type;
+    bool arrays = e->call.count > 0 && e->call.args[0]->type.kind == TYPE_ARRAY;
+    return arrays ? array_of(c, e, &e->type) : ERR_OK;
+}
+
+static enum err rule_aggregate(struct context *c, struct query *q, struct expr *e)
+{
+    const struct type fraction = type_of(TYPE_DOUBLE);
+    enum err err = check_within(c, e);
+    if (err == ERR_OK && e->call.count > 0 && e->call.function->result_of != RESULT_OWN) {
+        err = settle(c, e->call.args[0], &fraction, SETTLE_COMPARE);
+    }
+    err = err != ERR_OK ? err : rule_native(c, q, e);
+    bool ordered_set = e->call.function->kind == FUNCTION_ORDERED_SET;
+    return err == ERR_OK && ordered_set ? type_ordered_set(c, e) : err;
+}
+
+static enum err emit_native_aggregate(struct emitter *em, const struct expr *call,
+                                      const struct expr *const *args, enum emit_place place)
+{
+    bool ordered_set = call->call.function->kind == FUNCTION_ORDERED_SET;
+    (void)place;
+    emit_function(em, call);
+    return emit_aggregate_text(em, call, args,
+                               ordered_set ? "($*) WITHIN GROUP (%)^" : "(#$*%)^");
+}
+
+#define NATIVE_AGGREGATE(how)                                                                  \
+    {                                                                                          \
+        .name = "fn", .max_args = MOST_ARGS,                                                   \
+        .flags = OP_KEEPS_NULL | OP_AGGREGATE | OP_ORDERED, .volatility = (how),               \
+        .rule = rule_aggregate, .emit = emit_native_aggregate, .kinds = "ae"                   \
+    }
+
+static const struct op_info native_aggregates[] = {
+    [VOLATILITY_IMMUTABLE] = NATIVE_AGGREGATE(VOLATILITY_IMMUTABLE),
+    [VOLATILITY_STABLE] = NATIVE_AGGREGATE(VOLATILITY_STABLE),
+    [VOLATILITY_VOLATILE] = NATIVE_AGGREGATE(VOLATILITY_VOLATILE),
+};
+
+static enum err refuse_aggregate(struct context *c, const struct json *at,
+                                 const struct function_info *info)
+{
+    if (info->kind == FUNCTION_MIXED) {
+        return ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE,
+                        "the database has an aggregate of this name and another function");
+    }
+    enum err err = ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE, "`fn.…` calls no aggregates of %s",
+                            c->d->words.name);
+    fail_hint(c->f, "docs/SQL.md lists the aggregates of the language; raw SQL has them all");
+    return err;
+}
+
+/* ---- by name ---- */
 
 bool is_native(struct str name)
 {
@@ -128,10 +239,13 @@ enum err native_function(struct context *c, const struct json *at, struct native
         return ctx_fail(c, at, ERR_UNKNOWN_OPERATOR, "the database has no function `%.*s`",
                         STR_ARG(whole));
     }
-    if (out->function != NULL && out->function->aggregate) {
-        return ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE, "`fn.…` calls no aggregates");
+    enum function_kind kind = out->function == NULL ? FUNCTION_PLAIN : out->function->kind;
+    if (kind == FUNCTION_MIXED || (kind != FUNCTION_PLAIN && !c->d->native_aggregates)) {
+        return refuse_aggregate(c, at, out->function);
     }
-    out->op = &natives[out->function == NULL ? VOLATILITY_VOLATILE : out->function->volatility];
+    const struct op_info *by_volatility = kind == FUNCTION_PLAIN ? natives : native_aggregates;
+    out->op =
+        &by_volatility[out->function == NULL ? VOLATILITY_VOLATILE : out->function->volatility];
     return ERR_OK;
 }
 

@@ -18,7 +18,7 @@
 /* ---- aggregates ---- */
 
 static const struct form_key aggregate_keys[] = {
-    {"aggregate", true}, {"filter", true}, {"order_by", true}, {"within_group", false}};
+    {"aggregate", true}, {"filter", true}, {"order_by", true}, {"within_group", true}};
 
 static bool is_aggregate(const struct expr *e)
 {
@@ -27,9 +27,12 @@ static bool is_aggregate(const struct expr *e)
 
 static enum err parse_extras(struct context *c, const struct json *j, struct aggregate *a)
 {
-    const struct json *filter = json_get(j, "filter"), *order = json_get(j, "order_by");
-    enum err e = ERR_OK;
-    if (filter != NULL) {
+    const struct json *filter = json_get(j, "filter"), *order = json_get(j, "order_by"),
+                      *within = json_get(j, "within_group");
+    enum err e = within == NULL
+                     ? ERR_OK
+                     : parse_orders(c, within, "within_group", &a->within, &a->within_count);
+    if (e == ERR_OK && filter != NULL) {
         e = parse_expr(c, filter, &a->filter);
     }
     if (e == ERR_OK && order != NULL) {
@@ -38,10 +41,23 @@ static enum err parse_extras(struct context *c, const struct json *j, struct agg
     return e;
 }
 
+static enum err refuse_within(struct context *c, const struct json *j)
+{
+    if (j == NULL || c->d->native_aggregates) {
+        return ERR_OK;
+    }
+    enum err e = ctx_fail(c, j, ERR_UNSUPPORTED_FEATURE, "%s has no ordered-set aggregates",
+                          c->d->words.name);
+    fail_hint(c->f, "number the rows by row_number in a subquery of `from` and take the middle "
+                    "ones; the most frequent is the first by count");
+    return e;
+}
+
 enum err parse_aggregate(struct context *c, const struct json *j, struct expr **out)
 {
     enum err e = check_keys(c, j, KEYS(aggregate_keys), "an aggregate");
     const struct json *call = json_get(j, "aggregate");
+    e = e != ERR_OK ? e : refuse_within(c, json_get(j, "within_group"));
     e = e != ERR_OK ? e : parse_expr(c, call, out);
     if (e != ERR_OK) {
         return e;

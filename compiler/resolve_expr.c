@@ -13,12 +13,12 @@
 static enum err start_aggregate(struct context *c, struct query *q, const struct expr *e)
 {
     if (q->in_aggregate) {
-        return ctx_fail(c, e->src, ERR_BAD_QUERY, "`%s` inside another aggregate",
-                        e->call.op->name);
+        return ctx_fail(c, e->src, ERR_BAD_QUERY, "`%.*s` inside another aggregate",
+                        STR_ARG(json_text(e->src->first)));
     }
     if (q->no_aggregates) {
-        enum err err =
-            ctx_fail(c, e->src, ERR_BAD_QUERY, "`%s` cannot stand here", e->call.op->name);
+        enum err err = ctx_fail(c, e->src, ERR_BAD_QUERY, "`%.*s` cannot stand here",
+                                STR_ARG(json_text(e->src->first)));
         fail_hint(c->f, "a condition on an aggregate belongs in `having`");
         return err;
     }

@@ -39,12 +39,21 @@ enum err resolve_extras(struct context *c, struct query *q, struct expr *e)
     if (a == NULL) {
         return ERR_OK;
     }
+    bool ordered_set =
+        e->call.function != NULL && e->call.function->kind == FUNCTION_ORDERED_SET;
+    if (a->within_count > 0 && !ordered_set) {
+        enum err err = ctx_fail(c, a->within[0].src, ERR_BAD_QUERY,
+                                "this aggregate takes no rows by `within_group`");
+        fail_hint(c->f, "those that do are functions of the database, as fn.percentile_cont");
+        return err;
+    }
     if (a->order_count > 0 && (e->call.op->flags & OP_ORDERED) == 0) {
         return ctx_fail(c, a->order[0].src, ERR_BAD_QUERY, "`%s` is the same in every order",
                         call_name(e));
     }
     enum err err = a->filter == NULL ? ERR_OK : resolve_condition(c, q, a->filter, "filter");
-    return err != ERR_OK ? err : resolve_keys(c, q, a->order, a->order_count);
+    err = err != ERR_OK ? err : resolve_keys(c, q, a->order, a->order_count);
+    return err != ERR_OK ? err : resolve_keys(c, q, a->within, a->within_count);
 }
 
 enum err check_extras(struct context *c, const struct expr *e)
@@ -202,6 +211,10 @@ static enum err check_call(struct context *c, const struct expr *call)
     if (call->distinct) {
         return ctx_fail(c, call->src, ERR_UNSUPPORTED_FEATURE,
                         "no database takes `distinct` over a window");
+    }
+    if (a != NULL && a->within_count > 0) {
+        return ctx_fail(c, a->within[0].src, ERR_UNSUPPORTED_FEATURE,
+                        "no database takes `within_group` over a window");
     }
     if (a != NULL && a->order_count > 0) {
         enum err err = ctx_fail(c, a->order[0].src, ERR_UNSUPPORTED_FEATURE,

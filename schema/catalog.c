@@ -359,7 +359,8 @@ static void merge_overload(struct function_info *into, const struct function_inf
     if (a->kind != b->kind || a->element != b->element || a->native != b->native) {
         into->result = type_of(TYPE_OPAQUE);
     }
-    into->aggregate = into->aggregate || f->aggregate;
+    into->kind = into->kind == f->kind ? into->kind : FUNCTION_MIXED;
+    into->result_of = into->result_of == f->result_of ? into->result_of : RESULT_OWN;
 }
 
 enum err catalog_builder_function(struct catalog_builder *b, const struct function_info *f)

@@ -259,14 +259,26 @@ static enum err view_row(struct reflect *r, const struct value *cells)
  * code behind operators and index methods, and what takes or gives internal types
  * (2281 internal, 2275 cstring, 2279 trigger, 2280 language_handler, 3115
  * fdw_handler, 325 index_am_handler, 3838 event_trigger, 3310 tsm_handler, 269
- * table_am_handler). */
+ * table_am_handler). Functions of windows count only where the name has no others;
+ * what an ordered-set aggregate is ordered by is the last of its arguments (2283
+ * anyelement, 701 float8, 1186 interval; results also as arrays). */
 #define FUNCTIONS                                                                              \
     "SELECT n.nspname::text, p.proname::text,"                                                 \
     " max(CASE p.provolatile WHEN 'i' THEN 0 WHEN 's' THEN 1 ELSE 2 END)::int8,"               \
-    " max((p.prokind = 'a')::int)::int8,"                                                      \
+    " CASE WHEN count(DISTINCT coalesce(a.aggkind = 'n', false)::int + (a.aggkind IS "         \
+    "NULL)::int * 2)"                                                                          \
+    " FILTER (WHERE p.prokind <> 'w') > 1 THEN 3"                                              \
+    " ELSE max(CASE a.aggkind WHEN 'n' THEN 1 WHEN 'o' THEN 2 WHEN 'h' THEN 2 ELSE 0 END) "    \
+    "END::int8,"                                                                               \
     " CASE WHEN count(DISTINCT p.prorettype) = 1 AND NOT bool_or(p.proretset)"                 \
-    " THEN min(p.prorettype::int8) ELSE 0 END"                                                 \
+    " THEN min(p.prorettype::int8) ELSE 0 END,"                                                \
+    " CASE WHEN NOT bool_and(a.aggkind = 'o' AND p.prorettype IN (2283, 2277, 701, 1022, "     \
+    "1186, 1187))"                                                                             \
+    " THEN 0"                                                                                  \
+    " WHEN bool_and(p.proargtypes[p.pronargs - 1] = 2283) THEN 1"                              \
+    " WHEN bool_and(p.proargtypes[p.pronargs - 1] IN (701, 1186)) THEN 2 ELSE 0 END::int8"     \
     " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"      \
+    " LEFT JOIN pg_catalog.pg_aggregate a ON a.aggfnoid = p.oid"                               \
     " WHERE p.prokind IN ('f', 'a', 'w') AND n.nspname <> 'information_schema'"                \
     " AND p.prorettype <> ALL ('{2281,2275,2279,2280,3115,325,3838,3310,269}'::oid[])"         \
     " AND NOT ('{2281,2275}'::oid[] && p.proargtypes::oid[])"                                  \
@@ -277,7 +289,7 @@ static enum err view_row(struct reflect *r, const struct value *cells)
     " ORDER BY bool_or(pg_catalog.pg_function_is_visible(p.oid)) DESC"
 
 static const struct column_info function_columns[] = {REFLECT_T, REFLECT_T, REFLECT_I,
-                                                      REFLECT_I, REFLECT_I};
+                                                      REFLECT_I, REFLECT_I, REFLECT_I};
 
 static enum volatility volatility_of(int64_t n)
 {
@@ -291,7 +303,8 @@ static enum err function_row(struct reflect *r, const struct value *cells)
     struct function_info f = {.schema = cell_text(&cells[0]),
                               .name = cell_text(&cells[1]),
                               .volatility = volatility_of(cell_int(&cells[2])),
-                              .aggregate = cell_true(&cells[3]),
+                              .kind = (enum function_kind)cell_int(&cells[3]),
+                              .result_of = (enum result_of)cell_int(&cells[5]),
                               .result = make_type(&p)};
     return reflect_add_function(r, &f);
 }

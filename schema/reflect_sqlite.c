@@ -307,7 +307,8 @@ static enum err function_row(struct reflect *r, const struct value *cells)
                               .volatility = n == 0   ? VOLATILITY_IMMUTABLE
                                             : n == 1 ? VOLATILITY_STABLE
                                                      : VOLATILITY_VOLATILE,
-                              .aggregate = cell_true(&cells[2]),
+                              .kind =
+                                  cell_true(&cells[2]) ? FUNCTION_AGGREGATE : FUNCTION_PLAIN,
                               .result = type_of(TYPE_OPAQUE)};
     return reflect_add_function(r, &f);
 }

@@ -144,6 +144,34 @@ static void add_people(struct catalog_builder *b, const char *schema)
     set_fks(b, addresses, (struct foreign_key[]){fk(third, users)}, 1);
 }
 
+/* As PostgreSQL has them; requests may call all of them. */
+static void add_functions(struct catalog_builder *b)
+{
+    static const struct {
+        const char *name;
+        enum function_kind kind;
+        enum result_of result_of;
+        enum type_kind result;
+    } list[] = {
+        {"bit_and", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_OPAQUE},
+        {"both", FUNCTION_MIXED, RESULT_OWN, TYPE_OPAQUE},
+        {"mode", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE},
+        {"percentile_cont", FUNCTION_ORDERED_SET, RESULT_OF_REAL, TYPE_OPAQUE},
+        {"percentile_disc", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE},
+        {"rank", FUNCTION_ORDERED_SET, RESULT_OWN, TYPE_BIGINT},
+        {"regr_slope", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_DOUBLE},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        struct function_info f = {.schema = STR("pg_catalog"),
+                                  .name = str_of(list[i].name),
+                                  .result = type_of(list[i].result),
+                                  .kind = list[i].kind,
+                                  .result_of = list[i].result_of};
+        enum err e = catalog_builder_function(b, &f);
+        assert(e == ERR_OK);
+    }
+}
+
 struct catalog *rig_catalog(const char *schema)
 {
     struct catalog_builder *b = catalog_builder_create(7);
@@ -169,6 +197,7 @@ struct catalog *rig_catalog(const char *schema)
         TABLE(b, schema, "adults", {"id", "integer", false}, {"name", "varchar(50)", false});
     view->kind = TABLE_VIEW;
     view->writable = false;
+    add_functions(b);
     enum err e = catalog_builder_finish(b, &out);
     assert(e == ERR_OK);
     return out;
@@ -240,6 +269,9 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
     if (root->kind != JSON_OBJECT || json_get(root, "query") == NULL) {
         return fail_set(&r->fail, ERR_BAD_REQUEST, "no query");
     }
+    static const struct str functions[] = {
+        {"bit_and", 7},          {"both", 4}, {"mode", 4},       {"percentile_cont", 15},
+        {"percentile_disc", 15}, {"rank", 4}, {"regr_slope", 10}};
     const struct json *keys = json_get(root, "keys");
     *out = (struct compile_request){
         .query = r->seen != NULL ? compiler_seen_tree(r->seen) : json_get(root, "query"),
@@ -253,6 +285,8 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
                 : keys->kind == JSON_TRUE ? KEYS_YES
                                           : KEYS_NO,
         .text = TEXT_ALLOWED,
+        .functions = functions,
+        .function_count = sizeof functions / sizeof functions[0],
         .max_params = 1000,
         .max_sql_bytes = 1 << 20,
         .query_path = "/query",

@@ -210,21 +210,79 @@ static const struct {
     {"{'select':[{'a':{'over':['sum','age'],'order_by':[{'asc':'id','nulls':'last'}],"
      "'range':[-1,0]}}],'from':'users'}",
      {false, true, false}},
+    {"{'select':[{'a':{'aggregate':['fn.mode'],'within_group':['name']}}],'from':'users'}",
+     {false, true, true}},
+    {"{'select':[['fn.bit_and','age']],'from':'users'}", {false, true, true}},
+    {"{'select':[{'a':{'over':['fn.bit_and','age'],'order_by':['id']}}],'from':'users'}",
+     {false, true, true}},
+    {"{'select':[{'a':{'over':{'aggregate':['fn.mode'],'within_group':['name']}}}],"
+     "'from':'users'}",
+     {true, true, true}},
+    {"{'select':[['fn.both','age']],'from':'users'}", {true, true, true}},
 };
+
+/* Aggregates that PostgreSQL alone has, by name. */
+static const struct {
+    const char *query;
+    enum err code;
+    const char *path;
+} native[] = {
+    {"{'select':[['fn.mode']],'from':'users'}", ERR_BAD_QUERY, "/query/select/0"},
+    {"{'select':[{'a':{'aggregate':['fn.mode'],'order_by':['id']}}],'from':'users'}",
+     ERR_BAD_QUERY, "/query/select/0/a/aggregate"},
+    {"{'select':[{'a':{'aggregate':['count','*'],'within_group':['id']}}],'from':'users'}",
+     ERR_BAD_QUERY, "/query/select/0/a/within_group/0"},
+    {"{'select':[{'a':{'aggregate':['fn.mode'],'within_group':[]}}],'from':'users'}",
+     ERR_EMPTY_LIST, "/query/select/0/a/within_group"},
+    {"{'select':[{'a':{'aggregate':['fn.mode'],'within_group':[1]}}],'from':'users'}",
+     ERR_BAD_QUERY, "/query/select/0/a/within_group/0"},
+    {"{'select':[{'a':{'aggregate':['fn.percentile_disc',['distinct',0.5]],"
+     "'within_group':['id']}}],'from':'users'}",
+     ERR_BAD_QUERY, "/query/select/0/a/aggregate"},
+    {"{'select':[{'a':{'aggregate':['fn.percentile_cont','id'],'within_group':['id']}}],"
+     "'from':'users'}",
+     ERR_BAD_QUERY, "/query/select/0/a/aggregate/1"},
+    {"{'select':[{'a':{'aggregate':['fn.percentile_cont',0.5],'within_group':['name']}}],"
+     "'from':'users'}",
+     ERR_TYPE_MISMATCH, "/query/select/0/a/within_group/0"},
+    {"{'select':['id'],'from':'users','where':['=',['fn.bit_and','age'],1]}", ERR_BAD_QUERY,
+     "/query/where/1"},
+    {"{'select':['id',['fn.regr_slope','age','id']],'from':'users'}", ERR_BAD_QUERY,
+     "/query/select/0"},
+    {"{'select':[['sum',['fn.regr_slope','age','id']]],'from':'users'}", ERR_BAD_QUERY,
+     "/query/select/0/1"},
+};
+
+static void check_request(struct rig *r, unsigned d, const char *query, enum err want,
+                          const char *path)
+{
+    char request[2048];
+    snprintf(request, sizeof request, "{\"query\":%s}", query);
+    for (char *p = strchr(request, '\''); p != NULL; p = strchr(p, '\'')) {
+        *p = '"';
+    }
+    enum err e = rig_bind(r, d, request);
+    ck_assert_msg(e == want, "%s: %s (%s)", request, err_wire(e), r->fail.message);
+    ck_assert_msg(path == NULL || strcmp(r->fail.path, path) == 0, "%s: %s", request,
+                  r->fail.path);
+}
+
+START_TEST(aggregates_by_name_have_rules)
+{
+    struct rig r;
+    rig_init(&r, 1 << 16);
+    check_request(&r, 0, native[_i].query, native[_i].code, native[_i].path);
+    rig_fini(&r);
+}
+END_TEST
 
 START_TEST(some_databases_refuse)
 {
     struct rig r;
-    char request[2048];
     rig_init(&r, 1 << 16);
-    snprintf(request, sizeof request, "{\"query\":%s}", partial[_i].query);
-    for (char *p = strchr(request, '\''); p != NULL; p = strchr(p, '\'')) {
-        *p = '"';
-    }
     for (unsigned d = 0; d < RIG_DIALECTS; d++) {
         enum err want = partial[_i].refused[d] ? ERR_UNSUPPORTED_FEATURE : ERR_OK;
-        enum err e = rig_bind(&r, d, request);
-        ck_assert_msg(e == want, "%s: %s (%s)", request, err_wire(e), r.fail.message);
+        check_request(&r, d, partial[_i].query, want, NULL);
     }
     rig_fini(&r);
 }
@@ -238,6 +296,8 @@ int main(void)
                         (int)(sizeof cases / sizeof cases[0]));
     tcase_add_loop_test(tc, some_databases_refuse, 0,
                         (int)(sizeof partial / sizeof partial[0]));
+    tcase_add_loop_test(tc, aggregates_by_name_have_rules, 0,
+                        (int)(sizeof native / sizeof native[0]));
     suite_add_tcase(s, tc);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);

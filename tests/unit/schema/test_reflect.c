@@ -194,7 +194,7 @@ START_TEST(sqlite_shows_neither_its_own_nor_virtual_tables)
     ck_assert_int_eq(catalog_function(catalog, STR("random"))->volatility, VOLATILITY_VOLATILE);
     ck_assert_int_eq(catalog_function(catalog, STR("upper"))->volatility, VOLATILITY_IMMUTABLE);
     ck_assert_int_eq(catalog_function(catalog, STR("date"))->volatility, VOLATILITY_STABLE);
-    ck_assert(catalog_function(catalog, STR("sum"))->aggregate);
+    ck_assert_int_eq(catalog_function(catalog, STR("sum"))->kind, FUNCTION_AGGREGATE);
 }
 END_TEST
 

@@ -298,7 +298,29 @@ START_TEST(functions_promise_the_worst_of_their_overloads)
     ck_assert(str_is(f->schema, "shop"));
     ck_assert_int_eq(f->result.kind, TYPE_BIGINT);
     ck_assert_int_eq(catalog_function(catalog, STR("many"))->result.kind, TYPE_OPAQUE);
-    ck_assert(catalog_function(catalog, STR("mysum"))->aggregate);
+    ck_assert_int_eq(catalog_function(catalog, STR("mysum"))->kind, FUNCTION_AGGREGATE);
+    static const struct {
+        const char *name;
+        enum function_kind kind;
+        enum result_of result_of;
+        enum type_kind result;
+    } aggregates[] = {
+        {"percentile_cont", FUNCTION_ORDERED_SET, RESULT_OF_REAL, TYPE_OPAQUE},
+        {"percentile_disc", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE},
+        {"mode", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE},
+        {"rank", FUNCTION_ORDERED_SET, RESULT_OWN, TYPE_BIGINT},
+        {"bit_and", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_OPAQUE},
+        {"regr_slope", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_DOUBLE},
+        {"row_number", FUNCTION_PLAIN, RESULT_OWN, TYPE_BIGINT},
+        {"sqrt", FUNCTION_PLAIN, RESULT_OWN, TYPE_OPAQUE},
+    };
+    for (size_t i = 0; i < sizeof aggregates / sizeof aggregates[0]; i++) {
+        f = catalog_function(catalog, str_of(aggregates[i].name));
+        ck_assert_msg(f != NULL, "%s", aggregates[i].name);
+        ck_assert_msg(f->kind == aggregates[i].kind, "%s", f->name.ptr);
+        ck_assert_msg(f->result_of == aggregates[i].result_of, "%s", f->name.ptr);
+        ck_assert_msg(f->result.kind == aggregates[i].result, "%s", f->name.ptr);
+    }
     ck_assert_int_eq(catalog_function(catalog, STR("random"))->volatility, VOLATILITY_VOLATILE);
     ck_assert_int_eq(catalog_function(catalog, STR("now"))->volatility, VOLATILITY_STABLE);
     ck_assert_int_eq(catalog_function(catalog, STR("md5"))->volatility, VOLATILITY_IMMUTABLE);
