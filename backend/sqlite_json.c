@@ -6,6 +6,8 @@
  *   tb_json_get(document, path) tb_json_text(document, path)   path: [key or index, …]
  *   tb_json_length(document) tb_json_type(document) tb_json_keys(document)
  *   tb_json_contains(document, part)
+ *   tb_json_set(document, path, value)   value: JSON text
+ *   tb_json_remove(document, path)
  *
  * Pure functions of their arguments, called on the connection's thread. A text that
  * is no JSON is an error.
@@ -247,6 +249,109 @@ static void tb_json_contains(sqlite3_context *ctx, int argc, sqlite3_value **arg
     arena_fini(&a);
 }
 
+/* ---- changing ---- */
+
+struct edit {
+    const struct json *step;  /* of the path, not gone yet */
+    const struct json *value; /* NULL: removes */
+};
+
+/* The number of the member that the step names; the length where there is none. */
+static uint32_t member_number(const struct json *j, const struct json *step)
+{
+    const struct json *want = NULL;
+    uint32_t n = 0;
+    int64_t i;
+    if (j->kind == JSON_OBJECT && step->kind == JSON_STRING) {
+        want = member_called(j, json_text(step));
+    } else if (j->kind == JSON_ARRAY && json_i64(step, &i)) {
+        want = member_at(j, i);
+    }
+    for (const struct json *m = j->first; m != NULL && m != want; m = m->next) {
+        n++;
+    }
+    return n;
+}
+
+/* A new member behind the others: of an object, or of an array that ends before it. */
+static bool takes_member(const struct json *j, const struct edit *e)
+{
+    int64_t i;
+    if (e->step == NULL || e->step->next != NULL || e->value == NULL) {
+        return false;
+    }
+    return e->step->kind == JSON_STRING
+               ? j->kind == JSON_OBJECT
+               : j->kind == JSON_ARRAY && json_i64(e->step, &i) && i >= 0;
+}
+
+static void put_key(struct buf *b, const struct json *j, struct str key)
+{
+    if (j->kind == JSON_OBJECT) {
+        buf_json_str(b, key);
+        buf_char(b, ':');
+    }
+}
+
+/* Recurses as deep as the path is long: MAX_DEPTH at most. */
+static void write_edited(struct buf *b, const struct json *j, struct edit e)
+{
+    const struct json *m = j->first;
+    uint32_t at = j->kind < JSON_ARRAY ? 0 : member_number(j, e.step);
+    bool any = false;
+    struct edit below = {e.step->next, e.value};
+    if (j->kind < JSON_ARRAY) {
+        json_write(b, j);
+        return;
+    }
+    buf_char(b, j->kind == JSON_ARRAY ? '[' : '{');
+    for (uint32_t i = 0; m != NULL; m = m->next, i++) {
+        bool last = i == at && below.step == NULL;
+        if (last && e.value == NULL) {
+            continue;
+        }
+        buf_str_add(b, any ? STR(",") : STR(""));
+        any = true;
+        put_key(b, j, json_key(m));
+        if (i != at) {
+            json_write(b, m);
+        } else if (last) {
+            json_write(b, e.value);
+        } else {
+            write_edited(b, m, below);
+        }
+    }
+    if (at == j->len && takes_member(j, &e)) {
+        buf_str_add(b, any ? STR(",") : STR(""));
+        put_key(b, j, json_text(e.step));
+        json_write(b, e.value);
+    }
+    buf_char(b, j->kind == JSON_ARRAY ? ']' : '}');
+}
+
+static void edit(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct arena a;
+    struct buf b;
+    arena_init(&a, 0);
+    buf_init(&b);
+    bool sets = argc == 3;
+    const struct json *document = read_json(ctx, &a, text_arg(argv[0]));
+    const struct json *path = document == NULL ? NULL : read_json(ctx, &a, text_arg(argv[1]));
+    const struct json *value =
+        path == NULL || !sets ? NULL : read_json(ctx, &a, text_arg(argv[2]));
+    if (path != NULL && path->len > 0 && (value != NULL || !sets)) {
+        write_edited(&b, document, (struct edit){path->first, value});
+        if (b.failed) {
+            sqlite3_result_error_nomem(ctx);
+        } else {
+            give_text(ctx, (struct str){b.ptr, b.len});
+        }
+    }
+    buf_fini(&b);
+    arena_fini(&a);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -254,9 +359,14 @@ static const struct {
     int arg_count;
     void (*fn)(sqlite3_context *, int, sqlite3_value **);
 } functions[] = {
-    {"tb_json_get", 2, tb_json_get},       {"tb_json_text", 2, tb_json_text},
-    {"tb_json_length", 1, tb_json_length}, {"tb_json_type", 1, tb_json_type},
-    {"tb_json_keys", 1, tb_json_keys},     {"tb_json_contains", 2, tb_json_contains},
+    {"tb_json_get", 2, tb_json_get},
+    {"tb_json_text", 2, tb_json_text},
+    {"tb_json_length", 1, tb_json_length},
+    {"tb_json_type", 1, tb_json_type},
+    {"tb_json_keys", 1, tb_json_keys},
+    {"tb_json_contains", 2, tb_json_contains},
+    {"tb_json_set", 3, edit},
+    {"tb_json_remove", 2, edit},
 };
 
 int sqlite_json_register(sqlite3 *db)

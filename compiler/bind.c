@@ -138,6 +138,11 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
     case BIND_PATH_PG:
     case BIND_PATH_MARIA:
     case BIND_PATH_JSON:
+    case BIND_SPOT_PG:
+    case BIND_HOLDER_PG:
+    case BIND_SPOT_MARIA:
+    case BIND_HOLDER_MARIA:
+    case BIND_SPOT_JSON:
         break;
     }
     return ERR_OK;

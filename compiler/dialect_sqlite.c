@@ -30,6 +30,7 @@
  *                                moments as texts; beyond years 1 to 9999 is an error
  *   tb_json_get(j, path) tb_json_text(j, path) tb_json_length(j) tb_json_type(j)
  *   tb_json_keys(j) tb_json_contains(j, j) tb_json_member(letters, x)
+ *   tb_json_set(j, path, j) tb_json_remove(j, path)
  *                                what is no JSON is an error
  *   tb_one(count, value)         value, or an error when count is above 1
  *   tb_fit(text, n)              text, or an error when it has more than n characters

@@ -64,7 +64,7 @@ const struct expr *json_member(struct emitter *em, const struct expr *x)
     return text == NULL ? x : dress(em, text, x);
 }
 
-void emit_json_kind(struct emitter *em, const struct expr *x)
+static void put_kind(struct buf *b, const struct expr *x)
 {
     static const char letters[] = {[MEMBER_NONE] = 't',
                                    [MEMBER_TEXT] = 't',
@@ -72,8 +72,32 @@ void emit_json_kind(struct emitter *em, const struct expr *x)
                                    [MEMBER_BOOLEAN] = 'b',
                                    [MEMBER_JSON] = 'j'};
     if (x->type.kind == TYPE_NUMERIC && x->type.scale >= 0 && x->type.scale <= 40) {
-        buf_printf(&em->sql, "d%c", '0' + x->type.scale);
+        buf_printf(b, "d%c", '0' + x->type.scale);
     } else {
-        buf_char(&em->sql, letters[member_of(&x->type)]);
+        buf_char(b, letters[member_of(&x->type)]);
     }
+}
+
+void emit_json_kind(struct emitter *em, const struct expr *x)
+{
+    put_kind(&em->sql, x);
+}
+
+const struct expr *json_document(struct emitter *em, const struct expr *x)
+{
+    /* The head of a template; NULL: a member is its own document. */
+    static const char *const functions[DIALECT_COUNT] = {[COLUMN_SQLITE] = "tb_json_member('"};
+    const char *function = functions[em->d->column];
+    if (function == NULL) {
+        return json_member(em, x);
+    }
+    struct buf b;
+    buf_init(&b);
+    buf_str_add(&b, str_of(function));
+    put_kind(&b, x);
+    BUF_LIT(&b, "', $1)");
+    struct str text =
+        b.failed ? (struct str){0} : arena_str(em->c->a, (struct str){b.ptr, b.len});
+    buf_fini(&b);
+    return text.ptr == NULL ? NULL : dress(em, text.ptr, x);
 }

@@ -23,7 +23,8 @@ bool is_json_path(const struct json *j)
 
 uint32_t takes_json_path(const struct json *op)
 {
-    static const char *const ops[] = {"->", "->>", "json_length", "json_type", "json_keys"};
+    static const char *const ops[] = {"->",        "->>",      "json_length", "json_type",
+                                      "json_keys", "json_set", "json_remove"};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (json_is(op, ops[i])) {
             return 2;
@@ -34,8 +35,7 @@ uint32_t takes_json_path(const struct json *op)
 
 bool is_path_form(enum bind_form form)
 {
-    return form == BIND_PATH_STEP || form == BIND_PATH_PG || form == BIND_PATH_MARIA ||
-           form == BIND_PATH_JSON;
+    return form >= BIND_PATH_STEP && form <= BIND_SPOT_JSON;
 }
 
 /* ---- one step ---- */
@@ -85,6 +85,11 @@ static void write_index(struct buf *b, int64_t i)
     }
 }
 
+static bool is_maria(enum bind_form form)
+{
+    return form == BIND_PATH_MARIA || form == BIND_SPOT_MARIA || form == BIND_HOLDER_MARIA;
+}
+
 static enum err write_step(struct context *c, struct buf *b, const struct plan_bind *pb,
                            const struct json *m)
 {
@@ -98,7 +103,7 @@ static enum err write_step(struct context *c, struct buf *b, const struct plan_b
         return bad_step(c, m);
     }
     /* one that is written out is guarded, and a guard's own steps come before it */
-    if (pb->form == BIND_PATH_MARIA && pb->source == BIND_PARAM) {
+    if (is_maria(pb->form) && pb->source == BIND_PARAM) {
         enum err e = ctx_fail(c, m, ERR_UNSUPPORTED_FEATURE,
                               "mariadb takes [0] of what is no array for the value itself");
         fail_hint(c->f, "write the path out instead of giving it as a param");
@@ -109,25 +114,73 @@ static enum err write_step(struct context *c, struct buf *b, const struct plan_b
     return e;
 }
 
+/* Whether a member may be put under `last` of what is there, for PostgreSQL: an index
+ * from the end must be that of a member. */
+static enum err write_holder(struct context *c, struct buf *b, const struct plan_bind *pb,
+                             const struct json *last)
+{
+    int64_t i = 0;
+    if (last->kind == JSON_INTEGER && json_i64(last, &i) && i < 0) {
+        return write_step(c, b, pb, last);
+    }
+    buf_printf(b, " ? (@.type() == \"%s\")", last->kind == JSON_STRING ? "object" : "array");
+    return ERR_OK;
+}
+
 static enum err write_path(struct context *c, struct buf *b, const struct plan_bind *pb,
                            const struct json *at)
 {
     enum err e = ERR_OK;
     uint32_t n = 0;
-    buf_str_add(b, pb->form == BIND_PATH_PG ? STR("strict $") : STR("$"));
+    buf_str_add(b, is_maria(pb->form) ? STR("$") : STR("strict $"));
     for (const struct json *m = at->first; m != NULL && e == ERR_OK; m = m->next) {
         if (pb->column > 0 && n++ == pb->column) {
             break;
         }
-        e = write_step(c, b, pb, m);
+        if (m->next != NULL || (pb->form != BIND_HOLDER_PG && pb->form != BIND_HOLDER_MARIA)) {
+            e = write_step(c, b, pb, m);
+        } else if (pb->form == BIND_HOLDER_PG) {
+            e = write_holder(c, b, pb, m);
+        }
     }
     return e;
 }
 
-static enum err check_path(struct context *c, const struct json *at)
+/* {"key","0"}: quotes and backslashes are escaped, nothing else is. */
+static void write_array(struct buf *b, const struct json *at)
+{
+    for (const struct json *m = at->first; m != NULL; m = m->next) {
+        struct str text = json_text(m);
+        buf_str_add(b, m == at->first ? STR("{\"") : STR(",\""));
+        for (size_t i = 0; i < text.len; i++) {
+            if (text.ptr[i] == '"' || text.ptr[i] == '\\') {
+                buf_char(b, '\\');
+            }
+            buf_char(b, text.ptr[i]);
+        }
+        buf_char(b, '"');
+    }
+    buf_char(b, '}');
+}
+
+static enum err write_form(struct context *c, struct buf *b, const struct plan_bind *pb,
+                           const struct json *at)
+{
+    if (pb->form == BIND_PATH_JSON || pb->form == BIND_SPOT_JSON) {
+        json_write(b, at);
+        return ERR_OK;
+    }
+    if (pb->form == BIND_SPOT_PG) {
+        write_array(b, at);
+        return ERR_OK;
+    }
+    return write_path(c, b, pb, at);
+}
+
+static enum err check_path(struct context *c, const struct json *at, enum bind_form form)
 {
     int64_t i;
-    enum err e = ERR_OK;
+    enum err e = at->len == 0 && form >= BIND_SPOT_PG ? bad_step(c, at) : ERR_OK;
     for (const struct json *m = at->first; m != NULL && e == ERR_OK; m = m->next) {
         if (m->kind != JSON_STRING) {
             e = m->kind == JSON_INTEGER ? read_index(c, m, &i) : bad_step(c, m);
@@ -147,12 +200,8 @@ enum err bind_path(struct context *c, const struct json *at, const struct plan_b
         return bind_step(c, at, pb->column, v);
     }
     buf_init(&b);
-    enum err e = check_path(c, at);
-    if (e == ERR_OK && pb->form == BIND_PATH_JSON) {
-        json_write(&b, at);
-    } else if (e == ERR_OK) {
-        e = write_path(c, &b, pb, at);
-    }
+    enum err e = check_path(c, at, pb->form);
+    e = e == ERR_OK ? write_form(c, &b, pb, at) : e;
     struct str text =
         b.failed || e != ERR_OK ? (struct str){0} : arena_str(c->a, (struct str){b.ptr, b.len});
     buf_fini(&b);

@@ -220,6 +220,19 @@ static enum err rule_contains(struct context *c, struct query *q, struct expr *e
 
 /* ---- making ---- */
 
+/* That no key before argument i is the same: which of two stays is the database's. */
+static enum err check_unused(struct context *c, const struct expr *e, uint32_t i)
+{
+    struct str key = json_text(e->call.args[i]->literal.node);
+    for (uint32_t k = 0; k < i; k += 2) {
+        if (str_eq(json_text(e->call.args[k]->literal.node), key)) {
+            return ctx_fail(c, e->call.args[i]->src, ERR_DUPLICATE_NAME, "two keys `%.*s`",
+                            (int)key.len, key.ptr);
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err rule_make(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
@@ -237,6 +250,7 @@ static enum err rule_make(struct context *c, struct query *q, struct expr *e)
                            "a key of `json_object` is written out");
             fail_hint(c->f, "write {\"value\":\"key\"}; `json_object_agg` takes others");
         }
+        err = err == ERR_OK && key ? check_unused(c, e, i) : err;
     }
     e->type = type_of(TYPE_JSON);
     e->nullable = false;
@@ -248,7 +262,6 @@ static const struct {
     const char *open[2]; /* of an array, of an object */
     const char *joiner;  /* NULL: the function takes the members */
     const char *close[2];
-    const char *member; /* function of a member's letters; NULL: it is a text */
 } makes[DIALECT_COUNT] = {
     [COLUMN_PG] = {.open = {"jsonb_build_array(", "jsonb_build_object("}, .close = {")", ")"}},
     [COLUMN_MARIA] = {.open = {"concat('['", "concat('{'"},
@@ -256,25 +269,13 @@ static const struct {
                       .close = {", ']')", ", '}')"}},
     [COLUMN_SQLITE] = {.open = {"('['", "('{'"},
                        .joiner = " || ",
-                       .close = {" || ']')", " || '}')"},
-                       .member = "tb_json_member('"},
+                       .close = {" || ']')", " || '}')"}},
 };
 
 static enum err emit_member(struct emitter *em, const struct expr *x)
 {
-    const char *function = makes[em->d->column].member;
-    const struct expr *member = function != NULL ? x : json_member(em, x);
-    if (member == NULL) {
-        return ctx_full(em->c);
-    }
-    if (function != NULL) {
-        emit_text(em, function);
-        emit_json_kind(em, x);
-        emit_text(em, "', ");
-    }
-    enum err e = emit_expr(em, member);
-    emit_text(em, function != NULL ? ")" : "");
-    return e;
+    const struct expr *member = json_document(em, x);
+    return member == NULL ? ctx_full(em->c) : emit_expr(em, member);
 }
 
 static enum err emit_make(struct emitter *em, const struct expr *call,
@@ -297,6 +298,87 @@ static enum err emit_make(struct emitter *em, const struct expr *call,
         e = emit_member(em, call->call.args[i]);
     }
     emit_text(em, makes[em->d->column].close[object]);
+    return e;
+}
+
+/* ---- changing ---- */
+
+/* $1 document, $2 the new member, $3 path, $4 what is around it, $5 its last step */
+static const struct {
+    const char *set_key, *set_index, *remove;
+    enum bind_form spot, holder;
+} edits[DIALECT_COUNT] = {
+    [COLUMN_PG] = {.set_key =
+                       "CASE WHEN jsonb_path_exists($1::jsonb, $4::jsonpath, '{}', true) "
+                       "THEN jsonb_set($1::jsonb, $3::text[], coalesce(to_jsonb($2), "
+                       "'null')) ELSE $1::jsonb END",
+                   .remove = "CASE WHEN jsonb_path_exists($1::jsonb, $4::jsonpath, '{}', true) "
+                             "THEN ($1::jsonb #- $3::text[]) ELSE $1::jsonb END",
+                   .spot = BIND_SPOT_PG,
+                   .holder = BIND_HOLDER_PG},
+    [COLUMN_MARIA] = {.set_key = "CASE WHEN json_type(json_extract($1, $4)) = 'OBJECT' THEN "
+                                 "json_set($1, $3, json_compact($2)) ELSE $1 END",
+                      .set_index = "CASE WHEN $5 >= 0 OR json_exists($1, $3) THEN "
+                                   "json_set($1, $3, json_compact($2)) ELSE $1 END",
+                      .remove = "json_remove($1, $3)",
+                      .spot = BIND_SPOT_MARIA,
+                      .holder = BIND_HOLDER_MARIA},
+    [COLUMN_SQLITE] = {.set_key = "tb_json_set($1, $3, $2)",
+                       .remove = "tb_json_remove($1, $3)",
+                       .spot = BIND_SPOT_JSON,
+                       .holder = BIND_SPOT_JSON},
+};
+
+static enum err rule_edit(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    struct expr **args = e->call.args;
+    enum err err = need_json(c, args[0], call_name(e));
+    err = err != ERR_OK ? err : need_path(c, args[1], call_name(e));
+    e->type = type_of(TYPE_JSON);
+    e->nullable = args[0]->nullable;
+    return err != ERR_OK || e->call.count < 3 ? err
+                                              : need_json_member(c, args[2], call_name(e));
+}
+
+static const char *edit_sql(struct emitter *em, const struct expr *call)
+{
+    const struct expr *path = call->call.args[1];
+    if (call->call.count < 3) {
+        return edits[em->d->column].remove;
+    }
+    const struct json *last = path->kind == EXPR_PATH ? path->literal.node->first : NULL;
+    while (last != NULL && last->next != NULL) {
+        last = last->next;
+    }
+    bool index = last != NULL && last->kind == JSON_INTEGER;
+    return index && edits[em->d->column].set_index != NULL ? edits[em->d->column].set_index
+                                                           : edits[em->d->column].set_key;
+}
+
+static enum err emit_edit(struct emitter *em, const struct expr *call,
+                          const struct expr *const *args, enum emit_place place)
+{
+    (void)place;
+    const struct path_sql *sql = &paths[em->d->column];
+    const struct expr *path = call->call.args[1];
+    uint32_t last = path->kind == EXPR_PATH ? path->literal.node->len - 1 : 0;
+    bool sets = call->call.count == 3, guarded = false;
+    enum bind_form around = sets ? edits[em->d->column].holder : sql->form;
+    const struct expr *parts[] = {args[0], sets ? json_document(em, args[2]) : args[0],
+                                  path_part(em, path, edits[em->d->column].spot, 0),
+                                  path_part(em, path, around, 0),
+                                  path_part(em, path, BIND_PATH_STEP, last)};
+    if (parts[1] == NULL || parts[2] == NULL || parts[3] == NULL || parts[4] == NULL) {
+        return ctx_full(em->c);
+    }
+    enum err e = sql->guard == NULL ? ERR_OK : emit_guards(em, sql, path, args[0], &guarded);
+    e = e != ERR_OK ? e : emit_template(em, edit_sql(em, call), parts, 5);
+    if (guarded && e == ERR_OK) {
+        emit_text(em, " ELSE ");
+        e = emit_expr(em, args[0]);
+        emit_text(em, " END");
+    }
     return e;
 }
 
@@ -336,8 +418,19 @@ static const struct op_info list[] = {
          "length(jsonb_typeof($1::jsonb)) END",
          "json_length($1)", "tb_json_length($1)"}),
     MAKE("json_object"),
-    PLANNED("json_remove"),
-    PLANNED("json_set"),
+    {.name = "json_remove",
+     .min_args = 2,
+     .max_args = 2,
+     .kinds = "ep",
+     .rule = rule_edit,
+     .emit = emit_edit},
+    {.name = "json_set",
+     .min_args = 3,
+     .max_args = 3,
+     .kinds = "epe",
+     .flags = OP_KEEPS_NULL,
+     .rule = rule_edit,
+     .emit = emit_edit},
     ASK("json_type", rule_type,
         {"jsonb_typeof($1::jsonb)",
          "replace(replace(lower(json_type($1)), 'integer', 'number'), 'double', 'number')",

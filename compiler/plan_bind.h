@@ -55,6 +55,14 @@ enum bind_form {
     BIND_PATH_PG,
     BIND_PATH_MARIA,
     BIND_PATH_JSON,
+    /* The same of a path that names a member: not empty. As an array of PostgreSQL; a
+     * jsonpath that finds what can have the member; as MariaDB writes it, and what is
+     * around it; as JSON. */
+    BIND_SPOT_PG,
+    BIND_HOLDER_PG,
+    BIND_SPOT_MARIA,
+    BIND_HOLDER_MARIA,
+    BIND_SPOT_JSON,
 };
 
 struct plan_bind {

@@ -262,6 +262,13 @@ static uint32_t takes_list(const struct json *op)
     return json_is(op, "any") || json_is(op, "all") ? 3 : 0;
 }
 
+/* A value that says what the result looks like: how many digits, which keys. */
+static bool is_code(const struct json *op, const struct json *arg, uint32_t i)
+{
+    return (i == 2 && arg->kind == JSON_INTEGER && json_is(op, "round")) ||
+           (i % 2 == 1 && is_literal_form(arg) && json_is(op, "json_object"));
+}
+
 static enum err walk_array(struct walk *w, const struct json *j)
 {
     uint32_t list_at = takes_list(j->first), path_at = takes_json_path(j->first);
@@ -269,14 +276,14 @@ static enum err walk_array(struct walk *w, const struct json *j)
     buf_char(w->key, '[');
     for (const struct json *m = j->first; m != NULL; m = m->next, i++) {
         enum json_form form;
-        bool digits = i == 2 && m->kind == JSON_INTEGER && json_is(j->first, "round");
+        bool said = is_code(j->first, m, i);
         bool list = i > 0 && i == list_at && m->kind == JSON_ARRAY && pure_list(m, &form);
         bool path = i > 0 && i == path_at && is_json_path(m);
         enum err e = path ? walk_path(w, m) : list ? walk_list(w, m, form) : walk_expr(w, m);
         if (e != ERR_OK) {
             return e;
         }
-        if (digits) { /* they say how many the result has */
+        if (said) {
             put_verbatim(w, m);
         }
     }

@@ -333,7 +333,12 @@ void rig_type_text(const struct plan_bind *b, struct buf *out)
                                         [BIND_PATH_STEP] = " step",
                                         [BIND_PATH_PG] = " path",
                                         [BIND_PATH_MARIA] = " path",
-                                        [BIND_PATH_JSON] = " path"};
+                                        [BIND_PATH_JSON] = " path",
+                                        [BIND_SPOT_PG] = " spot",
+                                        [BIND_HOLDER_PG] = " holder",
+                                        [BIND_SPOT_MARIA] = " spot",
+                                        [BIND_HOLDER_MARIA] = " holder",
+                                        [BIND_SPOT_JSON] = " spot"};
     if (b->type.kind == TYPE_ARRAY) {
         buf_printf(out, "%s[]", type_kind_name(b->type.element));
         return;
