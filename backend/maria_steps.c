@@ -591,7 +591,9 @@ enum maria_step maria_first_step(struct maria_conn *c)
         set_sql(c, s->sql.ptr, s->sql.len);
         return STEP_QUERY;
     }
-    c->bulk = c->can_bulk && r->sets > 1 && s->column_count == 0 && maria_bulk_fits(r);
+    /* in bulk a subquery is run once, for all sets */
+    c->bulk = c->can_bulk && r->sets > 1 && s->column_count == 0 && !s->sets_apart &&
+              maria_bulk_fits(r);
     c->stmt = s->id == 0 ? NULL : prepared_get(&c->cache, s->id);
     return c->stmt != NULL ? STEP_EXECUTE : make_room(c);
 }

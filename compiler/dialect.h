@@ -75,6 +75,7 @@ struct dialect {
     bool nulls_largest;                   /* in an order that does not say */
     bool lock_of;                         /* FOR UPDATE OF t */
     bool keeps_ctes;                      /* AS [NOT] MATERIALIZED */
+    bool with_before_writes;              /* WITH … INSERT, UPDATE, DELETE */
     const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: the transaction sees
                                            * to it */
     const char *no_limit;        /* LIMIT that lets all rows pass where OFFSET needs one;

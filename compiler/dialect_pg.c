@@ -142,6 +142,7 @@ const struct dialect dialect_pg = {
     .values_rows = true,
     .all_of_sets = true,
     .keeps_ctes = true,
+    .with_before_writes = true,
     .grouping_sets = true,
     .distinct_on = true,
     .with_ties = true,

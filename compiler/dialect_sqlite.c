@@ -123,6 +123,7 @@ const struct dialect dialect_sqlite = {
     .rows_are_values = true,
     .values_rows = true,
     .keeps_ctes = true,
+    .with_before_writes = true,
     .row_order = true,
     .derived_sees_outer = true,
     .max_nesting = 84,

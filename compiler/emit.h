@@ -38,6 +38,8 @@ struct emitter {
     bool from_unnest;          /* placeholders are columns of unnested arrays: u.c1 */
     const struct window *over; /* of the call that is written next; NULL: none */
     const struct open_full *open;
+    const struct with *held; /* of a write, for the subqueries that read it; NULL: none */
+    uint32_t held_taken;     /* by so many of them */
     struct window_needs windows;
     const struct set_view *set;       /* the grouping set that is written; NULL: none */
     const struct write_set *proposed; /* what `new` stands for; NULL: the database knows */
@@ -114,8 +116,6 @@ enum query_place {
 };
 enum err emit_query(struct emitter *em, const struct query *q,
                     enum query_place place) MUST_CHECK;
-/* WITH …, or nothing. */
-enum err emit_with(struct emitter *em, const struct with *w) MUST_CHECK;
 /* As emit_query, where nothing is around it. at_most: what `expect` needs; 0: all. */
 enum err emit_body(struct emitter *em, const struct query *q, enum query_place place,
                    uint32_t at_most) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * compiler/emit_query.c: what gives rows besides a select: compounds, values, WITH;
+ * compiler/emit_query.c: what gives rows besides a select: compounds, values;
  * and what `expect` puts around a read.
  *
  * Parts are written one after the other without parentheses, which SQLite does not
@@ -8,37 +8,8 @@
  * so INTERSECT binds nowhere tighter than it looks.
  */
 #include "compiler/emit_select.h"
+#include "compiler/emit_with.h"
 #include "compiler/walk.h"
-
-/* ---- with ---- */
-
-static enum err emit_cte(struct emitter *em, const struct cte *cte)
-{
-    emit_name(em, cte->sql_name);
-    emit_text(em, " AS ");
-    if (em->d->keeps_ctes && cte->keep != KEEP_DEFAULT) {
-        emit_text(em, cte->keep == KEEP_ROWS ? "MATERIALIZED " : "NOT MATERIALIZED ");
-    }
-    buf_char(&em->sql, '(');
-    enum err e = emit_query(em, cte->query, PLACE_DERIVED);
-    buf_char(&em->sql, ')');
-    return e;
-}
-
-enum err emit_with(struct emitter *em, const struct with *w)
-{
-    enum err e = ERR_OK;
-    bool recursive = false;
-    for (uint32_t i = 0; i < w->count; i++) {
-        recursive = recursive || w->ctes[i].recursive;
-    }
-    for (uint32_t i = 0; i < w->count && e == ERR_OK; i++) {
-        emit_text(em, i > 0 ? ", " : recursive ? "WITH RECURSIVE " : "WITH ");
-        e = emit_cte(em, &w->ctes[i]);
-    }
-    emit_text(em, w->count > 0 ? " " : "");
-    return e;
-}
 
 /* ---- parts ---- */
 
@@ -219,12 +190,15 @@ static enum err emit_compound(struct emitter *em, const struct query *q, enum qu
 enum err emit_body(struct emitter *em, const struct query *q, enum query_place place,
                    uint32_t at_most)
 {
-    enum err e = emit_with(em, &q->with);
+    const struct with *held = em->held;
+    enum err e = emit_with_held(em, q);
     if (e != ERR_OK) {
         return e;
     }
-    return q->kind == QUERY_SELECT ? emit_select(em, q, place, at_most)
-                                   : emit_compound(em, q, place, at_most);
+    e = q->kind == QUERY_SELECT ? emit_select(em, q, place, at_most)
+                                : emit_compound(em, q, place, at_most);
+    em->held = held;
+    return e;
 }
 
 enum err emit_query(struct emitter *em, const struct query *q, enum query_place place)

@@ -4,6 +4,7 @@
  */
 #include "compiler/emit_write.h"
 
+#include "compiler/emit_with.h"
 #include "compiler/resolve.h"
 #include "compiler/walk.h"
 
@@ -72,10 +73,14 @@ enum err emit_write_where(struct emitter *em, const struct write *w)
     if (is_alone(w)) {
         return emit_conditions(em, w->scope.where, NULL);
     }
+    const struct with *held = em->held;
     enum err e = emit_nest(em, NEST_QUERY, w->src);
-    emit_text(em, " WHERE EXISTS (SELECT 1");
+    emit_text(em, " WHERE EXISTS (");
+    e = e != ERR_OK ? e : emit_with_held(em, NULL);
+    emit_text(em, "SELECT 1");
     e = e != ERR_OK ? e : emit_beside_row(em, w);
     buf_char(&em->sql, ')');
+    em->held = held;
     em->nesting -= NEST_QUERY;
     return e;
 }
@@ -98,14 +103,18 @@ static enum err emit_new_value(struct emitter *em, const struct write *w,
     }
     const char *guard = em->d->scalar_guard == NULL ? "$1" : em->d->scalar_guard;
     const char *hole = strstr(guard, "$1");
+    const struct with *held = em->held;
     enum err e = emit_nest(em, 2 * NEST_QUERY, a->src);
     buf_add(&em->sql, guard, (size_t)(hole - guard));
-    emit_text(em, "(SELECT ");
+    buf_char(&em->sql, '(');
+    e = e != ERR_OK ? e : emit_with_held(em, NULL);
+    emit_text(em, "SELECT ");
     e = e != ERR_OK ? e : emit_value(em, a);
     emit_text(em, " AS c1");
     e = e != ERR_OK ? e : emit_beside_row(em, w);
     buf_char(&em->sql, ')');
     emit_text(em, hole + 2);
+    em->held = held;
     em->nesting -= 2 * NEST_QUERY;
     return e;
 }
@@ -245,6 +254,10 @@ static enum err emit_delete(struct emitter *em, const struct write *w)
 static enum err emit_whole(struct emitter *em, const struct write *w, uint32_t set,
                            struct buf *many)
 {
+    enum err e = em->held == NULL ? emit_with(em, &w->scope.with) : ERR_OK;
+    if (e != ERR_OK) {
+        return e;
+    }
     switch (w->kind) {
     case PLAN_INSERT:
         return emit_insert(em, w, set, many);
@@ -262,5 +275,8 @@ static enum err emit_whole(struct emitter *em, const struct write *w, uint32_t s
 enum err emit_write(struct emitter *em, const struct write *w, uint32_t set,
                     enum write_part part, struct buf *many)
 {
+    bool before = em->d->with_before_writes || w->scope.with.count == 0;
+    em->held = before ? NULL : &w->scope.with;
+    em->held_taken = part == PART_CHANGE ? 1 : 0; /* that runs row by row */
     return part == PART_WHOLE ? emit_whole(em, w, set, many) : emit_part(em, w, set, part);
 }

@@ -38,32 +38,13 @@ static bool has_equality(const struct query *q, const struct expr *on, uint64_t 
 
 /* ---- halves ---- */
 
-static bool is_steady_query(const struct query *q, void *arg);
-
-static bool is_steady(const struct expr *e, void *arg)
-{
-    if (e->kind == EXPR_OVER ||
-        (e->kind == EXPR_CALL && e->call.op->volatility == VOLATILITY_VOLATILE)) {
-        return false;
-    }
-    return e->kind == EXPR_QUERY ? is_steady_query(e->query, arg)
-                                 : expr_children(e, is_steady, arg);
-}
-
-/* Gives the same rows when it is run again in the same statement. */
-static bool is_steady_query(const struct query *q, void *arg)
-{
-    return q->limit == NULL && q->offset == NULL && query_exprs(q, is_steady, arg) &&
-           query_parts(q, is_steady_query, arg);
-}
-
 static bool is_steady_source(const struct source *s)
 {
     const struct table_form *f = s->form;
     if (f != NULL) {
-        return f->call != NULL ? is_steady(f->call, NULL) : f->seed != NULL;
+        return f->call != NULL ? expr_repeats(f->call) : f->seed != NULL;
     }
-    return s->query == NULL || is_steady_query(s->query, NULL);
+    return s->query == NULL || query_repeats(s->query);
 }
 
 static enum err refuse_halves(struct context *c, const struct json *at, const char *why)
@@ -76,7 +57,7 @@ static enum err refuse_halves(struct context *c, const struct json *at, const ch
 
 static enum err check_halves(struct context *c, const struct query *q, const struct join *j)
 {
-    if (!is_steady(j->on, NULL)) {
+    if (!expr_repeats(j->on)) {
         return refuse_halves(c, j->src, "its condition may differ from one run to the next");
     }
     if ((expr_sources(q, j->on) & OUTER_BIT) != 0) {

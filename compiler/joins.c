@@ -142,7 +142,8 @@ static enum err resolve_source(struct context *c, struct query *q, struct source
         return resolve_form(c, q, s, left);
     }
     bool named = false;
-    enum err e = s->query == NULL ? resolve_cte(c, q, s, &named) : ERR_OK;
+    /* what is written is a table, whatever `with` calls so */
+    enum err e = s->query == NULL && !s->written ? resolve_cte(c, q, s, &named) : ERR_OK;
     if (e != ERR_OK || named) {
         return e;
     }

@@ -8,6 +8,8 @@
  *    "where": E | true, "returning": […]}
  *   {"delete": T, "using": F, "where": E | true, "returning": […]}
  *
+ * each with "with" and "recursive" of compiler/parse_query.c.
+ *
  * What `rows` and `data` hold is data: the shape has found its sets of keys.
  */
 #include "compiler/names.h"
@@ -16,14 +18,15 @@
 #define KEYS(list) (list), sizeof(list) / sizeof((list)[0])
 
 static const struct form_key insert_keys[] = {
-    {"insert", true},    {"rows", true},     {"set", true},
-    {"columns", true},   {"values", true},   {"from_query", true},
-    {"returning", true}, {"conflict", true}, {"with", false}};
+    {"insert", true}, {"rows", true},       {"set", true},       {"columns", true},
+    {"values", true}, {"from_query", true}, {"returning", true}, {"conflict", true},
+    {"with", true},   {"recursive", true}};
 static const struct form_key update_keys[] = {
-    {"update", true}, {"data", true},  {"set", true},       {"from", true},
-    {"join", true},   {"where", true}, {"returning", true}, {"with", false}};
-static const struct form_key delete_keys[] = {
-    {"delete", true}, {"using", true}, {"where", true}, {"returning", true}, {"with", false}};
+    {"update", true}, {"data", true},      {"set", true},  {"from", true},     {"join", true},
+    {"where", true},  {"returning", true}, {"with", true}, {"recursive", true}};
+static const struct form_key delete_keys[] = {{"delete", true}, {"using", true},
+                                              {"where", true},  {"returning", true},
+                                              {"with", true},   {"recursive", true}};
 
 /* {col: E, …} behind what is already in *out. */
 static enum err parse_set(struct context *c, const struct json *j, struct write_set *out)
@@ -272,5 +275,5 @@ enum err parse_write(struct context *c, enum plan_kind kind, struct write **out)
         w->has_returning = true;
         e = parse_items(c, returning, &w->scope);
     }
-    return e;
+    return e != ERR_OK ? e : parse_with(c, w->src, &w->scope.with);
 }

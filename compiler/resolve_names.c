@@ -100,7 +100,8 @@ static enum err give_name(struct context *c, struct source *s)
     }
     bool plain = s->table != NULL && (!s->aliased || s->written);
     struct str name = plain ? s->table->name : (struct str){NULL, 0};
-    while (name.len == 0 || name_taken(c, name)) {
+    /* what is written has no other name; queries of its `with` see nothing of it */
+    while (name.len == 0 || (!s->written && name_taken(c, name))) {
         name = arena_printf(c->a, "t%u", ++c->sources_made);
         if (name.ptr == NULL) {
             return ctx_full(c);

@@ -168,6 +168,7 @@ static enum err make_scope(struct context *c, struct write *w, struct upsert *u)
     u->scope.source_count = 2;
     u->scope.visible = ~(uint64_t)0;
     u->scope.no_aggregates = true;
+    u->scope.holder = &w->scope;
     return ERR_OK;
 }
 

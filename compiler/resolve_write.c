@@ -297,6 +297,7 @@ static enum err resolve_from_query(struct context *c, struct write *w)
     if (w->query == NULL) {
         return ERR_OK;
     }
+    w->query->holder = &w->scope;
     enum err err = resolve_query(c, w->query);
     err = err != ERR_OK ? err : resolve_query_columns(c, w);
     err = err != ERR_OK ? err : resolve_columns(c, w);
@@ -317,8 +318,10 @@ enum err resolve_write(struct context *c, struct write *w)
         return ctx_full(c);
     }
     nothing->no_aggregates = true;
+    nothing->holder = &w->scope;
     struct query *scope = w->kind == PLAN_INSERT ? nothing : &w->scope;
-    enum err err = resolve_target(c, w);
+    enum err err = resolve_with(c, &w->scope);
+    err = err != ERR_OK ? err : resolve_target(c, w);
     w->scope.no_aggregates = true;
     err = err != ERR_OK ? err : resolve_sets(c, w, scope);
     err = err != ERR_OK ? err : resolve_values(c, w, scope);

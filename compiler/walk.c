@@ -419,6 +419,63 @@ bool query_is_closed(const struct query *q)
     return (q->outer == NULL && q->holder == NULL) || is_closed(q, root);
 }
 
+static bool repeats_query(const struct query *q, void *arg);
+
+static bool repeats(const struct expr *e, void *arg)
+{
+    if (e->kind == EXPR_OVER ||
+        (e->kind == EXPR_CALL && e->call.op->volatility == VOLATILITY_VOLATILE)) {
+        return false;
+    }
+    return e->kind == EXPR_QUERY ? repeats_query(e->query, arg)
+                                 : expr_children(e, repeats, arg);
+}
+
+static bool repeats_query(const struct query *q, void *arg)
+{
+    return q->limit == NULL && q->offset == NULL && query_exprs(q, repeats, arg) &&
+           query_parts(q, repeats_query, arg);
+}
+
+bool expr_repeats(const struct expr *e)
+{
+    return repeats(e, NULL);
+}
+
+bool query_repeats(const struct query *q)
+{
+    return repeats_query(q, NULL);
+}
+
+/* ---- what is read of a `with` ---- */
+
+static bool reads_none(const struct query *q, void *arg);
+
+static bool expr_reads_none(const struct expr *e, void *arg)
+{
+    return e->kind == EXPR_QUERY ? reads_none(e->query, arg)
+                                 : expr_children(e, expr_reads_none, arg);
+}
+
+static bool reads_none(const struct query *q, void *arg)
+{
+    const struct with *const *w = arg;
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        const struct cte *cte = q->sources[i]->cte;
+        for (uint32_t k = 0; cte != NULL && k < (*w)->count; k++) {
+            if (cte == &(*w)->ctes[k]) {
+                return false;
+            }
+        }
+    }
+    return query_exprs(q, expr_reads_none, arg) && query_parts(q, reads_none, arg);
+}
+
+bool query_reads_with(const struct query *q, const struct with *w)
+{
+    return !reads_none(q, &w);
+}
+
 /* ---- at most one row ---- */
 
 static bool is_fixed(const struct query *q, const struct expr *e)

@@ -49,6 +49,11 @@ bool expr_has_window(const struct expr *e);
 bool query_has_windows(const struct query *q);
 /* Whether q reads nothing of the queries around it. */
 bool query_is_closed(const struct query *q);
+/* Whether they give the same when they are run again in the same statement. */
+bool expr_repeats(const struct expr *e);
+bool query_repeats(const struct query *q);
+/* Whether q reads a query of w. */
+bool query_reads_with(const struct query *q, const struct with *w);
 /* Whether q gives at most one row whatever the data are. */
 bool query_single_row(const struct query *q);
 

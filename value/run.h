@@ -41,6 +41,7 @@ struct statement {
     bool told;             /* raw SQL: what it returns is what the database tells, to
                             * sink->columns; `columns` are not looked at */
     bool read_only;        /* proven: no effect, so a loss is no commit_unknown */
+    bool sets_apart;       /* each set must see what those before it wrote */
 };
 
 enum sink_verdict {
