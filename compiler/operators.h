@@ -49,6 +49,7 @@ enum {
     OP_ORDERED = 256,    /* an aggregate that takes its rows in an order */
     OP_ROWS = 512,       /* takes rows as operands */
     OP_FRAMELESS = 1024, /* of windows: looks at the partition, whatever the frame is */
+    OP_ELSEWHERE = 2048, /* no call: a word of another form */
 };
 
 #define ARGS_ANY 255
@@ -69,15 +70,15 @@ struct op_info {
     op_rule *rule;
     op_emit *emit; /* NULL: the template */
     /* By dialect_column; NULL without an emitter: refused there. $1…$9 are arguments; one
-     * that is written twice must not be volatile.
-     * "@ x " joins all of them with what follows the @, $* joins them with commas.
-     * One pair of parentheses around the whole is dropped where nothing is beside
-     * it. */
+     * that is written twice must not be volatile. "@ x " joins all of them with what
+     * follows the @, $* with commas. One pair of parentheses around the whole is dropped
+     * where nothing is beside it. */
     const char *sql[DIALECT_COUNT];
     /* The same where the arguments are exact numerics, or floating point numbers; NULL
      * in the first place of a table: as sql. */
     const char *exact[DIALECT_COUNT], *floating[DIALECT_COUNT];
     const char *full[DIALECT_COUNT]; /* the same for a call with max_args arguments */
+    const char *hint; /* OP_PLANNED: what does it until then; OP_ELSEWHERE: its form */
 };
 
 /* One area, in name order. */
@@ -103,9 +104,9 @@ char argument_kind(const struct op_info *op, uint32_t i);
     {                                                                                          \
         text, text, text                                                                       \
     }
-#define PLANNED(op)                                                                            \
+#define WORD(op, what, instead)                                                                \
     {                                                                                          \
-        .name = (op), .max_args = ARGS_ANY, .flags = OP_PLANNED                                \
+        .name = (op), .max_args = ARGS_ANY, .flags = (what), .hint = (instead)                 \
     }
 #define OP_TABLE_OF(list)                                                                      \
     {                                                                                          \
@@ -137,8 +138,7 @@ op_rule rule_number;   /* a number → the same type */
 op_rule rule_double;   /* numbers → double */
 op_rule rule_integers; /* whole numbers → bigint */
 
-/* A node that stands for a template around one expression, or around parts. NULL:
- * memory is full. */
+/* A node: a template around one expression, or around parts. NULL: memory is full. */
 const struct expr *dress(struct emitter *em, const char *text, const struct expr *of);
 const struct expr *dress_parts(struct emitter *em, const char *text,
                                const struct expr *const *parts, uint32_t count);

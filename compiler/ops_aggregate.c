@@ -268,7 +268,9 @@ static const struct op_info list[] = {
      .emit = emit_aggregate,
      .kinds = "s",
      .sql = ALL("count(#$1)^")},
-    PLANNED("distinct"),
+    WORD("distinct", OP_ELSEWHERE,
+         "the argument of an aggregate can be [\"distinct\",E]; a select has a key "
+         "`distinct`"),
     {.name = "grouping",
      .min_args = 1,
      .max_args = 31,

@@ -132,7 +132,9 @@ static const struct op_info list[] = {
      .rule = rule_collate,
      .dress = DRESS_TEXT,
      .emit = emit_collate},
-    PLANNED("ref"),
+    WORD("ref", OP_PLANNED,
+         "it is for the steps of a batch; send what an earlier reply said as a "
+         "param"),
     {.name = "try_cast",
      .min_args = 2,
      .max_args = 2,

@@ -209,7 +209,7 @@ static enum err emit_unnest(struct emitter *em, const struct expr *call,
 }
 
 static const struct op_info list[] = {
-    PLANNED("cube"),
+    WORD("cube", OP_ELSEWHERE, "a member of `group_by` is {\"cube\":[E…]}"),
     {.name = "generate_series",
      .min_args = 2,
      .max_args = 3,
@@ -217,9 +217,10 @@ static const struct op_info list[] = {
      .dress = DRESS_INTEGER,
      .rule = rule_series,
      .sql = {"generate_series($1, $2, $3)", MARIA_SERIES, "tb_series($1, $2, $3)"}},
-    PLANNED("grouping_sets"),
-    PLANNED("json_each"),
-    PLANNED("rollup"),
+    WORD("grouping_sets", OP_ELSEWHERE,
+         "a member of `group_by` is {\"grouping_sets\":[[E…]…]}"),
+    WORD("json_each", OP_PLANNED, NULL),
+    WORD("rollup", OP_ELSEWHERE, "a member of `group_by` is {\"rollup\":[E…]}"),
     {.name = "unnest",
      .min_args = 1,
      .max_args = 1,

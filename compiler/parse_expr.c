@@ -446,6 +446,23 @@ static enum err parse_native(struct context *c, const struct json *j, struct exp
     return e;
 }
 
+/* A word of the language that calls nothing. */
+static enum err refuse_word(struct context *c, const struct json *at, const struct op_info *op)
+{
+    char what[64];
+    enum err e;
+    if ((op->flags & OP_PLANNED) != 0) {
+        snprintf(what, sizeof what, "`%s`", op->name);
+        e = not_built(c, at, what);
+    } else {
+        e = ctx_fail(c, at, ERR_BAD_QUERY, "`%s` cannot stand here", op->name);
+    }
+    if (op->hint != NULL) {
+        fail_hint(c->f, "%s", op->hint);
+    }
+    return e;
+}
+
 /* [op, arg…] */
 static enum err parse_call(struct context *c, const struct json *j, struct expr **out)
 {
@@ -462,10 +479,8 @@ static enum err parse_call(struct context *c, const struct json *j, struct expr 
     if (op == NULL) {
         return unknown_operator(c, j->first);
     }
-    if ((op->flags & OP_PLANNED) != 0) {
-        char what[64];
-        snprintf(what, sizeof what, "`%s`", op->name);
-        return not_built(c, j->first, what);
+    if ((op->flags & (OP_PLANNED | OP_ELSEWHERE)) != 0) {
+        return refuse_word(c, j->first, op);
     }
     if ((op->flags & OP_TABLE) != 0) {
         enum err e =

@@ -388,7 +388,9 @@ static enum err unknown_statement(struct context *c, const struct json *j)
         if (json_get(j, planned[i]) != NULL) {
             char what[64];
             snprintf(what, sizeof what, "a statement with `%s`", planned[i]);
-            return not_built(c, json_get(j, planned[i]), what);
+            enum err e = not_built(c, json_get(j, planned[i]), what);
+            fail_hint(c->f, "it reads models; a `select` reads tables");
+            return e;
         }
     }
     static const char *const words[] = {"select", "values", "union",  "union_all", "intersect",

@@ -33,8 +33,10 @@ static enum err end_aggregate(struct context *c, struct query *q, const struct e
     uint64_t bits = expr_sources(q, e);
     if (bits == OUTER_BIT) {
         enum err err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
-                                "an aggregate over columns of an outer query alone");
-        fail_hint(c->f, "aggregate in the outer query, in a subquery of its `from`");
+                                "an aggregate over columns of an outer query alone is that "
+                                "query's, and every database sees it differently");
+        fail_hint(c->f, "aggregate in the outer query; or, for the rows of this one, use the "
+                        "column and [\"count\",\"*\"]: the sum is their product");
         return err;
     }
     return ERR_OK;

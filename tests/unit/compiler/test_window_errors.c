@@ -55,6 +55,30 @@ static const struct {
      ERR_BAD_QUERY, "/query/set/age",
      "only in the select list and order_by; to use it elsewhere, select it in a subquery of "
      "`from`"},
+    {"{'select':[['distinct','city']],'from':'users'}", ERR_BAD_QUERY, "/query/select/0/0",
+     "[\"distinct\",E]"},
+    {"{'select':['city'],'from':'users','group_by':[['rollup','city']]}", ERR_BAD_QUERY,
+     "/query/group_by/0/0", "{\"rollup\":[E…]}"},
+    {"{'select':['city'],'from':'users','group_by':[['cube','city']]}", ERR_BAD_QUERY,
+     "/query/group_by/0/0", "{\"cube\":[E…]}"},
+    {"{'select':['city'],'from':'users','group_by':[['grouping_sets',['city']]]}",
+     ERR_BAD_QUERY, "/query/group_by/0/0", "{\"grouping_sets\":[[E…]…]}"},
+    {"{'select':[['every','is_active']],'from':'users'}", ERR_UNSUPPORTED_FEATURE,
+     "/query/select/0/0", "bool_and"},
+    {"{'select':['id'],'from':'users','where':['has','orders',true]}", ERR_UNSUPPORTED_FEATURE,
+     "/query/where/0", "[\"exists\",{\"select\":…}]"},
+    {"{'select':['id'],'from':'users','where':['none','orders',true]}", ERR_UNSUPPORTED_FEATURE,
+     "/query/where/0", "[\"not\",[\"exists\""},
+    {"{'select':['id'],'from':'users','where':['=','id',['ref','a','id']]}",
+     ERR_UNSUPPORTED_FEATURE, "/query/where/2/0", "param"},
+    {"{'find':'User'}", ERR_UNSUPPORTED_FEATURE, "/query/find", "`select`"},
+    {"{'select':['id',{'s':{'select':[['sum','u.age']],'from':'things'}}],'from':{'u':'users'}"
+     "}",
+     ERR_UNSUPPORTED_FEATURE, "/query/select/1/s/select/0", "[\"count\",\"*\"]"},
+    {"{'select':['id',{'s':{'select':[{'x':{'aggregate':['count','*'],'filter':'u.is_active'}}]"
+     ","
+     "'from':'things'}}],'from':{'u':'users'}}",
+     ERR_UNSUPPORTED_FEATURE, "/query/select/1/s/select/0/x/aggregate", "outer query"},
     {"{'select':[{'a':{'over':['count',['distinct','city']]}}],'from':'users'}",
      ERR_UNSUPPORTED_FEATURE, "/query/select/0/a/over", NULL},
     {"{'select':[{'a':{'over':{'aggregate':['string_agg','name',{'value':','}],'order_by':['id'"
