@@ -327,8 +327,9 @@ static unsigned read_eof(struct maria_conn *c)
 static enum maria_step rows_over(struct maria_conn *c)
 {
     unsigned warnings = read_eof(c);
-    bool proven = c->conn.running->stmt->read_only && c->outcome == ERR_OK && !c->cancelled;
-    return warnings > 0 && proven ? STEP_WARN : next_set(c);
+    const struct statement *s = c->conn.running->stmt;
+    bool heeds = (s->read_only || s->heeds_warnings) && c->outcome == ERR_OK && !c->cancelled;
+    return warnings > 0 && heeds ? STEP_WARN : next_set(c);
 }
 
 /* After a flush that said no. */

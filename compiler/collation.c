@@ -5,6 +5,8 @@
 #include "compiler/collation.h"
 
 #include "compiler/names.h"
+#include "compiler/operators.h"
+#include "compiler/walk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,4 +81,21 @@ enum err collation_template(struct context *c, const struct json *at, struct str
     memcpy(text + n, hole + 2, strlen(hole + 2) + 1);
     *out = text;
     return ERR_OK;
+}
+
+static bool find_collation(const struct expr *e, void *arg)
+{
+    const struct expr **found = arg;
+    if (e->kind == EXPR_CALL && str_is(str_of(e->call.op->name), "collate")) {
+        *found = e;
+        return false;
+    }
+    return expr_children(e, find_collation, arg);
+}
+
+const struct expr *collation_of(const struct expr *x)
+{
+    const struct expr *found = NULL;
+    (void)find_collation(x, &found);
+    return found;
 }

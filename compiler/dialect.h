@@ -59,6 +59,7 @@ struct dialect {
     const struct moment_sql *moments; /* compiler/moments.h */
     enum any_query any_query;         /* x < ANY (SELECT …) */
     bool exists_offset;               /* EXISTS heeds an OFFSET */
+    bool distinct_offset;             /* DISTINCT constants do */
     bool rows_apart;      /* (a, b) = (1, 2) is a = 1 AND b = 2: rows misjudge nulls */
     bool rows_are_values; /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
     uint32_t max_nesting; /* of the parser's stack, in symbols; 0: deep enough */
@@ -122,6 +123,7 @@ struct dialect {
      * there; others must begin with the prefix. */
     const char *collate, *binary_collation, *collation_prefix;
     const char *const *collations; /* ends with NULL */
+    const char *folds; /* template: $1 collated to fold all letters; NULL: it is anyway */
 
     const struct cast_table *casts;
     /* The template that makes a column of a recursive query so wide that it holds every

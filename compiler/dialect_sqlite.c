@@ -130,6 +130,7 @@ const struct dialect dialect_sqlite = {
     .full_join = FULL_OF_TWO,
     .turns_right_joins = true, /* 3.40 loses rows, or finds no plan */
     .exists_offset = true,
+    .distinct_offset = true,
     .true_text = "1",
     .false_text = "0",
     .no_limit = "-1",

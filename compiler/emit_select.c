@@ -252,13 +252,47 @@ static enum err emit_plain(struct emitter *em, const struct query *q, enum query
     return e;
 }
 
+/* MariaDB takes DISTINCT constants for one row, and passes over LIMIT and OFFSET. */
+static bool loses_offset(const struct emitter *em, const struct query *q)
+{
+    bool own = em->d->distinct_offset || !q->distinct || q->offset == NULL;
+    for (uint32_t i = 0; !own && i < q->output_count; i++) {
+        own = (expr_sources(q, q->outputs[i].expr) & ~OUTER_BIT) != 0;
+    }
+    return !own;
+}
+
+static enum err emit_constants(struct emitter *em, const struct query *q, uint32_t at_most)
+{
+    struct query rows = *q;
+    rows.offset = NULL;
+    rows.limit = NULL;
+    rows.order_count = 0;
+    if (!em->d->derived_sees_outer && !query_is_closed(q)) {
+        enum err e = ctx_fail(em->c, q->src, ERR_UNSUPPORTED_FEATURE,
+                              "%s has no offset behind `distinct` of what is the same in "
+                              "all rows of a correlated subquery",
+                              em->d->words.name);
+        fail_hint(em->c->f, "leave `distinct` out and limit by 1");
+        return e;
+    }
+    for (uint32_t i = 1; i <= q->output_count; i++) {
+        buf_printf(&em->sql, "%sq.c%u", i == 1 ? "SELECT " : ", ", i);
+    }
+    emit_text(em, " FROM (");
+    enum err e = emit_plain(em, &rows, PLACE_DERIVED, 0);
+    emit_text(em, ") AS q");
+    return e != ERR_OK ? e : emit_limit(em, q, at_most);
+}
+
 enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,
                      uint32_t at_most)
 {
     struct window_needs outer = em->windows;
     emit_windows_begin(em, q);
-    enum err e = is_ranked(em, q) ? emit_ranked(em, q, place, at_most)
-                                  : emit_plain(em, q, place, at_most);
+    enum err e = is_ranked(em, q)      ? emit_ranked(em, q, place, at_most)
+                 : loses_offset(em, q) ? emit_constants(em, q, at_most)
+                                       : emit_plain(em, q, place, at_most);
     em->windows = outer;
     return e;
 }

@@ -2,6 +2,7 @@
  *
  * compiler/ops_compare.c: comparisons and patterns: from types to SQL.
  */
+#include "compiler/collation.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/ops_row.h"
@@ -212,6 +213,13 @@ static enum err emit_like(struct emitter *em, const struct expr *call,
     enum err e = ERR_OK;
     if (call->call.op->rule == rule_affix) {
         e = affix_args(em, call, args, three);
+    }
+    bool folded =
+        em->d->folds != NULL && (call->call.op->flags & OP_FOLDED) != 0 &&
+        (collation_of(call->call.args[0]) != NULL || collation_of(call->call.args[1]) != NULL);
+    for (uint32_t i = 0; folded && e == ERR_OK && i < 2; i++) {
+        three[i] = dress(em, em->d->folds, three[i]);
+        e = three[i] == NULL ? ctx_full(em->c) : ERR_OK;
     }
     return e != ERR_OK ? e : emit_template(em, like_template(em, call), three, 3);
 }

@@ -61,6 +61,10 @@ static enum err emit_common(struct emitter *em, const struct expr *call,
         .name = (op), .min_args = (least), .max_args = MOST_ARGS, .flags = (bits),             \
         .rule = rule_common, .emit = emit_common, .dress = DRESS_BESIDE, .sql = __VA_ARGS__    \
     }
+/* Where MariaDB's are cast to a decimal, each argument is, although one may be too large. */
+#define LEAST_FLOATING(op, sqlite)                                                             \
+    .floating = {"(CASE WHEN num_nulls($*) > 0 THEN NULL ELSE " op "($*) END)",                \
+                 "(" op "($*) + 0e0)", sqlite "($*)"}
 
 static const struct op_info list[] = {
     {.name = "and",
@@ -72,10 +76,12 @@ static const struct op_info list[] = {
     CHOICE("coalesce", 1, OP_KEEPS_NULL, ALL("coalesce($*)")),
     CHOICE("greatest", 2, 0,
            {"(CASE WHEN num_nulls($*) > 0 THEN NULL ELSE greatest($*) END)", "greatest($*)",
-            "max($*)"}),
+            "max($*)"},
+           LEAST_FLOATING("greatest", "max")),
     CHOICE(
         "least", 2, 0,
-        {"(CASE WHEN num_nulls($*) > 0 THEN NULL ELSE least($*) END)", "least($*)", "min($*)"}),
+        {"(CASE WHEN num_nulls($*) > 0 THEN NULL ELSE least($*) END)", "least($*)", "min($*)"},
+        LEAST_FLOATING("least", "min")),
     {.name = "not", .min_args = 1, .max_args = 1, .rule = rule_logic, .sql = ALL("(NOT $1)")},
     {.name = "nullif",
      .min_args = 2,

@@ -176,8 +176,22 @@ static enum err rule_constant(struct context *c, struct query *q, struct expr *e
     return ERR_OK;
 }
 
-/* MariaDB does not see that 0 - x overflows. */
+/* MariaDB does not see that 0 - x overflows, by one, where x is the least bigint. */
 static const char *const negated_whole[DIALECT_COUNT] = {NULL, "(-$1)", NULL};
+static const char *const less_whole[DIALECT_COUNT] = {
+    NULL, "((CAST($1 AS DECIMAL(20)) - $2) DIV 1)", NULL};
+
+/* Whether one of what is taken off may be the least bigint. */
+static bool takes_bigint(const struct expr *call)
+{
+    for (uint32_t i = 1; i < call->call.count; i++) {
+        const struct expr *x = call->call.args[i];
+        if (x->type.kind == TYPE_BIGINT) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static enum err emit_negated(struct emitter *em, const struct expr *call, const char *sql,
                              const struct expr *const *args)
@@ -204,6 +218,11 @@ static enum err emit_arithmetic(struct emitter *em, const struct expr *call,
     const char *sql = operator_sql(em, call);
     if (call->call.count == 1) {
         return emit_negated(em, call, sql, args);
+    }
+    const char *own = less_whole[em->d->column];
+    if (own != NULL && call_name(call)[0] == '-' && number_class(call) == NUMBERS_WHOLE &&
+        takes_bigint(call)) {
+        sql = own;
     }
     return emit_chain(em, sql, args, call->call.count);
 }

@@ -2,6 +2,7 @@
  *
  * compiler/ops_text.c: texts.
  */
+#include "compiler/collation.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -165,6 +166,31 @@ static enum err rule_uuid(struct context *c, struct query *q, struct expr *e)
     return ERR_OK;
 }
 
+/* The case of a letter goes by the alphabet, whatever order the text was given; the
+ * result keeps that order. */
+static enum err emit_case(struct emitter *em, const struct expr *call,
+                          const struct expr *const *args, enum emit_place place)
+{
+    const struct expr *collate = collation_of(call->call.args[0]);
+    if (em->d->folds == NULL || collate == NULL) {
+        return emit_operator(em, call, args, place);
+    }
+    const struct expr *name = collate->call.args[1];
+    const struct expr *of = dress(em, em->d->folds, args[0]);
+    const char *text = NULL;
+    of = of == NULL ? NULL : dress(em, operator_sql(em, call), of);
+    if (of == NULL) {
+        return ctx_full(em->c);
+    }
+    enum err e = collation_template(em->c, name->src, name->keyword, &text);
+    return e != ERR_OK ? e : emit_template(em, text, &of, 1);
+}
+
+#define CASE(op, ...)                                                                          \
+    {                                                                                          \
+        .name = (op), .min_args = 1, .max_args = 1, .rule = rule_text, .emit = emit_case,      \
+        .dress = DRESS_TEXT, .sql = __VA_ARGS__                                                \
+    }
 #define TEXT(op, args, ...)                                                                    \
     {                                                                                          \
         .name = (op), .min_args = (args), .max_args = (args), .rule = rule_text,               \
@@ -262,7 +288,7 @@ static const struct op_info list[] = {
     REGEXP("iregexp", {"($1 ~* $2)", "(" EXACTLY("$1") " REGEXP concat('(?i)', $2))",
                        "tb_iregexp($1, $2)"}),
     LENGTH("length", {"length($1)::int8", "char_length($1)", "length($1)"}),
-    TEXT("lower", 1, {"lower($1)", "lower($1)", "tb_lower($1)"}),
+    CASE("lower", {"lower($1)", "lower($1)", "tb_lower($1)"}),
     PAD("lpad"),
     TRIM("ltrim", "ltrim", "\\A" CLASS),
     DIGEST("md5", {"md5($1)", "md5($1)", "tb_md5($1)"}),
@@ -306,7 +332,7 @@ static const struct op_info list[] = {
      .sql = {"substr($1, $2::int4)", "substr($1, $2)", "substr($1, $2)"},
      .full = {"substr($1, $2::int4, $3::int4)", "substr($1, $2, $3)", "substr($1, $2, $3)"}},
     TRIM("trim", "btrim", "\\A" CLASS "|" CLASS "\\z"),
-    TEXT("upper", 1, {"upper($1)", "upper($1)", "tb_upper($1)"}),
+    CASE("upper", {"upper($1)", "upper($1)", "tb_upper($1)"}),
     UUID("uuid4", {"gen_random_uuid()", UUID4_MARIA, "tb_uuid4()"}),
     UUID("uuid7", {UUID7_PG, UUID7_MARIA, "tb_uuid7()"}),
     CONCAT("||", 2),

@@ -48,11 +48,13 @@ static enum err rule_ntile(struct context *c, struct query *q, struct expr *e)
     return need_count(c, e->call.args[0], BIND_START);
 }
 
+/* PostgreSQL's function must know the type of a null. */
 static enum err rule_value(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     struct expr *x = e->call.args[0];
-    enum err err = settle(c, x, NULL, SETTLE_COMPARE);
+    struct type text = type_of(TYPE_TEXT);
+    enum err err = settle(c, x, x->kind == EXPR_NULL ? &text : NULL, SETTLE_COMPARE);
     e->type = x->type;
     return err == ERR_OK && e->call.count > 1 ? need_count(c, e->call.args[1], BIND_START)
                                               : err;

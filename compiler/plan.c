@@ -313,6 +313,7 @@ enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
     step.stmt.told = p->kind == PLAN_TEXT;
     step.stmt.sets_apart = c->all_count > 1;
     step.stmt.read_only = p->kind == PLAN_READ && p->volatility != VOLATILITY_VOLATILE;
+    step.stmt.heeds_warnings = p->kind == PLAN_READ || step.role == STEP_CAPTURE;
     /* the array was made by build_start with room for all steps */
     struct plan_step *list;
     memcpy(&list, &p->steps, sizeof list);

@@ -42,6 +42,7 @@ struct statement {
                             * sink->columns; `columns` are not looked at */
     bool read_only;        /* proven: no effect, so a loss is no commit_unknown */
     bool sets_apart;       /* each set must see what those before it wrote */
+    bool heeds_warnings;   /* its expressions' errors may be warnings of the database */
 };
 
 enum sink_verdict {

@@ -102,8 +102,6 @@ class Expressions(Values):
             return self.no_value(word[1:], depth)
         if word == "ctext":
             return self.compared_text(depth)
-        if word == "plaintext":  # a collation of an expression would say what a case is
-            return self.column("text") or {"value": "Straße"}
         if word == "jsoncolumn":
             return self.column("json") or {"value": {"a": 1}, "type": "json"}
         if word == "any":

@@ -256,10 +256,7 @@ class Selects(Expressions):
                 groups[:] = [(e, c.nullable()) for e, c in groups]
         if names and self.chance(.35):
             self.risky = True
-            # MariaDB takes names of an outer query here for those of its select list
-            outer, scope.outer = scope.outer, None
             q["having"] = self.condition(min(depth, 2))
-            scope.outer = outer
 
     def items(self, q, kinds, depth, plain):
         scope, out, items = self.scope, [], []
@@ -299,7 +296,7 @@ class Selects(Expressions):
             call, needs, kind = [op, arg], False, "approx" if op == "avg" else "int"
         else:
             _, shape, needs, kind = self.weighted(operators.WINDOWS)
-            call = [0 if x is None else x for x in self.fill(shape, 1)]
+            call = self.fill(shape, 1)
         form = {"over": call}
         if self.chance(.5):
             part = self.column(self.rng.choice(["int", "bool", "text"]), lambda c: c.bytewise)
@@ -337,7 +334,7 @@ class Selects(Expressions):
         comparable = all(c.kind in SORTED and c.bytewise or c.kind in SORTED - {"text"}
                          for c in self.outputs)
         order = None
-        if comparable and self.chance(.1) and not scope.groups and self.varied(q["select"]):
+        if comparable and self.chance(.1) and not scope.groups:
             q["distinct"] = True
             order = [self.order_entry(c.name) for c in self.outputs]
             if any(isinstance(i, str) for i in q["select"]):
@@ -377,12 +374,6 @@ class Selects(Expressions):
         if not plain and lockable and self.chance(.04) and scope.groups is None and \
                 "distinct" not in q and not any("over" in str(i) for i in q["select"]):
             q["for"] = {r.choice(["update", "share"]): True}
-
-    def varied(self, items):
-        """Whether an item has a column: MariaDB loses the offset of DISTINCT constants."""
-        near = [e for e, _ in self.scope.in_sight()]
-        return any(v in near for item in items if isinstance(item, dict)
-                   for v in item.values())
 
     # ---- queries ----
 
