@@ -21,7 +21,6 @@ struct cast_table;
 enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 #define DIALECT_COUNT 3
 
-/* Which full joins the database does by itself. */
 enum any_query { ANY_COUNTED, ANY_NATIVE, ANY_EXISTS };
 /* What full joins a database does: all, of two tables, by equality, none. */
 enum full_join { FULL_NATIVE, FULL_OF_TWO, FULL_EQUALITY, FULL_NONE };
@@ -88,8 +87,7 @@ struct dialect {
     const char *window_key;      /* template of a key of ORDER BY beside groups and windows;
                                   * NULL: the key itself */
     const char *window_enum_key; /* the same of an enum, which sorts as its declaration */
-    const char *window_order;    /* of OVER for functions that need one where none is asked
-                                  * for; NULL: they need none */
+    const char *window_order;    /* of OVER for functions that need one; NULL: they need none */
     const char *proposed_column; /* template: a column of the row that clashes; NULL: it is
                                   * excluded.column */
     const char *default_row;     /* behind INSERT INTO t: a row of defaults */
