@@ -301,6 +301,7 @@ int sqlite_functions_register(sqlite3 *db, locale_t locale)
     rc = rc != SQLITE_OK ? rc : sqlite_aggregates_register(db);
     rc = rc != SQLITE_OK ? rc : sqlite_collect_register(db);
     rc = rc != SQLITE_OK ? rc : sqlite_series_register(db);
+    rc = rc != SQLITE_OK ? rc : sqlite_json_each_register(db);
     rc = rc != SQLITE_OK ? rc : sqlite_dates_register(db);
     rc = rc != SQLITE_OK ? rc : sqlite_json_register(db);
     return rc;

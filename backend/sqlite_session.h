@@ -113,5 +113,6 @@ int sqlite_json_register(sqlite3 *db);
 
 /* The same for tb_series, a table. */
 int sqlite_series_register(sqlite3 *db);
+int sqlite_json_each_register(sqlite3 *db);
 
 #endif

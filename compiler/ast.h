@@ -101,6 +101,7 @@ struct expr {
             struct expr **args;
             uint32_t count;
             struct aggregate *aggregate; /* NULL: nothing stands beside the arguments */
+            struct table_form *form;     /* of a function in FROM: its columns */
         } call;
         struct {
             struct expr *call;

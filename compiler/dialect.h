@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct cast_table;
+struct text_rules; /* compiler/text_scan.h */
 
 /* Index of the SQL in the table of operators. */
 enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
@@ -24,8 +25,6 @@ enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 enum any_query { ANY_COUNTED, ANY_NATIVE, ANY_EXISTS };
 /* What full joins a database does: all, of two tables, by equality, none. */
 enum full_join { FULL_NATIVE, FULL_OF_TWO, FULL_EQUALITY, FULL_NONE };
-
-struct text_rules; /* compiler/text_scan.h */
 
 struct dialect {
     struct dialect_words words;
@@ -52,6 +51,7 @@ struct dialect {
     bool function_columns;  /* f(…) WITH ORDINALITY AS t (c1, c2) */
     bool lateral;           /* LATERAL (SELECT …) */
     bool lateral_functions; /* arguments of a function in FROM may be columns before it */
+    bool nested_sees_out;   /* … outside the parentheses of a nested join */
     bool samples;           /* TABLESAMPLE */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */

@@ -140,6 +140,7 @@ const struct dialect dialect_maria = {
     .rows_first = " UNION ALL SELECT ",
     .rows_next = " UNION ALL SELECT ",
     .rows_end = "",
+    .nested_sees_out = true,
     .cross_join = " CROSS JOIN ",
     .update_snapshot = true,
     .window_order = " ORDER BY NULL",

@@ -133,6 +133,7 @@ const struct dialect dialect_pg = {
     .update_snapshot = true,
     .full_join = FULL_EQUALITY,
     .function_columns = true,
+    .nested_sees_out = true,
     .lateral = true,
     .lateral_functions = true,
     .samples = true,

@@ -49,6 +49,8 @@
  *   tb_json_agg(order, x, key…) tb_json_object_agg(order, name, x, key…)
  *                                aggregates: the same as JSON
  *
+ *   tb_json_each(j, 'array')     a table: the members of an array in c1, 1, 2 … in c2
+ *   tb_json_each(j, 'object')    a table: names in c1, values in c2; '… text': as ->> does
  *   tb_series(a, b, step)        a table: a, a + step … as far as b in c1, 1, 2 … in c2
  *
  * All give null for a null argument, except the escape and the value of tb_one.

@@ -62,6 +62,21 @@ static enum err check_inside(struct emitter *em, const struct expr *x)
     return ERR_OK;
 }
 
+/* A column of a function, in the template by which it is read. */
+static void emit_made(struct emitter *em, const struct source *s, uint32_t column)
+{
+    const char *read = s->form->columns[column].read;
+    for (const char *p = read == NULL ? "$1" : read; *p != '\0'; p++) {
+        if (*p != '$') {
+            buf_char(&em->sql, *p);
+            continue;
+        }
+        emit_name(em, s->sql_name);
+        buf_printf(&em->sql, ".c%u", column + 1);
+        p++; /* the 1 of $1 */
+    }
+}
+
 enum err emit_column(struct emitter *em, const struct expr *x)
 {
     const struct source *s = x->name.source;
@@ -75,6 +90,10 @@ enum err emit_column(struct emitter *em, const struct expr *x)
     }
     if (around == NULL && s->inlined) {
         return emit_inlined(em, x);
+    }
+    if (around == NULL && s->form != NULL && s->form->call != NULL) {
+        emit_made(em, s, x->name.column);
+        return ERR_OK;
     }
     emit_name(em, around != NULL ? around->sql_name : s->sql_name);
     buf_char(&em->sql, '.');
@@ -98,7 +117,7 @@ static enum err emit_function(struct emitter *em, const struct source *s)
               em->d->function_columns && s->form->ordinality ? " WITH ORDINALITY AS " : " AS ");
     emit_name(em, s->sql_name);
     if (em->d->function_columns) {
-        emit_text(em, s->form->ordinality ? " (c1, c2)" : " (c1)");
+        emit_text(em, s->form->column_count > 1 ? " (c1, c2)" : " (c1)");
     }
     return e;
 }

@@ -7,6 +7,8 @@
 
 #include "compiler/emit.h"
 
+/* Settles e as json. */
+enum err need_json(struct context *c, struct expr *e, const char *what) MUST_CHECK;
 /* Settles e and checks that all databases make the same JSON of it. `what` names the
  * operator. */
 enum err need_json_member(struct context *c, struct expr *e, const char *what) MUST_CHECK;

@@ -30,12 +30,13 @@ struct form_column {
     struct str name;
     struct type type; /* TYPE_UNKNOWN: what the function gives */
     bool nullable;
+    const char *read; /* template of the column where it is used; NULL: the column */
 };
 
 /* {"function": …} or {"table": …, "sample": …} */
 struct table_form {
     struct expr *call;           /* NULL: a sample */
-    struct form_column *columns; /* of a function; the last one may be the ordinality */
+    struct form_column *columns; /* of a function; with `ordinality` the last one is that */
     uint32_t column_count;
     bool ordinality;
     const char *method; /* of a sample, as SQL */

@@ -190,6 +190,24 @@ static enum err resolve_on(struct context *c, struct query *q, struct join *j, u
                                                           : join_by_key(c, q, j, left, right);
 }
 
+/* Functions among the sources `right`, in parentheses, that want columns of `outside`. */
+static enum err check_nested(struct context *c, const struct query *q, uint64_t right,
+                             uint64_t outside)
+{
+    for (uint32_t i = 0; i < q->source_count && !c->d->nested_sees_out; i++) {
+        const struct table_form *f = (right >> i & 1) != 0 ? q->sources[i]->form : NULL;
+        if (f != NULL && f->call != NULL && (expr_sources(q, f->call) & outside) != 0) {
+            enum err e = ctx_fail(c, f->call->src, ERR_UNSUPPORTED_FEATURE,
+                                  "%s has no columns of a table outside a nested join as "
+                                  "arguments in it",
+                                  c->d->words.name);
+            fail_hint(c->f, "join the function behind the nested join");
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
 /* A condition sees the sources of both its sides and nothing else. */
 static enum err resolve_join(struct context *c, struct query *q, struct join *j,
                              uint64_t before, uint64_t *bits)
@@ -197,6 +215,9 @@ static enum err resolve_join(struct context *c, struct query *q, struct join *j,
     uint64_t left = *bits, right = 0;
     bool both = j->kind == JOIN_RIGHT || j->kind == JOIN_FULL;
     enum err e = resolve_node(c, q, j->right, both ? 0 : before | left, &right);
+    if (e == ERR_OK && j->right->joins != NULL) {
+        e = check_nested(c, q, right, before | left);
+    }
     j->bits = *bits = left | right;
     e = e != ERR_OK ? e : resolve_on(c, q, j, left, right);
     e = e != ERR_OK ? e : join_lateral(c, q, j);

@@ -3,9 +3,8 @@
  * compiler/operators.h: the tables of operators and functions, one for each area:
  * what a call looks like, how its type follows from its arguments, and its SQL.
  *
- * To add an operator is to add a row in compiler/ops_<area>.c, with a rule and an
- * emitter of its own only where those that are there do not fit. Constants; any
- * thread. docs/SQL.md "Operators" is checked against them.
+ * To add one is to add a row in compiler/ops_<area>.c, with a rule and an emitter of its
+ * own only where those that are there do not fit. docs/SQL.md is checked against them.
  */
 #ifndef COMPILER_OPERATORS_H
 #define COMPILER_OPERATORS_H
@@ -50,6 +49,8 @@ enum {
     OP_ROWS = 512,       /* takes rows as operands */
     OP_FRAMELESS = 1024, /* of windows: looks at the partition, whatever the frame is */
     OP_ELSEWHERE = 2048, /* no call: a word of another form */
+    OP_LATERAL = 4096,   /* in from, with columns of tables before it, on all databases */
+    OP_PAIRS = 8192,     /* in from, two columns where it is asked for */
 };
 
 #define ARGS_ANY 255
@@ -99,7 +100,6 @@ char argument_kind(const struct op_info *op, uint32_t i);
 
 /* ---- what the areas share: ops.c ---- */
 
-/* Rows of a table. */
 #define ALL(text)                                                                              \
     {                                                                                          \
         text, text, text                                                                       \

@@ -31,7 +31,7 @@ static const struct path_sql paths[DIALECT_COUNT] = {
                        .form = BIND_PATH_JSON},
 };
 
-static enum err need_json(struct context *c, struct expr *e, const char *what)
+enum err need_json(struct context *c, struct expr *e, const char *what)
 {
     struct type json = type_of(TYPE_JSON);
     if (!is_family(e, FAMILY_JSON)) {

@@ -8,6 +8,7 @@
  * is a SELECT for each member, and the number of members decides how many are seen:
  * params of near lengths share a plan.
  */
+#include "compiler/emit_json.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
@@ -208,6 +209,74 @@ static enum err emit_unnest(struct emitter *em, const struct expr *call,
     return name != NULL ? emit_array(em, list, name) : emit_rows(em, list);
 }
 
+/* ---- json_each ---- */
+
+/* A document of the other kind has no members. */
+#define PG_MEMBERS(function, kind)                                                             \
+    function "(CASE WHEN jsonb_typeof($1::jsonb) = '" kind "' THEN $1::jsonb END)"
+#define MARIA_MEMBERS "JSON_TABLE(IF(json_type($1) = 'ARRAY', $1, '[]')"
+
+static const struct {
+    const char *sql[2][2]; /* values, names and values; as json, as text; NULL: not exact */
+    const char *rest;      /* behind it, and no template; NULL: nothing */
+    const char *read_text; /* template of a value that is wanted as text; NULL: it is */
+} members[DIALECT_COUNT] = {
+    [COLUMN_PG] = {.sql = {{PG_MEMBERS("jsonb_array_elements", "array"),
+                            PG_MEMBERS("jsonb_array_elements_text", "array")},
+                           {PG_MEMBERS("jsonb_each", "object"),
+                            PG_MEMBERS("jsonb_each_text", "object")}}},
+    [COLUMN_MARIA] = {.sql = {{MARIA_MEMBERS, MARIA_MEMBERS}},
+                      .rest = ", '$[*]' COLUMNS (c1 JSON PATH '$', c2 FOR ORDINALITY))",
+                      .read_text = "CASE WHEN json_type($1) = 'NULL' THEN NULL "
+                                   "ELSE json_unquote($1) END"},
+    [COLUMN_SQLITE] = {.sql = {{"tb_json_each($1, 'array')", "tb_json_each($1, 'array text')"},
+                               {"tb_json_each($1, 'object')",
+                                "tb_json_each($1, 'object text')"}}},
+};
+
+static const char *members_sql(const struct dialect *d, const struct expr *e)
+{
+    unsigned pairs = !e->call.form->ordinality && e->call.form->column_count == 2 ? 1 : 0;
+    return members[d->column].sql[pairs][e->type.kind == TYPE_TEXT ? 1 : 0];
+}
+
+/* e->type is what `columns` asks of the value. */
+static enum err rule_members(struct context *c, struct query *q, struct expr *e)
+{
+    (void)q;
+    struct expr *document = e->call.args[0];
+    struct table_form *f = e->call.form;
+    enum err err = need_json(c, document, "json_each");
+    if (err == ERR_OK && expr_is_volatile(document)) {
+        return ctx_fail(c, document->src, ERR_UNSUPPORTED_FEATURE,
+                        "the document of `json_each` must not change");
+    }
+    if (e->type.kind == TYPE_TEXT) {
+        f->columns[f->column_count == 2 && !f->ordinality ? 1 : 0].read =
+            members[c->d->column].read_text;
+    } else {
+        e->type = type_of(TYPE_JSON);
+    }
+    e->nullable = e->type.kind == TYPE_TEXT;
+    if (err == ERR_OK && members_sql(c->d, e) == NULL) {
+        err =
+            ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                     "%s has no exact names of members beside their values", c->d->words.name);
+        fail_hint(c->f, "`json_each` of [\"json_keys\", …] gives the names");
+    }
+    return err;
+}
+
+static enum err emit_members(struct emitter *em, const struct expr *call,
+                             const struct expr *const *args, enum emit_place place)
+{
+    (void)place;
+    const char *rest = members[em->d->column].rest;
+    enum err e = emit_template(em, members_sql(em->d, call), args, 1);
+    emit_text(em, rest != NULL ? rest : "");
+    return e;
+}
+
 static const struct op_info list[] = {
     WORD("cube", OP_ELSEWHERE, "a member of `group_by` is {\"cube\":[E…]}"),
     {.name = "generate_series",
@@ -219,7 +288,12 @@ static const struct op_info list[] = {
      .sql = {"generate_series($1, $2, $3)", MARIA_SERIES, "tb_series($1, $2, $3)"}},
     WORD("grouping_sets", OP_ELSEWHERE,
          "a member of `group_by` is {\"grouping_sets\":[[E…]…]}"),
-    WORD("json_each", OP_PLANNED, NULL),
+    {.name = "json_each",
+     .min_args = 1,
+     .max_args = 1,
+     .flags = OP_TABLE | OP_LATERAL | OP_PAIRS,
+     .rule = rule_members,
+     .emit = emit_members},
     WORD("rollup", OP_ELSEWHERE, "a member of `group_by` is {\"rollup\":[E…]}"),
     {.name = "unnest",
      .min_args = 1,

@@ -13,8 +13,10 @@
 
 /* ---- functions ---- */
 
-/* One of its own and the ordinality. */
-#define MOST_COLUMNS 2
+static uint32_t most_columns(const struct op_info *op, const struct table_form *f)
+{
+    return f->ordinality || (op->flags & OP_PAIRS) != 0 ? 2 : 1;
+}
 
 static enum err parse_column(struct context *c, const struct json *j, struct form_column *out)
 {
@@ -32,7 +34,7 @@ static enum err parse_column(struct context *c, const struct json *j, struct for
 
 static enum err parse_columns(struct context *c, const struct json *j, struct table_form *f)
 {
-    uint32_t most = f->ordinality ? MOST_COLUMNS : MOST_COLUMNS - 1;
+    uint32_t most = most_columns(f->call->call.op, f);
     if (j->kind != JSON_ARRAY || j->len == 0) {
         return ctx_fail(c, j, j->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
                         "`columns` takes a list of {name: type}");
@@ -51,6 +53,7 @@ static enum err parse_columns(struct context *c, const struct json *j, struct ta
         }
         i++;
     }
+    f->column_count = i > f->column_count ? i : f->column_count;
     return e;
 }
 
@@ -65,7 +68,7 @@ static enum err parse_function(struct context *c, const struct json *j, struct e
         enum err e = ctx_fail(c, j, ERR_BAD_QUERY,
                               "`function` takes [name, arg…] of one that "
                               "gives rows");
-        fail_hint(c->f, "`generate_series` and `unnest` do");
+        fail_hint(c->f, "`generate_series`, `json_each` and `unnest` do");
         return e;
     }
     return parse_expr(c, j, out); /* its error: unknown, or not built yet */
@@ -88,16 +91,19 @@ enum err parse_table_function(struct context *c, const struct json *j, struct st
         return ctx_fail(c, with, ERR_BAD_QUERY, "`ordinality` is true or false");
     }
     f->ordinality = with != NULL && with->kind == JSON_TRUE;
-    f->column_count = f->ordinality ? MOST_COLUMNS : MOST_COLUMNS - 1;
-    f->columns = ARENA_ARRAY(c->a, MOST_COLUMNS, struct form_column);
+    f->column_count = f->ordinality ? 2 : 1;
+    f->columns = ARENA_ARRAY(c->a, 2, struct form_column);
     if (f->columns == NULL) {
         return ctx_full(c);
     }
     f->columns[0] = (struct form_column){.name = alias, .type = type_of(TYPE_UNKNOWN)};
-    f->columns[1] =
-        (struct form_column){.name = STR("ordinality"), .type = type_of(TYPE_BIGINT)};
-    e = columns == NULL ? ERR_OK : parse_columns(c, columns, f);
-    return e != ERR_OK ? e : parse_function(c, json_get(j, "function"), &f->call);
+    f->columns[1] = (struct form_column){
+        .name = STR("ordinality"), .type = type_of(f->ordinality ? TYPE_BIGINT : TYPE_UNKNOWN)};
+    e = parse_function(c, json_get(j, "function"), &f->call);
+    if (e == ERR_OK) {
+        f->call->call.form = f;
+    }
+    return e != ERR_OK || columns == NULL ? e : parse_columns(c, columns, f);
 }
 
 /* ---- samples ---- */

@@ -49,26 +49,36 @@ static enum err check_column(struct context *c, const struct source *s,
 /* A list is a subquery where there are no arrays, and that sees nothing around it. */
 static bool takes_columns(const struct context *c, const struct expr *call)
 {
-    return c->d->arrays || (c->d->lateral_functions && call->call.op->emit == NULL);
+    return c->d->arrays || (call->call.op->flags & OP_LATERAL) != 0 ||
+           (c->d->lateral_functions && call->call.op->emit == NULL);
+}
+
+/* Its own columns: a value, and before it perhaps its name. */
+static enum err check_columns(struct context *c, const struct source *s)
+{
+    struct table_form *f = s->form;
+    struct type bigint = type_of(TYPE_BIGINT), text = type_of(TYPE_TEXT);
+    uint32_t own = f->column_count - (f->ordinality ? 1 : 0);
+    f->columns[own - 1].nullable = f->call->nullable;
+    enum err e = check_column(c, s, &f->columns[own - 1], &f->call->type);
+    if (e == ERR_OK && own > 1) {
+        e = check_column(c, s, &f->columns[0], &text);
+    }
+    return e != ERR_OK || !f->ordinality ? e : check_column(c, s, &f->columns[own], &bigint);
 }
 
 enum err resolve_form(struct context *c, struct query *q, struct source *s, uint64_t left)
 {
     struct table_form *f = s->form;
-    struct type bigint = type_of(TYPE_BIGINT);
     if (f->call == NULL) {
         return resolve_sample(c, q, s);
     }
     q->visible = left;
-    f->call->type = f->columns[0].type;
+    f->call->type = f->columns[f->column_count - (f->ordinality ? 2 : 1)].type;
     enum err e = resolve_expr(c, q, f->call);
     if (e == ERR_OK && !takes_columns(c, f->call) && expr_sources(q, f->call) != 0) {
         e = refuse_lateral(c, f->call);
     }
-    f->columns[0].nullable = f->call->nullable;
-    e = e != ERR_OK ? e : check_column(c, s, &f->columns[0], &f->call->type);
-    if (e == ERR_OK && f->ordinality) {
-        e = check_column(c, s, &f->columns[1], &bigint);
-    }
+    e = e != ERR_OK ? e : check_columns(c, s);
     return e != ERR_OK ? e : name_source(c, q, s);
 }

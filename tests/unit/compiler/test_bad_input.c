@@ -347,6 +347,25 @@ static const struct {
      "/query/from/f/function/3", NULL, ALL},
     {"{'select':[1],'from':{'f':{'function':['generate_series',1,{'value':'x'}]}}}",
      ERR_TYPE_MISMATCH, "/query/from/f/function/2", NULL, ALL},
+    {"{'select':[1],'from':{'f':{'function':['json_each']}}}", ERR_BAD_ARITY,
+     "/query/from/f/function", NULL, ALL},
+    {"{'select':[1],'from':'users','join':[{'cross':{'f':{'function':['json_each','users.id']}}"
+     "}"
+     "]}",
+     ERR_TYPE_MISMATCH, "/query/join/0/cross/f/function/1", NULL, ALL},
+    {"{'select':[1],'from':{'f':{'function':['json_each',[1]]}}}", ERR_BAD_QUERY,
+     "/query/from/f/function/1", NULL, ALL},
+    {"{'select':[1],'from':{'f':{'function':['json_each',['json_array',['random']]]}}}",
+     ERR_UNSUPPORTED_FEATURE, "/query/from/f/function/1", NULL, ALL},
+    {"{'select':[1],'from':{'f':{'function':['json_each',['json_array']],'columns':[{'v':"
+     "'integer'}]}}}",
+     ERR_TYPE_MISMATCH, "/query/from/f/columns", "cast it", ALL},
+    {"{'select':[1],'from':{'f':{'function':['json_each',['json_array']],'columns':['a','b',"
+     "'c'],'ordinality':true}}}",
+     ERR_BAD_ARITY, "/query/from/f/columns", NULL, ALL},
+    {"{'select':[1],'from':{'f':{'function':['json_each',['json_array']],'columns':['a','a']}}"
+     "}",
+     ERR_DUPLICATE_NAME, "/query/from/f/columns/1", NULL, ALL},
     {"{'select':[1],'from':{'f':{'table':'users'}}}", ERR_BAD_QUERY, "/query/from/f", NULL,
      ALL},
     {"{'select':[1],'from':{'f':{'table':'users','sample':5}}}", ERR_BAD_QUERY,
