@@ -36,10 +36,69 @@ static const struct expr *value_of(const struct expr *x)
     return x->kind == EXPR_LITERAL || x->kind == EXPR_PARAM ? x : NULL;
 }
 
-/* Whether x is microseconds in a database that has no intervals. */
+/* What a column of a subquery is; all parts of a compound are alike. */
+static const struct expr *output_of(const struct query *q, uint32_t column)
+{
+    while (q != NULL && q->part_count > 0) {
+        q = q->parts[0];
+    }
+    return q != NULL && column < q->output_count ? q->outputs[column].expr : NULL;
+}
+
+static bool is_span(const struct expr *x);
+
+/* Nulls have no type of their own. */
+static bool is_span_or_null(const struct expr *x, void *any)
+{
+    bool null = x->kind == EXPR_NULL;
+    *(bool *)any = *(bool *)any || !null;
+    return null || is_span(x);
+}
+
+static bool spans_of_case(const struct expr *x)
+{
+    bool any = false, all = true;
+    for (uint32_t i = 0; i < x->cas.count; i++) {
+        all = all && is_span_or_null(x->cas.whens[i].then, &any);
+    }
+    return all && (x->cas.otherwise == NULL || is_span_or_null(x->cas.otherwise, &any)) && any;
+}
+
+static bool spans_of_call(const struct expr *x)
+{
+    bool any = false, all = true;
+    if (str_is(str_of(call_name(x)), "-")) {
+        return true;
+    }
+    for (uint32_t i = 0; i < x->call.count; i++) {
+        const struct expr *arg = x->call.args[i]; /* a literal behind nullif's is one, too */
+        all = all && (!is_interval(arg) || is_span_or_null(arg, &any));
+    }
+    return all && any;
+}
+
+/* Whether x is microseconds in a database that has no intervals: made of what lies
+ * between timestamps. */
 static bool is_span(const struct expr *x)
 {
-    return x->kind == EXPR_CALL && str_is(str_of(call_name(x)), "-");
+    const struct expr *of = NULL, *value = value_of(x);
+    if (value != NULL || !is_interval(x)) {
+        return value != NULL && value->form == BIND_SPAN;
+    }
+    if (x->kind == EXPR_CALL) {
+        return spans_of_call(x);
+    }
+    if (x->kind == EXPR_CASE) {
+        return spans_of_case(x);
+    }
+    if (x->kind == EXPR_OVER) {
+        of = x->over.call;
+    } else if (x->kind == EXPR_QUERY) {
+        of = output_of(x->query, 0);
+    } else if (x->kind == EXPR_NAME && x->name.source != NULL) {
+        of = output_of(x->name.source->query, x->name.column);
+    }
+    return of != NULL && is_span(of);
 }
 
 static enum err odd_interval(struct context *c, const struct expr *x)
@@ -156,6 +215,32 @@ enum err emit_moved(struct emitter *em, const struct expr *call)
 }
 
 /* ---- comparing ---- */
+
+enum err need_spans(struct context *c, const struct expr *x)
+{
+    return c->d->moments->intervals || !is_interval(x) || is_span(x) ? ERR_OK
+                                                                     : odd_interval(c, x);
+}
+
+enum err same_intervals(struct context *c, struct expr *const *list, uint32_t count)
+{
+    const struct expr *span = NULL, *other = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_interval(list[i]) || list[i]->kind == EXPR_NULL) {
+            continue;
+        }
+        *(is_span(list[i]) ? &span : &other) = list[i];
+    }
+    if (c->d->moments->intervals || span == NULL || other == NULL) {
+        return ERR_OK;
+    }
+    enum err err = ctx_fail(c, other->src, ERR_UNSUPPORTED_FEATURE,
+                            "%s has no intervals: a literal or param does not stand for what "
+                            "lies between two timestamps",
+                            c->d->words.name);
+    fail_hint(c->f, "use `date_diff`, and numbers beside it");
+    return err;
+}
 
 enum err compare_intervals(struct context *c, const struct expr *call)
 {

@@ -38,6 +38,13 @@ enum err emit_moved(struct emitter *em, const struct expr *call) MUST_CHECK;
 /* Intervals that are compared: makes their binds what the database compares. */
 enum err compare_intervals(struct context *c, const struct expr *call) MUST_CHECK;
 
+/* ERR_UNSUPPORTED_FEATURE where x is an interval and this database has none: of those,
+ * only what lies between timestamps has an order and is told apart. */
+enum err need_spans(struct context *c, const struct expr *x) MUST_CHECK;
+/* The same where some of the list, of which one is taken, lie between timestamps and
+ * others do not. */
+enum err same_intervals(struct context *c, struct expr *const *list, uint32_t count) MUST_CHECK;
+
 /* A date as the timestamp of its midnight; all else as it is. NULL: memory is full. */
 const struct expr *as_timestamp(struct emitter *em, const struct expr *x);
 

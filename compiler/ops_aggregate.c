@@ -5,6 +5,7 @@
 #include "compiler/emit_json.h"
 #include "compiler/emit_select.h"
 #include "compiler/emit_window.h"
+#include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -23,7 +24,8 @@ static enum err rule_count(struct context *c, struct query *q, struct expr *e)
     if (e->distinct && type_family(x->type.kind) == FAMILY_JSON) {
         return ctx_fail(c, x->src, ERR_TYPE_MISMATCH, "`distinct` does not compare json");
     }
-    return settle(c, x, NULL, SETTLE_COMPARE);
+    enum err err = settle(c, x, NULL, SETTLE_COMPARE);
+    return err == ERR_OK && e->distinct ? need_spans(c, x) : err;
 }
 
 static enum err rule_sum(struct context *c, struct query *q, struct expr *e)

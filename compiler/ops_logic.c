@@ -2,6 +2,7 @@
  *
  * compiler/ops_logic.c: and, or, not, and what chooses among values.
  */
+#include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -36,7 +37,7 @@ static enum err rule_common(struct context *c, struct query *q, struct expr *e)
             return type_mismatch(c, e->call.args[0], call_name(e), "numbers, texts or dates");
         }
     }
-    return err;
+    return err != ERR_OK ? err : same_intervals(c, e->call.args, e->call.count);
 }
 
 static enum err rule_nullif(struct context *c, struct query *q, struct expr *e)
@@ -45,6 +46,7 @@ static enum err rule_nullif(struct context *c, struct query *q, struct expr *e)
     struct type common;
     enum err err = unify(c, e->call.args, 2, call_name(e), &common);
     e->type = e->call.args[0]->type;
+    err = err != ERR_OK ? err : need_spans(c, e->call.args[0]);
     return err != ERR_OK ? err : check_comparable(c, e, &common);
 }
 

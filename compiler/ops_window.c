@@ -4,6 +4,7 @@
  * compiler/emit_aggregate.c.
  */
 #include "compiler/emit_window.h"
+#include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
@@ -65,6 +66,7 @@ static enum err rule_neighbour(struct context *c, struct query *q, struct expr *
     (void)q;
     struct expr *pair[] = {e->call.args[0], e->call.count > 2 ? e->call.args[2] : NULL};
     enum err err = unify(c, pair, pair[1] == NULL ? 1 : 2, call_name(e), &e->type);
+    err = err == ERR_OK && pair[1] != NULL ? same_intervals(c, pair, 2) : err;
     return err == ERR_OK && e->call.count > 1 ? need_count(c, e->call.args[1], BIND_COUNT)
                                               : err;
 }

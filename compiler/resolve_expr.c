@@ -3,6 +3,7 @@
  * compiler/resolve_expr.c: the way down an expression: names, aggregates, cases,
  * subqueries. compiler/ops_….c have the types of calls.
  */
+#include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/ops_row.h"
@@ -148,6 +149,8 @@ static enum err case_conditions(struct context *c, struct query *q, struct expr 
         } else if (err == ERR_OK) {
             struct expr *pair[] = {e->cas.of, cond};
             err = unify(c, pair, 2, "case", &common);
+            err = err != ERR_OK ? err : need_spans(c, e->cas.of);
+            err = err != ERR_OK ? err : same_intervals(c, pair, 2);
         }
     }
     return err;
@@ -169,7 +172,8 @@ static enum err resolve_case(struct context *c, struct query *q, struct expr *e)
         results[n++] = e->cas.otherwise;
         err = resolve_expr(c, q, e->cas.otherwise);
     }
-    return err != ERR_OK ? err : unify(c, results, n, "case", &e->type);
+    err = err != ERR_OK ? err : unify(c, results, n, "case", &e->type);
+    return err != ERR_OK ? err : same_intervals(c, results, n);
 }
 
 /* A subquery as a value has one column; for exists and in the rules look. */

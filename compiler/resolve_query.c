@@ -6,6 +6,7 @@
  * The columns of a compound are names of a source of its own, `rows`, with the type
  * that all parts agree on; each part is told to give that type (struct output, `as`).
  */
+#include "compiler/moments.h"
 #include "compiler/operators.h"
 #include "compiler/parse.h"
 #include "compiler/resolve_select.h"
@@ -40,7 +41,7 @@ static enum err check_width(struct context *c, const struct query *q)
 static enum err check_distinct(struct context *c, const struct query *q, const struct expr *e)
 {
     if (q->set_op == SET_UNION_ALL || type_family(e->type.kind) != FAMILY_JSON) {
-        return ERR_OK;
+        return q->set_op == SET_UNION_ALL ? ERR_OK : need_spans(c, e);
     }
     enum err err =
         ctx_fail(c, e->src, ERR_TYPE_MISMATCH, "`%s` does not compare json", set_name(q));
@@ -88,6 +89,7 @@ static enum err unify_column(struct context *c, struct query *q, uint32_t parts,
         return ERR_OK;
     }
     enum err err = unify(c, all, parts, set_name(q), &out->type);
+    err = err != ERR_OK ? err : same_intervals(c, all, parts);
     err = err != ERR_OK ? err : check_distinct(c, q, all[0]);
     for (uint32_t i = 0; i < parts && err == ERR_OK; i++) {
         give_as(q->parts[i], column, &out->type, false);
@@ -175,6 +177,7 @@ static enum err fit_step(struct context *c, struct query *q, uint32_t column)
     struct expr *pair[] = {out, step};
     struct type first = out->type, t;
     enum err err = unify(c, pair, 2, set_name(q), &t);
+    err = err != ERR_OK ? err : same_intervals(c, pair, 2);
     if (err == ERR_OK && t.kind == TYPE_NUMERIC &&
         (first.kind != TYPE_NUMERIC || first.scale != t.scale || step->type.scale < 0)) {
         err = type_mismatch(c, step, set_name(q), "in each step the type of the first");

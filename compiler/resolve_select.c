@@ -5,6 +5,7 @@
  */
 #include "compiler/resolve_select.h"
 
+#include "compiler/moments.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/types.h"
@@ -135,7 +136,7 @@ enum err refuse_outer(struct context *c, const struct query *q, const struct exp
 enum err refuse_json(struct context *c, const struct expr *e, const char *clause)
 {
     if (type_family(e->type.kind) != FAMILY_JSON) {
-        return ERR_OK;
+        return need_spans(c, e);
     }
     return ctx_fail(c, e->src, ERR_TYPE_MISMATCH, "`%s` does not compare json", clause);
 }
