@@ -118,9 +118,9 @@ struct dialect {
     const char *concat; /* template that joins its arguments: "@ || " */
 
     /* COLLATE around $1 with the name in the place of $2, and the names that are always
-     * there; others must begin with the prefix. */
+     * there; others must begin with the prefix. And aggregates that no catalog has. */
     const char *collate, *binary_collation, *collation_prefix;
-    const char *const *collations; /* ends with NULL */
+    const char *const *collations, *const *aggregates; /* end with NULL */
     const char *folds; /* template: $1 collated to fold all letters; NULL: it is anyway */
 
     const struct cast_table *casts;

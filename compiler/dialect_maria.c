@@ -109,6 +109,12 @@ static const struct moment_sql moments = {
     .date = "CAST($1 AS DATE)",
 };
 
+static const char *const aggregates[] = {
+    "avg",          "bit_and",       "bit_or",         "bit_xor",     "count",
+    "group_concat", "json_arrayagg", "json_objectagg", "max",         "min",
+    "std",          "stddev",        "stddev_pop",     "stddev_samp", "sum",
+    "var_pop",      "var_samp",      "variance",       NULL};
+
 const struct dialect dialect_maria = {
     .words = {.name = "mariadb",
               .begin = WORDS("START TRANSACTION"),
@@ -117,6 +123,7 @@ const struct dialect dialect_maria = {
               .rollback = WORDS("ROLLBACK")},
     .column = COLUMN_MARIA,
     .moments = &moments,
+    .aggregates = aggregates,
     .text = &text_rules,
     .quote = '`',
     .most_scale = 38,

@@ -202,10 +202,22 @@ static const struct op_info native_aggregates[] = {
     [VOLATILITY_VOLATILE] = NATIVE_AGGREGATE(VOLATILITY_VOLATILE),
 };
 
-static enum err refuse_aggregate(struct context *c, const struct json *at,
-                                 const struct function_info *info)
+static enum function_kind kind_of(const struct context *c, const struct native *n)
 {
-    if (info->kind == FUNCTION_MIXED) {
+    const char *const *names = c->d->aggregates;
+    if (n->function != NULL) {
+        return n->function->kind;
+    }
+    while (names != NULL && *names != NULL && !str_ieq(n->name, str_of(*names))) {
+        names++;
+    }
+    return names != NULL && *names != NULL ? FUNCTION_AGGREGATE : FUNCTION_PLAIN;
+}
+
+static enum err refuse_aggregate(struct context *c, const struct json *at,
+                                 enum function_kind kind)
+{
+    if (kind == FUNCTION_MIXED) {
         return ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE,
                         "the database has an aggregate of this name and another function");
     }
@@ -239,9 +251,9 @@ enum err native_function(struct context *c, const struct json *at, struct native
         return ctx_fail(c, at, ERR_UNKNOWN_OPERATOR, "the database has no function `%.*s`",
                         STR_ARG(whole));
     }
-    enum function_kind kind = out->function == NULL ? FUNCTION_PLAIN : out->function->kind;
+    enum function_kind kind = kind_of(c, out);
     if (kind == FUNCTION_MIXED || (kind != FUNCTION_PLAIN && !c->d->native_aggregates)) {
-        return refuse_aggregate(c, at, out->function);
+        return refuse_aggregate(c, at, kind);
     }
     const struct op_info *by_volatility = kind == FUNCTION_PLAIN ? natives : native_aggregates;
     out->op =

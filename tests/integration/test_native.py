@@ -89,6 +89,17 @@ def test_aggregates(make_db, allowed):
                 assert error["path"] == "/query/select/0/x/within_group"
 
 
+@pytest.mark.parametrize("name", ["bit_and", "GROUP_CONCAT", "std"])
+def test_mariadb_shows_no_row_beside_an_aggregate(make_db, name):
+    db = make_db(settings={"functions": [name]})
+    if db.kind != "mariadb":
+        pytest.skip("the catalogs of the others have their aggregates")
+    with db.client() as client:
+        reply = client.ask({"query": {"select": ["name", ["fn." + name, "age"]],
+                                      "from": "users"}})
+        assert reply["error"]["code"] == "unsupported_feature"
+
+
 def test_aggregates_follow_the_rules_of_grouping(make_db, allowed):
     db = make_db(settings={"functions": allowed})
     if db.kind != "postgresql":

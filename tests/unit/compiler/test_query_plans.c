@@ -29,6 +29,9 @@ static void must_bind(struct rig *r, unsigned d, const char *query)
 }
 
 #define PAGE(id) "{'select':['name'],'from':'users','order_by':['id'],'limit':2,'after':" id "}"
+#define MEDIAN(fraction, of)                                                                   \
+    "{'select':[{'m':{'aggregate':['fn.percentile_disc'," fraction "],'within_group':[" of     \
+    "]}}],'from':'users'}"
 #define LOCK(rest) "{'select':['name'],'from':'users','for':{" rest "}}"
 #define COUNTED(n, to)                                                                         \
     "{'with':{'t':{'union_all':[{'select':[{'n':" n "}]},{'select':[['+','n',1]],'from':'t',"  \
@@ -91,6 +94,28 @@ START_TEST(plans_are_shared_where_only_values_differ)
         ck_assert_msg(r.bound.hit == pairs[_i].shared, "%s\n%s", pairs[_i].a, pairs[_i].b);
         rig_fini(&r);
     }
+}
+END_TEST
+
+START_TEST(plans_of_ordered_sets_are_shared_too)
+{
+    static const struct {
+        const char *query;
+        bool shared; /* with the first */
+    } medians[] = {
+        {MEDIAN("0.5", "['+','age',1]"), false},
+        {MEDIAN("0.9", "['+','age',7]"), true},
+        {MEDIAN("0.5", "{'desc':['+','age',1]}"), false},
+        {MEDIAN("0.5", "['+','id',1]"), false},
+        {MEDIAN("null", "['+','age',1]"), false},
+    };
+    struct rig r;
+    rig_init(&r, 1 << 20);
+    for (size_t i = 0; i < sizeof medians / sizeof medians[0]; i++) {
+        must_bind(&r, 0, medians[i].query);
+        ck_assert_msg(r.bound.hit == medians[i].shared, "%s", medians[i].query);
+    }
+    rig_fini(&r);
 }
 END_TEST
 
@@ -164,6 +189,7 @@ int main(void)
     TCase *tc = tcase_create("plans");
     tcase_add_loop_test(tc, plans_are_shared_where_only_values_differ, 0,
                         (int)(sizeof pairs / sizeof pairs[0]));
+    tcase_add_test(tc, plans_of_ordered_sets_are_shared_too);
     tcase_add_test(tc, a_lock_is_no_read);
     tcase_add_test(tc, keys_of_a_page_are_behind_the_columns);
     tcase_add_loop_test(tc, every_allocation_may_fail, 0,
