@@ -5,6 +5,7 @@
  *
  * Pure functions of their arguments, called on the connection's thread.
  */
+#include "backend/sqlite_args.h"
 #include "backend/sqlite_decimal.h"
 #include "backend/sqlite_session.h"
 #include "base/buf.h"
@@ -30,12 +31,6 @@ static void refuse(sqlite3_context *ctx, sqlite3_value *try, enum verdict why)
     } else {
         sqlite3_result_error(ctx, "bad value: it cannot be cast to the type", -1);
     }
-}
-
-static struct str text_of(sqlite3_value *v)
-{
-    const char *p = (const char *)sqlite3_value_text(v);
-    return (struct str){p, p == NULL ? 0 : (size_t)sqlite3_value_bytes(v)};
 }
 
 /* ---- numbers ---- */
@@ -124,7 +119,7 @@ static enum verdict decimal_of_any(sqlite3_value *v, int digits, struct decimal1
         decimal_shortest(x, out);
         return CASTS;
     }
-    struct str s = text_of(v);
+    struct str s = sqlite_text_arg(v);
     if (s.ptr == NULL || !read_number(s, &parts) || parts.has_exponent || parts.whole > 255 ||
         parts.fraction > 255 || (parts.has_fraction && digits == 0)) {
         return IS_BAD;
@@ -210,7 +205,7 @@ static void tb_cast_double(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
-    struct str s = text_of(argv[0]);
+    struct str s = sqlite_text_arg(argv[0]);
     if (s.ptr == NULL || !read_number(s, &parts) || parts.whole > 200 || parts.fraction > 100 ||
         parts.exponent > 2) {
         refuse(ctx, argv[1], IS_BAD);
@@ -250,7 +245,7 @@ static void tb_cast_bool(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
-    struct str s = text_of(argv[0]);
+    struct str s = sqlite_text_arg(argv[0]);
     if (str_is(s, "true") || str_is(s, "false")) {
         sqlite3_result_int(ctx, str_is(s, "true"));
     } else {
@@ -265,7 +260,7 @@ static void tb_cast_uuid(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
-    struct str s = text_of(argv[0]);
+    struct str s = sqlite_text_arg(argv[0]);
     if (s.len == sizeof out && uuid_read(s, out)) {
         sqlite3_result_text64(ctx, out, sizeof out, SQLITE_TRANSIENT, SQLITE_UTF8);
     } else {
@@ -282,7 +277,7 @@ static void tb_cast_date(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
-    struct str s = text_of(argv[0]);
+    struct str s = sqlite_text_arg(argv[0]);
     if (s.len == 10 && moment_read_date(s, &m)) {
         sqlite3_result_text64(ctx, s.ptr, s.len, SQLITE_TRANSIENT, SQLITE_UTF8);
     } else {
@@ -300,7 +295,7 @@ static void cast_moment(sqlite3_context *ctx, sqlite3_value **argv, enum zone zo
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
-    struct str s = text_of(argv[0]);
+    struct str s = sqlite_text_arg(argv[0]);
     bool utc = s.len > 0 && s.ptr[s.len - 1] == 'Z';
     if (s.len < 16 || !moment_read(s, &m) || m.has_offset != utc || utc != (zone == ZONE_UTC)) {
         refuse(ctx, argv[1], IS_BAD);
@@ -332,7 +327,7 @@ static void tb_timestamp_text(sqlite3_context *ctx, int argc, sqlite3_value **ar
     if (sqlite3_value_type(argv[0]) == SQLITE_NULL) {
         return;
     }
-    if (!moment_read(text_of(argv[0]), &m)) {
+    if (!moment_read(sqlite_text_arg(argv[0]), &m)) {
         sqlite3_result_error(ctx, "bad value: no timestamp is stored here", -1);
         return;
     }
@@ -340,7 +335,7 @@ static void tb_timestamp_text(sqlite3_context *ctx, int argc, sqlite3_value **ar
     moment_write_date(&b, &m);
     buf_char(&b, 'T');
     moment_write_time(&b, &m);
-    buf_str_add(&b, text_of(argv[1]));
+    buf_str_add(&b, sqlite_text_arg(argv[1]));
     if (b.failed) {
         sqlite3_result_error_nomem(ctx);
     } else {

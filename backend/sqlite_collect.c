@@ -15,6 +15,7 @@
  *
  * Called on the connection's thread; what a group holds is freed at its end.
  */
+#include "backend/sqlite_args.h"
 #include "backend/sqlite_session.h"
 #include "base/buf.h"
 #include "value/decimal.h"
@@ -243,12 +244,6 @@ static bool is_repeat(const struct collection *c, uint64_t i)
 
 /* -- texts ----------------------------------------------------------------- */
 
-static struct str text_of(sqlite3_value *v)
-{
-    const char *p = (const char *)sqlite3_value_text(v);
-    return (struct str){p, p == NULL ? 0 : (size_t)sqlite3_value_bytes(v)};
-}
-
 static bool keeps_text(sqlite3_context *ctx, sqlite3_value **argv)
 {
     (void)ctx;
@@ -264,7 +259,7 @@ static void write_texts(struct buf *out, const struct collection *c)
         if (i > 0) {
             buf_add(out, c->separator, c->separator_len);
         }
-        buf_str_add(out, text_of(c->entries[i].values[0]));
+        buf_str_add(out, sqlite_text_arg(c->entries[i].values[0]));
     }
 }
 
@@ -294,10 +289,10 @@ static void write_value(struct buf *out, const struct collection *c, sqlite3_val
         buf_str_add(out, sqlite3_value_int(v) != 0 ? STR("true") : STR("false"));
         return;
     case 'j':
-        buf_str_add(out, text_of(v));
+        buf_str_add(out, sqlite_text_arg(v));
         return;
     case 't':
-        buf_json_str(out, text_of(v));
+        buf_json_str(out, sqlite_text_arg(v));
         return;
     default:
         write_number(out, c, v);
@@ -360,7 +355,7 @@ static void write_object(struct buf *out, const struct collection *c)
         if (out->len > 1) {
             buf_char(out, ',');
         }
-        buf_json_str(out, text_of(name));
+        buf_json_str(out, sqlite_text_arg(name));
         buf_char(out, ':');
         write_value(out, c, c->entries[i].values[1]);
     }
@@ -430,7 +425,7 @@ static void *form_data(const struct form *form)
 static void tb_json_member(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     (void)argc;
-    struct str letters = text_of(argv[0]);
+    struct str letters = sqlite_text_arg(argv[0]);
     struct collection c = {.kind = letters.len > 0 ? letters.ptr[0] : 't', .scale = -1};
     if (c.kind == 'd' && letters.len > 1) {
         c.scale = letters.ptr[1] - '0';

@@ -7,6 +7,7 @@
  * timestamp with six digits, as the columns compare as texts. What is no moment of
  * the years 1 to 9999 is an error. Pure functions, but for tb_clock.
  */
+#include "backend/sqlite_args.h"
 #include "backend/sqlite_session.h"
 #include "value/calendar.h"
 
@@ -27,26 +28,10 @@ static void out_of_range(sqlite3_context *ctx)
     sqlite3_result_error(ctx, "a date is out of range", -1);
 }
 
-static struct str text_arg(sqlite3_value *v)
-{
-    const char *p = (const char *)sqlite3_value_text(v);
-    return (struct str){p, p == NULL ? 0 : (size_t)sqlite3_value_bytes(v)};
-}
-
-static bool any_null(int argc, sqlite3_value **argv)
-{
-    for (int i = 0; i < argc; i++) {
-        if (sqlite3_value_type(argv[i]) == SQLITE_NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* false: the error is set. */
 static bool moment_arg(sqlite3_context *ctx, sqlite3_value *v, struct moment *m, bool *date)
 {
-    struct str s = text_arg(v);
+    struct str s = sqlite_text_arg(v);
     *date = s.len == 10;
     bool ok = s.ptr != NULL && (moment_read(s, m) || moment_read_time(s, m)) && !m->has_offset;
     if (!ok) {
@@ -107,7 +92,7 @@ static const struct {
 /* UNIT_COUNT: the compiler writes none of the name. */
 static enum unit unit_arg(sqlite3_context *ctx, sqlite3_value *v)
 {
-    struct str word = text_arg(v);
+    struct str word = sqlite_text_arg(v);
     for (int i = 0; i < UNIT_COUNT; i++) {
         if (str_is(word, units[i].word)) {
             return (enum unit)i;
@@ -170,7 +155,8 @@ static void tb_extract(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct moment m;
     bool date;
     enum unit unit = unit_arg(ctx, argv[0]);
-    if (unit == UNIT_COUNT || any_null(argc, argv) || !moment_arg(ctx, argv[1], &m, &date)) {
+    if (unit == UNIT_COUNT || sqlite_any_null(argc, argv) ||
+        !moment_arg(ctx, argv[1], &m, &date)) {
         return;
     }
     if (unit == UNIT_EPOCH) {
@@ -203,7 +189,8 @@ static void tb_trunc(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct moment m;
     bool date;
     enum unit unit = unit_arg(ctx, argv[0]);
-    if (unit == UNIT_COUNT || any_null(argc, argv) || !moment_arg(ctx, argv[1], &m, &date)) {
+    if (unit == UNIT_COUNT || sqlite_any_null(argc, argv) ||
+        !moment_arg(ctx, argv[1], &m, &date)) {
         return;
     }
     if (unit <= UNIT_DAY) {
@@ -223,7 +210,8 @@ static void tb_date_add(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct moment m;
     bool date;
     enum unit unit = unit_arg(ctx, argv[0]);
-    if (unit == UNIT_COUNT || any_null(argc, argv) || !moment_arg(ctx, argv[2], &m, &date)) {
+    if (unit == UNIT_COUNT || sqlite_any_null(argc, argv) ||
+        !moment_arg(ctx, argv[2], &m, &date)) {
         return;
     }
     if (moment_move(&m, &units[unit].one, sqlite3_value_int64(argv[1]))) {
@@ -239,12 +227,12 @@ static void tb_move(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct moment m;
     struct duration d = {0};
     bool date;
-    if (any_null(argc, argv) || !moment_arg(ctx, argv[0], &m, &date)) {
+    if (sqlite_any_null(argc, argv) || !moment_arg(ctx, argv[0], &m, &date)) {
         return;
     }
     if (sqlite3_value_type(argv[1]) == SQLITE_INTEGER) {
         d.micros = sqlite3_value_int64(argv[1]);
-    } else if (!duration_read(text_arg(argv[1]), &d)) {
+    } else if (!duration_read(sqlite_text_arg(argv[1]), &d)) {
         sqlite3_result_error(ctx, "bad value: not a duration", -1);
         return;
     }
@@ -261,8 +249,8 @@ static void tb_date_diff(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct moment a, b;
     bool date;
     enum unit unit = unit_arg(ctx, argv[0]);
-    if (unit == UNIT_COUNT || any_null(argc, argv) || !moment_arg(ctx, argv[1], &a, &date) ||
-        !moment_arg(ctx, argv[2], &b, &date)) {
+    if (unit == UNIT_COUNT || sqlite_any_null(argc, argv) ||
+        !moment_arg(ctx, argv[1], &a, &date) || !moment_arg(ctx, argv[2], &b, &date)) {
         return;
     }
     const struct duration *one = &units[unit].one;
@@ -282,7 +270,7 @@ static void tb_make_date(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     char text[16];
     struct moment m;
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
     int64_t y = sqlite3_value_int64(argv[0]), mon = sqlite3_value_int64(argv[1]);
@@ -302,7 +290,7 @@ static void tb_to_timestamp(sqlite3_context *ctx, int argc, sqlite3_value **argv
 {
     const int64_t to_2000 = INT64_C(946684800);
     struct moment m;
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
     double micros = rint((sqlite3_value_double(argv[0]) - (double)to_2000) * 1e6);
@@ -342,10 +330,10 @@ static void tb_format_date(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     struct moment m;
     bool date;
-    if (any_null(argc, argv) || !moment_arg(ctx, argv[0], &m, &date)) {
+    if (sqlite_any_null(argc, argv) || !moment_arg(ctx, argv[0], &m, &date)) {
         return;
     }
-    struct str format = text_arg(argv[1]);
+    struct str format = sqlite_text_arg(argv[1]);
     size_t room = format.len * 4 + 8, n = 0;
     char *out = sqlite3_malloc64(room);
     if (out == NULL) {

@@ -6,6 +6,7 @@
  * Pure functions of their arguments, called on the connection's thread. SQLite
  * does not check that stored text is UTF-8: a byte that is none stands for itself.
  */
+#include "backend/sqlite_args.h"
 #include "backend/sqlite_session.h"
 
 #include <stdlib.h>
@@ -78,19 +79,13 @@ static uint32_t fold_char(uint32_t c, locale_t l)
 
 /* -- lower, upper ---------------------------------------------------------- */
 
-static struct str text_arg(sqlite3_value *v)
-{
-    const char *p = (const char *)sqlite3_value_text(v);
-    return (struct str){p, p == NULL ? 0 : (size_t)sqlite3_value_bytes(v)};
-}
-
 typedef uint32_t map_fn(uint32_t c, locale_t l);
 
 /* A mapped character takes at most 3 bytes where it had 2, and never 4 for 3:
  * twice the length is enough for all. */
 static void map_text(sqlite3_context *ctx, sqlite3_value *v, map_fn *map)
 {
-    struct str in = text_arg(v);
+    struct str in = sqlite_text_arg(v);
     if (in.ptr == NULL) {
         return;
     }
@@ -194,11 +189,11 @@ static enum match match(const struct matcher *m)
 /* tb_ilike(pattern, text, escape or null) */
 static void tb_ilike(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    struct matcher m = {.pattern = text_arg(argv[0]),
-                        .text = text_arg(argv[1]),
+    struct matcher m = {.pattern = sqlite_text_arg(argv[0]),
+                        .text = sqlite_text_arg(argv[1]),
                         .escape = NOT_UTF8,
                         .locale = sqlite3_user_data(ctx)};
-    struct str escape = argc > 2 ? text_arg(argv[2]) : (struct str){0};
+    struct str escape = argc > 2 ? sqlite_text_arg(argv[2]) : (struct str){0};
     if (m.pattern.ptr == NULL || m.text.ptr == NULL) {
         return;
     }

@@ -12,6 +12,7 @@
  * Pure functions of their arguments, called on the connection's thread. A text that
  * is no JSON is an error.
  */
+#include "backend/sqlite_args.h"
 #include "backend/sqlite_session.h"
 #include "base/arena.h"
 #include "base/json.h"
@@ -20,12 +21,6 @@
 #include <string.h>
 
 #define MAX_DEPTH 1000
-
-static struct str text_arg(sqlite3_value *v)
-{
-    const char *p = (const char *)sqlite3_value_text(v);
-    return (struct str){p, p == NULL ? 0 : (size_t)sqlite3_value_bytes(v)};
-}
 
 /* NULL: the argument is null, or an error is set. */
 static struct json *read_json(sqlite3_context *ctx, struct arena *a, struct str text)
@@ -90,9 +85,10 @@ static void get(sqlite3_context *ctx, sqlite3_value **argv, enum wanted wanted)
 {
     struct arena a;
     arena_init(&a, 0);
-    struct str text = text_arg(argv[0]);
+    struct str text = sqlite_text_arg(argv[0]);
     const struct json *document = read_json(ctx, &a, text);
-    const struct json *path = document == NULL ? NULL : read_json(ctx, &a, text_arg(argv[1]));
+    const struct json *path =
+        document == NULL ? NULL : read_json(ctx, &a, sqlite_text_arg(argv[1]));
     const struct json *j = path == NULL ? NULL : follow(document, path);
     if (j != NULL && wanted == WANT_TEXT && j->kind == JSON_STRING) {
         give_text(ctx, json_text(j));
@@ -119,7 +115,7 @@ static void tb_json_length(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     (void)argc;
     struct arena a;
     arena_init(&a, 0);
-    const struct json *j = read_json(ctx, &a, text_arg(argv[0]));
+    const struct json *j = read_json(ctx, &a, sqlite_text_arg(argv[0]));
     if (j != NULL) {
         sqlite3_result_int64(ctx, j->kind >= JSON_ARRAY ? (int64_t)j->len : 1);
     }
@@ -135,7 +131,7 @@ static void tb_json_type(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     (void)argc;
     struct arena a;
     arena_init(&a, 0);
-    const struct json *j = read_json(ctx, &a, text_arg(argv[0]));
+    const struct json *j = read_json(ctx, &a, sqlite_text_arg(argv[0]));
     if (j != NULL) {
         give_text(ctx, str_of(names[j->kind]));
     }
@@ -149,7 +145,7 @@ static void tb_json_keys(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     struct buf b;
     arena_init(&a, 0);
     buf_init(&b);
-    const struct json *j = read_json(ctx, &a, text_arg(argv[0]));
+    const struct json *j = read_json(ctx, &a, sqlite_text_arg(argv[0]));
     if (j != NULL && j->kind == JSON_OBJECT) {
         buf_char(&b, '[');
         for (const struct json *m = j->first; m != NULL; m = m->next) {
@@ -241,8 +237,9 @@ static void tb_json_contains(sqlite3_context *ctx, int argc, sqlite3_value **arg
     (void)argc;
     struct arena a;
     arena_init(&a, 0);
-    const struct json *whole = read_json(ctx, &a, text_arg(argv[0]));
-    const struct json *part = whole == NULL ? NULL : read_json(ctx, &a, text_arg(argv[1]));
+    const struct json *whole = read_json(ctx, &a, sqlite_text_arg(argv[0]));
+    const struct json *part =
+        whole == NULL ? NULL : read_json(ctx, &a, sqlite_text_arg(argv[1]));
     if (part != NULL) {
         sqlite3_result_int(ctx, contains_at_top(whole, part));
     }
@@ -336,10 +333,11 @@ static void edit(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     arena_init(&a, 0);
     buf_init(&b);
     bool sets = argc == 3;
-    const struct json *document = read_json(ctx, &a, text_arg(argv[0]));
-    const struct json *path = document == NULL ? NULL : read_json(ctx, &a, text_arg(argv[1]));
+    const struct json *document = read_json(ctx, &a, sqlite_text_arg(argv[0]));
+    const struct json *path =
+        document == NULL ? NULL : read_json(ctx, &a, sqlite_text_arg(argv[1]));
     const struct json *value =
-        path == NULL || !sets ? NULL : read_json(ctx, &a, text_arg(argv[2]));
+        path == NULL || !sets ? NULL : read_json(ctx, &a, sqlite_text_arg(argv[2]));
     if (path != NULL && path->len > 0 && (value != NULL || !sets)) {
         write_edited(&b, document, (struct edit){path->first, value});
         if (b.failed) {

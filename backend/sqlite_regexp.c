@@ -8,6 +8,7 @@
  * compiled pattern beside the call as long as it is a constant there.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include "backend/sqlite_args.h"
 #include "backend/sqlite_session.h"
 #include "base/buf.h"
 
@@ -32,12 +33,6 @@ static void regexp_free(void *arg)
     pcre2_match_data_free(r->match);
     pcre2_code_free(r->code);
     sqlite3_free(r);
-}
-
-static struct str text_of(sqlite3_value *v)
-{
-    const char *p = (const char *)sqlite3_value_text(v);
-    return (struct str){p, p == NULL ? 0 : (size_t)sqlite3_value_bytes(v)};
 }
 
 static void bad_pattern(sqlite3_context *ctx)
@@ -85,7 +80,7 @@ static struct regexp *regexp_of(sqlite3_context *ctx, sqlite3_value **argv, int 
     if (r != NULL) {
         return r;
     }
-    r = regexp_new(ctx, text_of(argv[at]), fold);
+    r = regexp_new(ctx, sqlite_text_arg(argv[at]), fold);
     if (r != NULL) {
         sqlite3_set_auxdata(ctx, at, r, regexp_free);
         r = sqlite3_get_auxdata(ctx, at); /* NULL: no memory, and it is freed */
@@ -112,23 +107,13 @@ static int find(sqlite3_context *ctx, const struct regexp *r, struct str s, size
     return n < 0 ? -1 : 0;
 }
 
-static bool any_null(int argc, sqlite3_value **argv)
-{
-    for (int i = 0; i < argc; i++) {
-        if (sqlite3_value_type(argv[i]) == SQLITE_NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void matches(sqlite3_context *ctx, int argc, sqlite3_value **argv, enum fold fold)
 {
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
     struct regexp *r = regexp_of(ctx, argv, 1, fold);
-    int found = r == NULL ? -1 : find(ctx, r, text_of(argv[0]), 0, 0);
+    int found = r == NULL ? -1 : find(ctx, r, sqlite_text_arg(argv[0]), 0, 0);
     if (found >= 0) {
         sqlite3_result_int(ctx, found == 0);
     }
@@ -217,7 +202,7 @@ static bool replace_all(sqlite3_context *ctx, const struct regexp *r, struct str
 static void replace(sqlite3_context *ctx, int argc, sqlite3_value **argv, enum fold fold)
 {
     struct buf b;
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
     struct regexp *r = regexp_of(ctx, argv, 1, fold);
@@ -225,7 +210,7 @@ static void replace(sqlite3_context *ctx, int argc, sqlite3_value **argv, enum f
         return;
     }
     buf_init(&b);
-    if (replace_all(ctx, r, text_of(argv[0]), text_of(argv[2]), &b)) {
+    if (replace_all(ctx, r, sqlite_text_arg(argv[0]), sqlite_text_arg(argv[2]), &b)) {
         if (b.failed) {
             sqlite3_result_error_nomem(ctx);
         } else {

@@ -5,28 +5,13 @@
  *
  * Called on the connection's thread; pure functions of their arguments, but for UUIDs.
  */
+#include "backend/sqlite_args.h"
 #include "backend/sqlite_session.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static struct str text_of(sqlite3_value *v)
-{
-    const char *p = (const char *)sqlite3_value_text(v);
-    return (struct str){p, p == NULL ? 0 : (size_t)sqlite3_value_bytes(v)};
-}
-
-static bool any_null(int argc, sqlite3_value **argv)
-{
-    for (int i = 0; i < argc; i++) {
-        if (sqlite3_value_type(argv[i]) == SQLITE_NULL) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* The bytes of the character that begins at s.ptr[at]. */
 static size_t char_bytes(struct str s, size_t at)
@@ -91,10 +76,10 @@ static void fill(char *out, struct str s, uint64_t bytes)
 /* tb_repeat(text, n) */
 static void tb_repeat(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
-    struct str s = text_of(argv[0]);
+    struct str s = sqlite_text_arg(argv[0]);
     int64_t n = sqlite3_value_int64(argv[1]);
     uint64_t bytes = n < 0 ? 0 : (uint64_t)(n > INT32_MAX ? INT32_MAX : n) * s.len;
     char *out = result_room(ctx, bytes);
@@ -106,10 +91,10 @@ static void tb_repeat(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 
 static void tb_reverse(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
-    struct str s = text_of(argv[0]);
+    struct str s = sqlite_text_arg(argv[0]);
     char *out = result_room(ctx, s.len);
     if (out == NULL) {
         return;
@@ -127,10 +112,11 @@ enum pad_side { PAD_LEFT, PAD_RIGHT };
 /* (text, n characters[, filling]) */
 static void pad(sqlite3_context *ctx, int argc, sqlite3_value **argv, enum pad_side side)
 {
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
-    struct str s = text_of(argv[0]), with = argc > 2 ? text_of(argv[2]) : STR(" ");
+    struct str s = sqlite_text_arg(argv[0]),
+               with = argc > 2 ? sqlite_text_arg(argv[2]) : STR(" ");
     int64_t want = sqlite3_value_int64(argv[1]), missing = want - count_chars(s);
     if (missing <= 0 || with.len == 0) {
         sqlite3_result_text64(ctx, s.ptr, prefix_bytes(s, want), SQLITE_TRANSIENT, SQLITE_UTF8);
@@ -170,10 +156,10 @@ static size_t find(struct str s, struct str needle, size_t at)
 /* tb_split_part(text, separator, n): the n-th part, from 1 */
 static void tb_split_part(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
-    if (any_null(argc, argv)) {
+    if (sqlite_any_null(argc, argv)) {
         return;
     }
-    struct str s = text_of(argv[0]), separator = text_of(argv[1]);
+    struct str s = sqlite_text_arg(argv[0]), separator = sqlite_text_arg(argv[1]);
     int64_t n = sqlite3_value_int64(argv[2]);
     size_t from = 0, to = separator.len == 0 ? s.len : find(s, separator, 0);
     for (; n > 1 && to < s.len; n--) {

@@ -55,6 +55,18 @@ bool str_starts(struct str a, struct str prefix)
     return a.len >= prefix.len && str_eq((struct str){a.ptr, prefix.len}, prefix);
 }
 
+bool str_is_identifier(struct str a)
+{
+    for (size_t i = 0; i < a.len; i++) {
+        char ch = a.ptr[i];
+        bool letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
+        if (!letter && (i == 0 || ch < '0' || ch > '9')) {
+            return false;
+        }
+    }
+    return a.len > 0;
+}
+
 ptrdiff_t str_find(struct str a, char c, size_t from)
 {
     if (from >= a.len) {

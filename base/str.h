@@ -36,6 +36,8 @@ bool str_ieq(struct str a, struct str b);
 /* Bytewise order as memcmp, shorter first: <0, 0, >0. */
 int str_cmp(struct str a, struct str b);
 bool str_starts(struct str a, struct str prefix);
+/* letter *( letter / digit ), where letter = A-Z / a-z / "_". */
+bool str_is_identifier(struct str a);
 /* First index of byte c at or after `from`, or -1. */
 ptrdiff_t str_find(struct str a, char c, size_t from);
 /* Reads a whole decimal integer (optional '-', digits, nothing else). */

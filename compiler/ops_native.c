@@ -28,18 +28,6 @@ static bool is_allowed(const struct context *c, struct str name)
 }
 
 /* name = letter *( letter / digit ); letter = A-Z / a-z / "_" */
-static bool is_plain(struct str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char ch = name.ptr[i];
-        bool letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
-        if (!letter && (i == 0 || ch < '0' || ch > '9')) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
 static void split(struct str whole, struct str *schema, struct str *name)
 {
     ptrdiff_t dot = str_find(whole, '.', 0);
@@ -243,7 +231,7 @@ enum err native_function(struct context *c, const struct json *at, struct native
     if (!is_allowed(c, whole)) {
         return not_allowed(c, at, whole);
     }
-    if (!is_plain(name) || (schema.len > 0 && !is_plain(schema))) {
+    if (!str_is_identifier(name) || (schema.len > 0 && !str_is_identifier(schema))) {
         return ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE,
                         "functions are called by plain names, of letters and digits");
     }

@@ -101,18 +101,6 @@ bool is_param(struct str text)
     return text.len > 0 && text.ptr[0] == ':';
 }
 
-static bool param_spelling(struct str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char ch = name.ptr[i];
-        bool letter = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '_';
-        if (!letter && (i == 0 || ch < '0' || ch > '9')) {
-            return false;
-        }
-    }
-    return name.len > 0;
-}
-
 static enum err missing_param(struct context *c, const struct json *at, struct str name)
 {
     struct nearest n;
@@ -130,7 +118,7 @@ enum err parse_param(struct context *c, const struct json *at, struct str text,
 {
     *name = (struct str){text.ptr + 1, text.len - 1};
     *value = NULL;
-    if (!param_spelling(*name)) {
+    if (!str_is_identifier(*name)) {
         enum err e =
             ctx_fail(c, at, ERR_BAD_QUERY, "`:` begins a param, and this is no name of one");
         fail_hint(c->f, "a text is written {\"value\":\"…\"}, an odd name {\"name\":[\"…\"]}");

@@ -5,21 +5,13 @@
  * The code, the pointer to the spot, and the near name where there is one. In the
  * requests ' stands for a quotation mark.
  */
-#include "rig.h"
+#include "refusal.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PG = 1, MARIA = 2, SQLITE = 4, ALL = 7 };
-
-static const struct {
-    const char *query; /* or {'query':…} with params */
-    enum err code;
-    const char *path;
-    const char *near; /* the name that the hint must offer; NULL: any hint */
-    unsigned dialects;
-} cases[] = {
+static const struct rig_refusal cases[] = {
     /* E: literals */
     {"{'select':[{'a':{'value':1,'typ':'integer'}}]}", ERR_UNKNOWN_KEY, "/query/select/0/a/typ",
      "type", ALL},
@@ -505,35 +497,9 @@ static const struct {
      ERR_UNSUPPORTED_FEATURE, "/query/where/1/join/0", NULL, MARIA},
 };
 
-static void write_request(const char *q, char *out, size_t bytes)
-{
-    bool whole = strncmp(q, "{'query':", 9) == 0;
-    snprintf(out, bytes, whole ? "%s" : "{'query':%s}", q);
-    for (char *p = out; *p != '\0'; p++) {
-        *p = *p == '\'' ? '"' : *p;
-    }
-}
-
 START_TEST(bad_input_is_refused_at_the_spot)
 {
-    struct rig r;
-    char request[2048];
-    const char *q = cases[_i].query;
-    write_request(q, request, sizeof request);
-    rig_init(&r, 1 << 16);
-    for (unsigned d = 0; d < RIG_DIALECTS; d++) {
-        if ((cases[_i].dialects >> d & 1) == 0) {
-            continue;
-        }
-        enum err e = rig_bind(&r, d, request);
-        ck_assert_msg(e == cases[_i].code, "%s: %s (%s)", q, err_wire(e), r.fail.message);
-        ck_assert_msg(strcmp(r.fail.path, cases[_i].path) == 0, "%s: at %s", q, r.fail.path);
-        ck_assert_msg(r.fail.message[0] != '\0', "%s: no message", q);
-        ck_assert_msg(cases[_i].near == NULL || strstr(r.fail.hint, cases[_i].near) != NULL,
-                      "%s: hint %s", q, r.fail.hint);
-    }
-    ck_assert_uint_eq(compiler_counts(r.compiler).hits, 0);
-    rig_fini(&r);
+    rig_refuse(&cases[_i]);
 }
 END_TEST
 

@@ -3,21 +3,13 @@
  * tests/unit/compiler/test_errors.c: what is refused: with which code, at which
  * spot, and with which hint.
  */
-#include "rig.h"
+#include "refusal.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PG = 1, MARIA = 2, SQLITE = 4, ALL = 7 };
-
-static const struct {
-    const char *query; /* or {"query":…} with params */
-    enum err code;
-    const char *path;
-    const char *hint;  /* part of it; NULL: any */
-    unsigned dialects; /* 0: all */
-} cases[] = {
+static const struct rig_refusal cases[] = {
     /* forms */
     {"[]", ERR_BAD_QUERY, "/query", "select", 0},
     {"{}", ERR_BAD_QUERY, "/query", "select", 0},
@@ -500,33 +492,9 @@ static const struct {
      MARIA | SQLITE},
 };
 
-static void check_case(struct rig *r, int i, unsigned d)
-{
-    char request[2048];
-    const char *q = cases[i].query;
-    bool whole = strncmp(q, "{\"query\":", 9) == 0;
-    snprintf(request, sizeof request, whole ? "%s" : "{\"query\":%s}", q);
-    enum err e = rig_bind(r, d, request);
-    ck_assert_msg(e == cases[i].code, "%s: %s (%s)", q, err_wire(e), r->fail.message);
-    ck_assert_msg(e == r->fail.code, "%s: returned %s", q, err_wire(r->fail.code));
-    ck_assert_msg(strcmp(r->fail.path, cases[i].path) == 0, "%s: at %s", q, r->fail.path);
-    ck_assert_msg(r->fail.message[0] != '\0', "%s: no message", q);
-    ck_assert_msg(cases[i].hint == NULL || strstr(r->fail.hint, cases[i].hint) != NULL,
-                  "%s: hint %s", q, r->fail.hint);
-}
-
 START_TEST(request_is_refused_at_the_spot)
 {
-    struct rig r;
-    rig_init(&r, 1 << 16);
-    unsigned dialects = cases[_i].dialects == 0 ? ALL : cases[_i].dialects;
-    for (unsigned d = 0; d < RIG_DIALECTS; d++) {
-        if ((dialects >> d & 1) != 0) {
-            check_case(&r, _i, d);
-        }
-    }
-    ck_assert_uint_eq(compiler_counts(r.compiler).hits, 0);
-    rig_fini(&r);
+    rig_refuse(&cases[_i]);
 }
 END_TEST
 

@@ -3,7 +3,7 @@
  * tests/unit/compiler/test_query_errors.c: compounds, values and `with` that are
  * refused, at which spot. In the requests ' stands for a quotation mark.
  */
-#include "rig.h"
+#include "refusal.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -218,22 +218,8 @@ static const struct {
 
 START_TEST(request_is_refused_at_the_spot)
 {
-    struct rig r;
-    char request[2048];
-    rig_init(&r, 1 << 16);
-    snprintf(request, sizeof request, "{\"query\":%s}", cases[_i].query);
-    for (char *p = strchr(request, '\''); p != NULL; p = strchr(p, '\'')) {
-        *p = '"';
-    }
-    for (unsigned d = 0; d < RIG_DIALECTS; d++) {
-        enum err e = rig_bind(&r, d, request);
-        ck_assert_msg(e == cases[_i].code, "%s: %s (%s)", request, err_wire(e), r.fail.message);
-        ck_assert_msg(strcmp(r.fail.path, cases[_i].path) == 0, "%s: at %s", request,
-                      r.fail.path);
-        ck_assert_msg(cases[_i].hint == NULL || strstr(r.fail.hint, cases[_i].hint) != NULL,
-                      "%s: hint %s", request, r.fail.hint);
-    }
-    rig_fini(&r);
+    rig_refuse(&(struct rig_refusal){cases[_i].query, cases[_i].code, cases[_i].path,
+                                     cases[_i].hint, ALL});
 }
 END_TEST
 
