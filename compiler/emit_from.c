@@ -117,7 +117,10 @@ static enum err emit_function(struct emitter *em, const struct source *s)
               em->d->function_columns && s->form->ordinality ? " WITH ORDINALITY AS " : " AS ");
     emit_name(em, s->sql_name);
     if (em->d->function_columns) {
-        emit_text(em, s->form->column_count > 1 ? " (c1, c2)" : " (c1)");
+        for (uint32_t i = 1; i <= s->form->column_count; i++) {
+            buf_printf(&em->sql, i == 1 ? " (c%u" : ", c%u", i);
+        }
+        buf_char(&em->sql, ')');
     }
     return e;
 }

@@ -13,9 +13,14 @@
 
 /* ---- functions ---- */
 
-static uint32_t most_columns(const struct op_info *op, const struct table_form *f)
+#define MOST_NATIVE_COLUMNS 64
+
+static uint32_t most_columns(const struct expr *call, const struct table_form *f)
 {
-    return f->ordinality || (op->flags & OP_PAIRS) != 0 ? 2 : 1;
+    if (call->call.native.len > 0) {
+        return MOST_NATIVE_COLUMNS;
+    }
+    return f->ordinality || (call->call.op->flags & OP_PAIRS) != 0 ? 2 : 1;
 }
 
 static enum err parse_column(struct context *c, const struct json *j, struct form_column *out)
@@ -34,7 +39,7 @@ static enum err parse_column(struct context *c, const struct json *j, struct for
 
 static enum err parse_columns(struct context *c, const struct json *j, struct table_form *f)
 {
-    uint32_t most = most_columns(f->call->call.op, f);
+    uint32_t most = most_columns(f->call, f);
     if (j->kind != JSON_ARRAY || j->len == 0) {
         return ctx_fail(c, j, j->kind == JSON_ARRAY ? ERR_EMPTY_LIST : ERR_BAD_QUERY,
                         "`columns` takes a list of {name: type}");
@@ -47,9 +52,11 @@ static enum err parse_columns(struct context *c, const struct json *j, struct ta
     enum err e = ERR_OK;
     for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
         e = parse_column(c, m, &f->columns[i]);
-        if (e == ERR_OK && i > 0 && str_eq(f->columns[0].name, f->columns[i].name)) {
-            e = ctx_fail(c, m, ERR_DUPLICATE_NAME, "two columns `%.*s`",
-                         STR_ARG(f->columns[i].name));
+        for (uint32_t k = 0; k < i && e == ERR_OK; k++) {
+            if (str_eq(f->columns[k].name, f->columns[i].name)) {
+                e = ctx_fail(c, m, ERR_DUPLICATE_NAME, "two columns `%.*s`",
+                             STR_ARG(f->columns[i].name));
+            }
         }
         i++;
     }
@@ -92,7 +99,7 @@ enum err parse_table_function(struct context *c, const struct json *j, struct st
     }
     f->ordinality = with != NULL && with->kind == JSON_TRUE;
     f->column_count = f->ordinality ? 2 : 1;
-    f->columns = ARENA_ARRAY(c->a, 2, struct form_column);
+    f->columns = ARENA_ARRAY(c->a, MOST_NATIVE_COLUMNS, struct form_column);
     if (f->columns == NULL) {
         return ctx_full(c);
     }

@@ -180,3 +180,53 @@ def test_arrays(db, client, expression, want):
     else:
         assert reply["error"]["code"] == "unsupported_feature"
         assert "json" in reply["error"]["hint"]
+
+
+def split(*, columns=({"word": "text"},), **rest):
+    return {"function": ["fn.regexp_split_to_table", {"value": "7 1 30"}, {"value": " "}],
+            "columns": list(columns), **rest}
+
+
+def test_functions_in_from(make_db):
+    db = make_db(settings={"functions": ["regexp_split_to_table", "jsonb_each_text", "sum",
+                                         "lower"]})
+    with db.client() as client:
+        def rows(form, *names):
+            return client.ask({"query": {"select": list(names), "from": {"t": form}}})
+        reply = rows(split(), "word")
+        if db.kind != "postgresql":
+            assert reply["error"]["code"] in ("unsupported_feature", "unknown_operator")
+            error = rows({"function": ["fn.lower", {"value": "A"}]}, "t")["error"]
+            assert (error["code"], error["path"]) == ("unsupported_feature",
+                                                      "/query/from/t/function")
+            return
+        assert (reply["types"], reply["rows"]) == (["text"], [["7"], ["1"], ["30"]])
+        numbers = rows(split(columns=[{"n": "integer"}]), ["sum", "n"])
+        assert numbers["rows"] == [[38]]
+        assert rows(split(columns=[{"n": "date"}]), "n")["error"]["code"] == "bad_value"
+        pairs = rows({"function": ["fn.jsonb_each_text", ["json_object", {"value": "a"}, 5]],
+                      "columns": [{"k": "text"}, {"v": "bigint"}]}, "k", "v")
+        assert (pairs["types"], pairs["rows"]) == (["text", "bigint"], [["a", 5]])
+        for form, code, path in (
+                (split(ordinality=True), "unsupported_feature", "ordinality"),
+                (split(columns=["word"]), "bad_query", "columns"),
+                (split(columns=[{"a": "text"}, {"b": "text"}, {"b": "text"}]),
+                 "duplicate_name", "columns/2"),
+                ({"function": ["fn.sum", 1], "columns": [{"n": "bigint"}]}, "bad_query",
+                 "function"),
+                ({"function": ["fn.pg_ls_dir", {"value": "."}]}, "forbidden", "function/0")):
+            error = rows(form, "t")["error"]
+            assert (error["code"], error["path"]) == (code, "/query/from/t/" + path)
+
+
+def test_functions_in_from_see_tables_before_them(make_db):
+    db = make_db(settings={"functions": ["regexp_split_to_table"]})
+    if db.kind != "postgresql":
+        return
+    with db.client() as client:
+        reply = client.ask({"query": {
+            "select": ["users.id", "part"], "from": "users", "where": ["=", "users.id", 2],
+            "join": [{"cross": {"t": {
+                "function": ["fn.regexp_split_to_table", "users.name", {"value": "l"}],
+                "columns": [{"part": "text"}]}}, "lateral": True}], "order_by": ["part"]}})
+        assert reply["rows"] == [[2, "A"], [2, "i"]]
