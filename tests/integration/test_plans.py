@@ -13,7 +13,7 @@ from daemon import Daemon
 ROWS = 20000
 
 TABLES = """
-CREATE TABLE things (id BIGINT PRIMARY KEY, small SMALLINT, num INTEGER, big BIGINT,
+CREATE TABLE things (id BIGINT NOT NULL PRIMARY KEY, small SMALLINT, num INTEGER, big BIGINT,
   code VARCHAR(20) NOT NULL, uid {uuid}, day DATE, at {timestamp}, price NUMERIC(10,2),
   flag BOOLEAN, filler VARCHAR(200));
 CREATE TABLE parts (id INTEGER PRIMARY KEY, thing_id BIGINT, note VARCHAR(200),
@@ -98,6 +98,24 @@ CASES = {
     "order and limit": ({"select": ["filler"], "from": "things", "order_by": ["id"],
                          "limit": ":n"}, {"n": 10}),
     "page by key": (select([">", "id", ":p"], order_by=["id"], limit=":n"), {"p": 100, "n": 10}),
+    "after, one key": (select(True, order_by=["id"], limit=":n", after={"id": ":p"}),
+                       {"p": 19000, "n": 10}),
+    "after, backwards": (select(True, order_by=[{"desc": "code"}, {"desc": "id"}], limit=":n",
+                                after={"code": ":p", "id": ":q"}),
+                         {"p": "c00000900", "q": 900, "n": 10}),
+    "after, the second page of some": (
+        select([">=", "day", ":d"], order_by=["day", "id"], limit=":n",
+               after={"day": ":p", "id": ":q"}),
+        {"d": "2054-01-01", "p": "2054-02-03", "q": 19000, "n": 10}),
+    "after, to both directions": (
+        select(True, order_by=[{"desc": "code"}, "id"], limit=":n",
+               after={"code": ":p", "id": ":q"}), {"p": "c00000900", "q": 5, "n": 10}),
+    "full join of few rows": (
+        {"select": ["w.id", "filler"],
+         "from": {"w": {"select": ["id"], "from": "parts", "where": ["<", "id", ":p"]}},
+         "join": [{"full": {"t": {"select": ["id", "filler"], "from": "things",
+                                  "where": ["between", "id", ":q", ":r"]}},
+                   "using": ["id"]}]}, {"p": 5, "q": 3, "r": 8}),
     "join on key": ({"select": ["filler", "note"], "from": "parts", "join": [{"inner": "things"}],
                      "where": ["=", "parts.id", ":p"]}, {"p": 7}),
     "join by using": ({"select": ["filler", "note"], "from": "things",
