@@ -41,7 +41,7 @@ static void take(struct taking *t, enum note n)
 }
 
 /* What operators do with operands of these families. */
-enum sense { EQUALITY, ORDER, PATTERN, FLOATS, SUMS, FLOAT_TEXTS, REGEX };
+enum sense { EQUALITY, ORDER, PATTERN, FLOATS, SUMS, FLOAT_TEXTS, JSON_TEXTS, REGEX };
 
 static const struct {
     const char *op;
@@ -81,6 +81,8 @@ static const struct {
     {"avg", SUMS},
     {"cast", FLOAT_TEXTS},
     {"try_cast", FLOAT_TEXTS},
+    {"->>", JSON_TEXTS},
+    {"json_keys", JSON_TEXTS},
     {"regexp", REGEX},
     {"iregexp", REGEX},
     {"regexp_replace", REGEX},
@@ -150,6 +152,9 @@ static void take_call(struct taking *t, const struct expr *e)
             if (is_float(e->call.args[0]) && type_family(e->type.kind) == FAMILY_TEXT) {
                 take(t, NOTE_FLOAT_TEXT);
             }
+            break;
+        case JSON_TEXTS:
+            take(t, NOTE_JSON_TEXT);
             break;
         case REGEX:
             take(t, NOTE_REGULAR_EXPRESSIONS);

@@ -19,6 +19,8 @@
       "a result too small for a double is an error on PostgreSQL and 0 elsewhere")             \
     X(FLOAT_SUMS, "float_sums", "the last digits of floating point sums depend on the order")  \
     X(FLOAT_TEXT, "float_text", "the text of a floating point number is the database's own")   \
+    X(JSON_TEXT, "json_text",                                                                  \
+      "blanks and the order of keys in the text of json are the database's own")               \
     X(REGULAR_EXPRESSIONS, "regular_expressions",                                              \
       "regular expressions are of the database's own flavour")                                 \
     X(MATERIALIZED, "materialized", "this database takes no hint whether a query is kept")     \

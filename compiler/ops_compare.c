@@ -125,7 +125,10 @@ static enum err need_escape(struct context *c, struct expr *e)
         return err;
     }
     if (e->kind != EXPR_LITERAL && e->kind != EXPR_PARAM) {
-        return not_built(c, e->src, "an escape that is not a literal or a param");
+        err = ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                       "`like` takes its escape as a literal or a param");
+        fail_hint(c->f, "MariaDB takes a constant; write a case with a branch for each");
+        return err;
     }
     e->form = BIND_ESCAPE;
     return ERR_OK;

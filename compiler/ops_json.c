@@ -218,6 +218,16 @@ static enum err rule_contains(struct context *c, struct query *q, struct expr *e
     return err != ERR_OK ? err : need_json(c, e->call.args[1], call_name(e));
 }
 
+static enum err emit_contains(struct emitter *em, const struct expr *call,
+                              const struct expr *const *args, enum emit_place place)
+{
+    enum err e = emit_operator(em, call, args, place);
+    if (e == ERR_UNSUPPORTED_FEATURE) {
+        fail_hint(em->c->f, "compare its members, by `->>` and `json_type`");
+    }
+    return e;
+}
+
 /* ---- making ---- */
 
 /* That no key before argument i is the same: which of two stays is the database's. */
@@ -402,11 +412,12 @@ static const struct op_info list[] = {
     GET("->"),
     GET("->>"),
     MAKE("json_array"),
-    /* MariaDB finds a member in an array at any depth, and tells 1 from 1.0. */
+    /* MariaDB finds a member in an array at any depth, and a value in an array of it. */
     {.name = "json_contains",
      .min_args = 2,
      .max_args = 2,
      .rule = rule_contains,
+     .emit = emit_contains,
      .sql = {"($1::jsonb @> $2::jsonb)", NULL, "tb_json_contains($1, $2)"}},
     ASK("json_keys", rule_keys,
         {"CASE jsonb_typeof($1::jsonb) WHEN 'object' THEN (SELECT coalesce(jsonb_agg(k.k), "
