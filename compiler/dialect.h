@@ -18,7 +18,6 @@
 struct cast_table;
 struct text_rules; /* compiler/text_scan.h */
 
-/* Index of the SQL in the table of operators. */
 enum dialect_column { COLUMN_PG, COLUMN_MARIA, COLUMN_SQLITE };
 #define DIALECT_COUNT 3
 
@@ -42,6 +41,7 @@ struct dialect {
     bool frame_groups;      /* frames by GROUPS, and EXCLUDE */
     bool exact_ranges;      /* RANGE n PRECEDING of exact numerics is exact */
     bool update_returning;
+    bool delete_strict;   /* what a condition fails at is an error, and no null */
     bool on_conflict;     /* INSERT … ON CONFLICT */
     bool expression_keys; /* … (expression) */
     bool partial_keys;    /* … (column) WHERE condition */
@@ -69,6 +69,7 @@ struct dialect {
     bool distinct_on;        /* SELECT DISTINCT ON (…) */
     bool with_ties;          /* FETCH FIRST n ROWS WITH TIES */
     bool order_by_outer;     /* ORDER BY takes columns of an outer query */
+    bool having_outer;       /* HAVING does, whatever the outer query selects */
     bool derived_sees_outer; /* a subquery in FROM does, of a query around its own */
     bool parts_in_parentheses;
     bool row_order;                       /* (a, b) > (x, y), with an index */

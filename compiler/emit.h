@@ -42,6 +42,7 @@ struct emitter {
     uint32_t held_taken;     /* by so many of them */
     struct window_needs windows;
     const struct set_view *set;       /* the grouping set that is written; NULL: none */
+    const struct query *having;       /* whose HAVING is written, not inside its subqueries */
     const struct write_set *proposed; /* what `new` stands for; NULL: the database knows */
 };
 

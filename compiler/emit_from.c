@@ -77,9 +77,25 @@ static void emit_made(struct emitter *em, const struct source *s, uint32_t colum
     }
 }
 
+/* In HAVING, MariaDB takes a column of an outer query for the item of its select list,
+ * which is an error where that one comes later. */
+static enum err emit_outer(struct emitter *em, const struct expr *x)
+{
+    const struct query *having = em->having;
+    em->having = NULL;
+    emit_text(em, "(SELECT ");
+    enum err e = emit_column(em, x);
+    buf_char(&em->sql, ')');
+    em->having = having;
+    return e;
+}
+
 enum err emit_column(struct emitter *em, const struct expr *x)
 {
     const struct source *s = x->name.source;
+    if (em->having != NULL && !em->d->having_outer && s->owner != em->having) {
+        return emit_outer(em, x);
+    }
     enum err e = check_inside(em, x);
     if (e != ERR_OK) {
         return e;

@@ -133,7 +133,10 @@ enum err emit_having(struct emitter *em, const struct query *q)
         return ERR_OK;
     }
     emit_text(em, " HAVING ");
-    return emit_root(em, q->having);
+    em->having = q;
+    enum err e = emit_root(em, q->having);
+    em->having = NULL;
+    return e;
 }
 
 enum err emit_table(struct emitter *em, const struct query *q)
@@ -289,10 +292,13 @@ enum err emit_select(struct emitter *em, const struct query *q, enum query_place
                      uint32_t at_most)
 {
     struct window_needs outer = em->windows;
+    const struct query *having = em->having;
+    em->having = NULL;
     emit_windows_begin(em, q);
     enum err e = is_ranked(em, q)      ? emit_ranked(em, q, place, at_most)
                  : loses_offset(em, q) ? emit_constants(em, q, at_most)
                                        : emit_plain(em, q, place, at_most);
     em->windows = outer;
+    em->having = having;
     return e;
 }

@@ -5,6 +5,11 @@
  *   SELECT t.id FROM t WHERE … FOR UPDATE        which rows; their keys are captured
  *   UPDATE t SET … WHERE t.id = ?                for each of them
  *   SELECT … FROM t WHERE t.id = ?               what `returning` asks for
+ *
+ * or, where a DELETE takes for null what its condition fails at:
+ *
+ *   SELECT count(*) FROM t WHERE … FOR UPDATE    fails as it should
+ *   DELETE FROM t WHERE …
  */
 #include "compiler/emit_write.h"
 #include "compiler/resolve.h"
@@ -60,6 +65,20 @@ static enum err emit_look(struct emitter *em, const struct write *w)
     return e;
 }
 
+static enum err emit_try(struct emitter *em, const struct write *w)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < w->scope.output_count && e == ERR_OK; i++) {
+        emit_text(em, i == 0 ? "SELECT " : ", ");
+        e = emit_root(em, w->scope.outputs[i].expr);
+    }
+    emit_text(em, w->scope.output_count > 0 ? " FROM " : "SELECT count(*) FROM ");
+    emit_target(em, w);
+    e = e != ERR_OK ? e : emit_write_where(em, w);
+    emit_text(em, " FOR UPDATE");
+    return e;
+}
+
 static enum err emit_change(struct emitter *em, const struct write *w)
 {
     const struct upsert *u = w->upsert;
@@ -92,6 +111,8 @@ enum err emit_part(struct emitter *em, const struct write *w, uint32_t set,
 {
     em->proposed = w->way == WAY_LOOK ? &w->sets[set] : NULL;
     switch (part) {
+    case PART_TRY:
+        return emit_try(em, w);
     case PART_LOOK:
         return emit_look(em, w);
     case PART_CHANGE:

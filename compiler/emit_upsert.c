@@ -96,6 +96,7 @@ enum err emit_clash(struct emitter *em, const struct write *w)
     case WAY_SKIP:
     case WAY_LOOK:
     case WAY_KEYS:
+    case WAY_TRIED:
         break;
     }
     return ERR_OK;

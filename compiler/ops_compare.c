@@ -246,11 +246,11 @@ static enum err emit_exists_call(struct emitter *em, const struct expr *call,
     const struct query *q = call->call.args[0]->query;
     (void)args;
     (void)place;
-    if (!em->d->exists_offset && q->offset != NULL &&
+    if (!em->d->exists_offset && (q->offset != NULL || q->with_ties) &&
         expr_sources(q->outer, call->call.args[0]) != 0) {
         enum err err = ctx_fail(em->c, call->src, ERR_UNSUPPORTED_FEATURE,
-                                "%s has no `offset` in a correlated subquery of `exists`",
-                                em->d->words.name);
+                                "%s has no `%s` in a correlated subquery of `exists`",
+                                em->d->words.name, q->with_ties ? "with_ties" : "offset");
         fail_hint(em->c->f, "count the rows: [\">\", {\"select\":[[\"count\",…]],…}, n]");
         return err;
     }

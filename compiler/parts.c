@@ -25,6 +25,10 @@ static const struct part keys[] = {
     {PART_CHANGE, STEP_QUIET, WHEN_ALWAYS, CLASH_FAILS, true, COLUMNS_NONE},
     {PART_READ, STEP_ROWS, WHEN_ALWAYS, CLASH_FAILS, true, COLUMNS_REPLY},
 };
+static const struct part tried[] = {
+    {PART_TRY, STEP_QUIET, WHEN_ALWAYS, CLASH_FAILS, false, COLUMNS_TRY},
+    {PART_WHOLE, STEP_ROWS, WHEN_ALWAYS, CLASH_FAILS, false, COLUMNS_REPLY},
+};
 static const struct part look_nothing[] = {
     {PART_LOOK, STEP_CAPTURE, WHEN_ALWAYS, CLASH_FAILS, false, COLUMNS_KEY},
     {PART_WHOLE, STEP_ROWS, WHEN_MISSING, CLASH_FAILS, false, COLUMNS_REPLY},
@@ -60,6 +64,8 @@ struct parts write_parts(const struct write *w)
         return LIST(skip);
     case WAY_KEYS:
         return LIST(keys);
+    case WAY_TRIED:
+        return LIST(tried);
     case WAY_LOOK:
         return look_parts(w);
     }

@@ -13,6 +13,7 @@ enum part_columns {
     COLUMNS_REPLY, /* the reply's, if it has any */
     COLUMNS_KEY,   /* those of the row key */
     COLUMNS_COUNT, /* the reply's, else one for each row: its rows are counted */
+    COLUMNS_TRY,   /* the same, and nobody looks at them */
 };
 
 struct part {

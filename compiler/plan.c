@@ -251,13 +251,14 @@ static bool step_columns(struct plan *p, const struct write *w, enum part_column
         return true;
     case COLUMNS_KEY:
         return key_columns(p, w, s);
+    case COLUMNS_TRY:
     case COLUMNS_COUNT:
     case COLUMNS_REPLY:
         break;
     }
     s->columns = p->columns;
     s->column_count = p->column_count + (p->after == NULL ? 0 : p->after->hidden);
-    if (which == COLUMNS_COUNT && s->column_count == 0) {
+    if (which != COLUMNS_REPLY && s->column_count == 0) {
         s->columns = &one;
         s->column_count = 1;
     }
@@ -313,7 +314,8 @@ enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
     step.stmt.told = p->kind == PLAN_TEXT;
     step.stmt.sets_apart = c->all_count > 1;
     step.stmt.read_only = p->kind == PLAN_READ && p->volatility != VOLATILITY_VOLATILE;
-    step.stmt.heeds_warnings = p->kind == PLAN_READ || step.role == STEP_CAPTURE;
+    step.stmt.heeds_warnings =
+        p->kind == PLAN_READ || step.role == STEP_CAPTURE || columns == COLUMNS_TRY;
     /* the array was made by build_start with room for all steps */
     struct plan_step *list;
     memcpy(&list, &p->steps, sizeof list);

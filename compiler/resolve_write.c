@@ -3,6 +3,7 @@
  * compiler/resolve_write.c: columns and values of insert, update, delete.
  */
 #include "compiler/names.h"
+#include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
 #include "compiler/walk.h"
@@ -310,6 +311,49 @@ static enum err resolve_from_query(struct context *c, struct write *w)
     return err;
 }
 
+/* ---- what a condition can fail at ---- */
+
+static bool is_of(const struct op_table *area, const struct op_info *op)
+{
+    return op >= area->ops && op < area->ops + area->count;
+}
+
+/* Overflow is an error anyway, but for dates. */
+static bool op_may_fail(const struct expr *e)
+{
+    static const char *const names[] = {"%", "/", "//", "cast", "mod"};
+    const struct op_info *op = e->call.op;
+    bool found = is_of(&ops_date, op) || is_of(&ops_json, op) ||
+                 (is_of(&ops_number, op) && type_family(e->type.kind) == FAMILY_DATE);
+    for (size_t i = 0; !found && i < sizeof names / sizeof names[0]; i++) {
+        found = str_is(str_of(op->name), names[i]);
+    }
+    return found;
+}
+
+static bool is_safe_query(const struct query *q, void *arg);
+
+static bool is_safe(const struct expr *e, void *arg)
+{
+    if (e->kind == EXPR_CALL && op_may_fail(e)) {
+        return false;
+    }
+    return e->kind == EXPR_QUERY ? is_safe_query(e->query, arg)
+                                 : expr_children(e, is_safe, arg);
+}
+
+static bool is_safe_query(const struct query *q, void *arg)
+{
+    return query_exprs(q, is_safe, arg) && query_parts(q, is_safe_query, arg);
+}
+
+static void choose_delete(struct context *c, struct write *w)
+{
+    if (w->kind == PLAN_DELETE && !c->d->delete_strict && !is_safe_query(&w->scope, NULL)) {
+        w->way = WAY_TRIED;
+    }
+}
+
 enum err resolve_write(struct context *c, struct write *w)
 {
     /* The values of an insert see no row. */
@@ -329,6 +373,9 @@ enum err resolve_write(struct context *c, struct write *w)
     err = err == ERR_OK && w->upsert != NULL ? resolve_upsert(c, w) : err;
     err = err != ERR_OK ? err : resolve_write_where(c, w);
     err = err != ERR_OK ? err : check_connected(c, &w->scope);
+    if (err == ERR_OK) {
+        choose_delete(c, w);
+    }
     if (err == ERR_OK && w->has_returning) {
         return resolve_returning(c, w);
     }

@@ -43,12 +43,14 @@ enum write_way {
     WAY_KEYS,      /* update … returning: the keys of the rows, then row by row */
     WAY_DUPLICATE, /* ON DUPLICATE KEY UPDATE */
     WAY_SKIP,      /* an insert that may fail for its unique key */
+    WAY_TRIED,     /* delete: its condition is tried in a read that sees errors */
     WAY_LOOK,      /* the row is looked for and locked, then updated or inserted */
 };
 
 /* One statement of a write. */
 enum write_part {
     PART_WHOLE,  /* all of it */
+    PART_TRY,    /* SELECT count(*) … FOR UPDATE */
     PART_LOOK,   /* SELECT key … FOR UPDATE */
     PART_CHANGE, /* UPDATE … WHERE key */
     PART_READ,   /* SELECT returning … WHERE key */

@@ -145,7 +145,7 @@ class Run:
         small = case if ends or not self.options.shrink else shrink(case, verdict, self.judge)
         print(f"\ndisagreement ({origin}): {verdict.why}")
         print(json.dumps(small.request, ensure_ascii=False))
-        replies = () if ends else self.rig.exchange(small.lines()[:1])[0]
+        replies = () if ends else self.rig.exchange(small.lines())[0]
         for db, reply in zip(DATABASES, replies):
             print(f"  {db + ':':<12} {reply.decode('utf-8', 'replace')[:420]}")
         sys.stdout.flush()

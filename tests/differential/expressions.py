@@ -242,6 +242,8 @@ class Expressions(Values):
         kind = self.rng.choice(["int", "num", "date", "text"])
         left = self.column(kind, lambda c: c.bytewise) or \
             (["collate", {"value": "m"}, "binary"] if kind == "text" else self.literal(kind))
+        if self.aggregating() and self.chance(.2):
+            left = self.aggregate(kind, 1)
         many = self.select_of([kind], depth, rows="many") if self.chance(.4) else \
             self.listed(kind) if isinstance(left, str) else [self.literal(kind)]
         self.risky = True
