@@ -79,15 +79,14 @@ struct dialect {
     bool with_before_writes;              /* WITH … INSERT, UPDATE, DELETE */
     const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: the transaction sees
                                            * to it */
-    const char *no_limit;        /* LIMIT that lets all rows pass where OFFSET needs one;
-                                  * NULL: OFFSET can stand alone */
-    const char *cross_join;      /* between two tables */
-    const char *window_tag;      /* with a number behind it: a key that is the same in every
-                                  * row and no constant, by which windows are told apart
-                                  * where they share sorts wrongly; NULL: they do not */
-    const char *window_key;      /* template of a key of ORDER BY beside groups and windows;
-                                  * NULL: the key itself */
-    const char *window_enum_key; /* the same of an enum, which sorts as its declaration */
+    const char *no_limit;   /* LIMIT that lets all rows pass where OFFSET needs one;
+                             * NULL: OFFSET can stand alone */
+    const char *cross_join; /* between two tables */
+    const char *window_tag; /* with a number behind it: a key that is the same in every
+                             * row and no constant, by which windows are told apart
+                             * where they share sorts wrongly; NULL: they do not */
+    const char *window_key, *window_enum_key; /* templates of keys of ORDER BY beside groups
+                                               * and windows; NULL: the key itself */
     const char *window_order;    /* of OVER for functions that need one; NULL: they need none */
     const char *proposed_column; /* template: a column of the row that clashes; NULL: it is
                                   * excluded.column */
