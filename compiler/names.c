@@ -53,6 +53,15 @@ enum err not_built(struct context *c, const struct json *at, const char *what)
                     "%s is part of the language but not built yet on any database", what);
 }
 
+enum err not_computed(struct context *c, const struct json *at, const char *what,
+                      const char *hint)
+{
+    enum err e = ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE,
+                          "%s is a literal or a param, on every database", what);
+    fail_hint(c->f, "%s", hint);
+    return e;
+}
+
 static enum err unknown_key(struct context *c, const struct json *m,
                             const struct form_key *keys, size_t count, const char *form)
 {

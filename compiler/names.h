@@ -38,5 +38,8 @@ void hint_form(struct context *c, const struct json *object, const char *const *
 
 /* A form of the language that this server does not have yet. */
 enum err not_built(struct context *c, const struct json *at, const char *what);
+/* ERR_UNSUPPORTED_FEATURE: `what` is computed, and only values are the same everywhere. */
+enum err not_computed(struct context *c, const struct json *at, const char *what,
+                      const char *hint);
 
 #endif

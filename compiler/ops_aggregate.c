@@ -108,7 +108,9 @@ static enum err rule_string_agg(struct context *c, struct query *q, struct expr 
     (void)q;
     e->type = type_of(TYPE_TEXT);
     if (!is_untyped_value(separator)) {
-        return not_built(c, separator->src, "a separator that is not a literal or a param");
+        return not_computed(
+            c, separator->src, "the separator of `string_agg`",
+            "join what differs from row to row to the text itself, by `concat`");
     }
     enum err err = need_text(c, e->call.args[0], "string_agg");
     return err != ERR_OK ? err : need_text(c, separator, "string_agg");

@@ -23,7 +23,10 @@ static enum err need_written(struct context *c, struct expr *x, const char *what
     struct type text = type_of(TYPE_TEXT);
     enum type_family family = type_family(x->type.kind);
     if (family == FAMILY_ARRAY || family == FAMILY_JSON) {
-        return not_built(c, x->src, "joining arrays or json");
+        enum err e = not_built(c, x->src, "joining arrays or json");
+        fail_hint(c->f,
+                  "`array` and `json_array` make them of members; `json_set` adds to json");
+        return e;
     }
     if (is_untyped_value(x) || x->kind == EXPR_NULL) {
         return settle(c, x, &text, SETTLE_COMPARE);

@@ -36,7 +36,9 @@ static enum err need_count(struct context *c, struct expr *e, enum bind_form for
 {
     struct type integer = type_of(TYPE_INTEGER);
     if (!is_untyped_value(e)) {
-        return not_built(c, e->src, "a number that is not a literal or a param");
+        return not_computed(
+            c, e->src, "the number of a function of windows",
+            "number the rows by `row_number` in a subquery of `from`, and compute with that");
     }
     e->form = form;
     return settle(c, e, &integer, SETTLE_ASSIGN);
