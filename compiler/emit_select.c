@@ -24,11 +24,12 @@ enum err emit_items(struct emitter *em, const struct query *q, enum query_place 
     return e;
 }
 
-/* The position of an output that is the same expression; 0: none. Plain columns
- * are written by name. */
+/* The position of an output that is the same expression; 0: none. Plain columns of
+ * q itself are written by name; SQLite knows no other ones here. */
 static uint32_t output_position(const struct query *q, const struct expr *x)
 {
-    for (uint32_t i = 0; x->kind != EXPR_NAME && i < q->output_count; i++) {
+    bool own = x->kind == EXPR_NAME && (expr_sources(q, x) & OUTER_BIT) == 0;
+    for (uint32_t i = 0; !own && i < q->output_count; i++) {
         const struct output *o = &q->outputs[i];
         bool dressed = o->as.kind != TYPE_UNKNOWN && o->as.kind != o->expr->type.kind;
         if (!dressed && expr_equal(x, o->expr)) {
