@@ -8,6 +8,8 @@
 
 #include "compiler/context.h"
 
+#include <string.h>
+
 bool is_json_path(const struct json *j)
 {
     if (j->kind != JSON_ARRAY || j->len == 0) {
@@ -56,6 +58,15 @@ static enum err read_index(struct context *c, const struct json *m, int64_t *out
     return ERR_OK;
 }
 
+/* No key of PostgreSQL has it. */
+static enum err check_key(struct context *c, const struct json *m)
+{
+    struct str key = json_text(m);
+    return key.len == 0 || memchr(key.ptr, '\0', key.len) == NULL
+               ? ERR_OK
+               : ctx_fail(c, m, ERR_BAD_VALUE, "a key may not hold the character U+0000");
+}
+
 static enum err bind_step(struct context *c, const struct json *at, uint32_t step,
                           struct value *v)
 {
@@ -64,8 +75,9 @@ static enum err bind_step(struct context *c, const struct json *at, uint32_t ste
         m = m->next;
     }
     if (m != NULL && m->kind == JSON_STRING) {
+        enum err e = check_key(c, m);
         *v = (struct value){.kind = VALUE_TEXT, .text = json_text(m)};
-        return ERR_OK;
+        return e;
     }
     *v = (struct value){.kind = VALUE_INT};
     return m == NULL ? bad_step(c, at) : read_index(c, m, &v->num);
@@ -182,7 +194,9 @@ static enum err check_path(struct context *c, const struct json *at, enum bind_f
     int64_t i;
     enum err e = at->len == 0 && form >= BIND_SPOT_PG ? bad_step(c, at) : ERR_OK;
     for (const struct json *m = at->first; m != NULL && e == ERR_OK; m = m->next) {
-        if (m->kind != JSON_STRING) {
+        if (m->kind == JSON_STRING) {
+            e = check_key(c, m);
+        } else {
             e = m->kind == JSON_INTEGER ? read_index(c, m, &i) : bad_step(c, m);
         }
     }
