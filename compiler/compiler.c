@@ -92,14 +92,28 @@ static enum err check_used(struct context *c)
     return ERR_OK;
 }
 
+/* Writes in `with` are done once, whatever the statement around them does. */
+static enum err check_mixed(struct context *c, const struct parsed *p)
+{
+    c->volatility = VOLATILITY_VOLATILE;
+    if (p->write == NULL || p->write->kind != PLAN_INSERT || c->shape->rows == NULL) {
+        return ERR_OK;
+    }
+    enum err e = ctx_fail(c, c->shape->rows, ERR_UNSUPPORTED_FEATURE,
+                          "rows of data cannot stand beside a write in `with`");
+    fail_hint(c->f, "say them by `values`");
+    return e;
+}
+
 static enum err parse_and_resolve(struct context *c, struct parsed *p)
 {
     enum err e = parse_statement(c, p);
     e = e != ERR_OK ? e : check_used(c);
-    if (e == ERR_OK && p->write != NULL && c->in->expect != QUERY_ALL &&
+    if (e == ERR_OK && (p->write != NULL || c->mixed) && c->in->expect != QUERY_ALL &&
         c->in->expect != QUERY_ONE && c->in->expect != QUERY_FIRST) {
         e = ctx_fail(c, c->in->query, ERR_BAD_REQUEST, "a write cannot be counted by `expect`");
     }
+    e = e == ERR_OK && c->mixed ? check_mixed(c, p) : e;
     if (e != ERR_OK) {
         return e;
     }
@@ -186,6 +200,11 @@ static enum err make_text_plan(struct compiler *comp, struct context *c, struct 
     return ERR_OK;
 }
 
+static enum plan_kind kind_of(const struct context *c, const struct parsed *p)
+{
+    return p->write != NULL ? p->write->kind : c->mixed ? PLAN_MIXED : PLAN_READ;
+}
+
 static enum err make_plan(struct compiler *comp, struct context *c, struct plan **out)
 {
     if (is_text(c->in->query)) {
@@ -198,7 +217,7 @@ static enum err make_plan(struct compiler *comp, struct context *c, struct plan 
     }
     struct parts parts = write_parts(p.write);
     uint32_t steps = count_sets(&p) * parts.count;
-    struct plan *plan = build_start(c, p.write == NULL ? PLAN_READ : p.write->kind, steps);
+    struct plan *plan = build_start(c, kind_of(c, &p), steps);
     if (plan == NULL) {
         return ctx_fail(c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
     }

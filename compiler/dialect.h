@@ -76,6 +76,7 @@ struct dialect {
     bool nulls_largest;                   /* in an order that does not say */
     bool lock_of;                         /* FOR UPDATE OF t */
     bool keeps_ctes;                      /* AS [NOT] MATERIALIZED */
+    bool writes_in_with;                  /* WITH x AS (DELETE … RETURNING …) */
     bool with_before_writes;              /* WITH … INSERT, UPDATE, DELETE */
     const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: the transaction sees
                                            * to it */

@@ -147,6 +147,7 @@ const struct dialect dialect_pg = {
     .all_of_sets = true,
     .keeps_ctes = true,
     .with_before_writes = true,
+    .writes_in_with = true,
     .grouping_sets = true,
     .distinct_on = true,
     .with_ties = true,

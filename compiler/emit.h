@@ -142,7 +142,7 @@ enum err emit_proposed(struct emitter *em, const struct column *column) MUST_CHE
 
 /* emit_write.c */
 /* A part of: one set of an insert's rows, or the whole write (set 0). `many` gets the
- * form for many sets, or stays empty. */
+ * form for many sets, or stays empty; NULL: there is one set. */
 enum err emit_write(struct emitter *em, const struct write *w, uint32_t set,
                     enum write_part part, struct buf *many) MUST_CHECK;
 

@@ -150,7 +150,7 @@ static bool may_join(const struct emitter *em, const struct write *w, const stru
 static enum err emit_many(struct emitter *em, const struct write *w, const struct write_set *s,
                           struct buf *many)
 {
-    if (w->scope.with.count > 0 || !may_join(em, w, s) || !can_unnest(em)) {
+    if (many == NULL || w->scope.with.count > 0 || !may_join(em, w, s) || !can_unnest(em)) {
         return ERR_OK;
     }
     uint32_t binds = em->bind_count;

@@ -14,7 +14,8 @@ static enum err emit_cte(struct emitter *em, const struct cte *cte)
         emit_text(em, cte->keep == KEEP_ROWS ? "MATERIALIZED " : "NOT MATERIALIZED ");
     }
     buf_char(&em->sql, '(');
-    enum err e = emit_query(em, cte->query, PLACE_DERIVED);
+    enum err e = cte->write != NULL ? emit_write(em, cte->write, 0, PART_WHOLE, NULL)
+                                    : emit_query(em, cte->query, PLACE_DERIVED);
     buf_char(&em->sql, ')');
     return e;
 }

@@ -29,6 +29,9 @@ enum err emit_returning(struct emitter *em, const struct write *w)
     for (uint32_t i = 0; i < w->scope.output_count && e == ERR_OK; i++) {
         emit_text(em, i == 0 ? " RETURNING " : ", ");
         e = emit_root(em, w->scope.outputs[i].expr);
+        if (w->inner) {
+            buf_printf(&em->sql, " AS c%u", i + 1);
+        }
     }
     return e;
 }
@@ -266,6 +269,7 @@ static enum err emit_whole(struct emitter *em, const struct write *w, uint32_t s
     case PLAN_DELETE:
         return emit_delete(em, w);
     case PLAN_TEXT:
+    case PLAN_MIXED:
     case PLAN_READ:
         break;
     }

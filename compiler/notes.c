@@ -224,48 +224,16 @@ static bool take_query(const struct query *q, void *arg)
             take(t, NOTE_MATERIALIZED);
         }
     }
-    return query_exprs(q, take_expr, t) && query_parts(q, take_query, t);
-}
-
-static void take_assigns(struct taking *t, const struct assign *list, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (list[i].value != NULL) {
-            (void)take_expr(list[i].value, t);
-        }
-    }
-}
-
-static void take_upsert(struct taking *t, const struct write *w)
-{
-    take_assigns(t, w->upsert->set.assigns, w->upsert->set.count);
-    if (w->upsert->where != NULL) {
-        (void)take_expr(w->upsert->where, t);
-    }
-    if (w->query != NULL && w->upsert->updates) {
+    const struct write *w = q->write;
+    if (w != NULL && w->upsert != NULL && w->query != NULL && w->upsert->updates) {
         take(t, NOTE_UPSERT_ORDER);
     }
+    return query_exprs(q, take_expr, t) && query_parts(q, take_query, t);
 }
 
 uint32_t notes_of(const struct dialect *d, const struct query *q, const struct write *w)
 {
     struct taking t = {.d = d};
-    if (q != NULL) {
-        (void)take_query(q, &t);
-        return t.notes;
-    }
-    (void)take_query(&w->scope, &t);
-    for (uint32_t i = 0; i < w->set_count; i++) {
-        take_assigns(&t, w->sets[i].assigns, w->sets[i].count);
-    }
-    for (uint32_t i = 0; i < w->value_rows * w->column_count; i++) {
-        (void)take_expr(w->values[i], &t);
-    }
-    if (w->query != NULL) {
-        (void)take_query(w->query, &t);
-    }
-    if (w->upsert != NULL) {
-        take_upsert(&t, w);
-    }
+    (void)take_query(q != NULL ? q : &w->scope, &t);
     return t.notes;
 }

@@ -118,8 +118,9 @@ enum err param_sets_check(struct context *c, const struct plan *p)
     if (p->kind == PLAN_READ) {
         e = ctx_fail(c, NULL, ERR_BAD_REQUEST, "a list of params is for writes");
         fail_hint(c->f, "send a read for each, or use `in`");
-    } else if (p->kind == PLAN_TEXT) {
-        e = ctx_fail(c, NULL, ERR_UNSUPPORTED_FEATURE, "raw SQL takes one set of params");
+    } else if (p->kind == PLAN_TEXT || p->kind == PLAN_MIXED) {
+        e = ctx_fail(c, NULL, ERR_UNSUPPORTED_FEATURE, "%s takes one set of params",
+                     p->kind == PLAN_TEXT ? "raw SQL" : "a query");
         fail_hint(c->f, "write it as an insert, update or delete");
     } else if (c->shape->data_param != NULL ||
                (c->shape->rows != NULL && p->kind == PLAN_INSERT)) {

@@ -49,6 +49,8 @@ enum err parse_windows(struct context *c, const struct json *j, struct query *q)
 enum err parse_query(struct context *c, const struct json *j, struct query **out) MUST_CHECK;
 /* Whether the object is a Q, by its keys. */
 bool is_query_form(const struct json *j);
+/* Which write the object is, by its keys; PLAN_READ: none. */
+enum plan_kind write_kind(const struct json *j);
 /* `with` and `recursive` of a statement, where they are. */
 enum err parse_with(struct context *c, const struct json *j, struct with *out) MUST_CHECK;
 
@@ -98,6 +100,6 @@ enum err parse_assigns(struct context *c, const struct json *data, const struct 
                        struct write_set *out) MUST_CHECK;
 /* {"conflict": …}: parse_upsert.c */
 enum err parse_upsert(struct context *c, const struct json *j, struct write *w) MUST_CHECK;
-enum err parse_write(struct context *c, enum plan_kind kind, struct write **out) MUST_CHECK;
+enum err parse_write(struct context *c, const struct json *j, struct write **out) MUST_CHECK;
 
 #endif

@@ -6,8 +6,9 @@
  *      | {"values": [[E…]…], "columns": [name…], "types": [T…], tail…}
  *   set_op := "union" | "union_all" | "intersect" | "intersect_all" | "except"
  *           | "except_all"
- *   tail   := "with": {name: Q | {"columns": […], "query": Q, "materialized": bool}},
+ *   tail   := "with": {name: W | {"columns": […], "query": W, "materialized": bool}},
  *             "recursive": true, "order_by": [O…], "limit": E, "offset": E
+ *   W := Q | a write
  */
 #include "compiler/names.h"
 #include "compiler/operators.h"
@@ -51,6 +52,20 @@ bool is_query_form(const struct json *j)
     }
     return json_get(j, "select") != NULL || json_get(j, "values") != NULL ||
            compound_parts(j, &op) != NULL;
+}
+
+enum plan_kind write_kind(const struct json *j)
+{
+    static const struct {
+        const char *key;
+        enum plan_kind kind;
+    } verbs[] = {{"insert", PLAN_INSERT}, {"update", PLAN_UPDATE}, {"delete", PLAN_DELETE}};
+    for (size_t i = 0; j->kind == JSON_OBJECT && i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (json_get(j, verbs[i].key) != NULL) {
+            return verbs[i].kind;
+        }
+    }
+    return PLAN_READ;
 }
 
 /* ---- with ---- */
@@ -99,18 +114,28 @@ static enum err parse_cte_form(struct context *c, const struct json *j, struct c
     return e == ERR_OK && columns != NULL ? check_names(c, columns) : e;
 }
 
-static enum err refuse_written(struct context *c, const struct json *j)
+/* PostgreSQL takes it there, and only in the outermost `with`. */
+static enum err parse_written(struct context *c, const struct json *j, struct cte *out)
 {
-    static const char *const writes[] = {"insert", "update", "delete"};
-    for (size_t i = 0; j->kind == JSON_OBJECT && i < sizeof writes / sizeof writes[0]; i++) {
-        if (json_get(j, writes[i]) != NULL) {
-            enum err e = ctx_fail(c, j, ERR_UNSUPPORTED_FEATURE,
-                                  "a statement that writes cannot stand in `with`");
-            fail_hint(c->f, "send it before, in one transaction");
-            return e;
-        }
+    const struct json *outermost = json_get(c->in->query, "with");
+    bool outer = false;
+    for (const struct json *m = outermost == NULL ? NULL : outermost->first; m != NULL;
+         m = m->next) {
+        outer = outer || m == out->src;
     }
-    return ctx_fail(c, j, ERR_BAD_QUERY, "this takes a query, not %s", json_kind_name(j));
+    if (!outer || !c->d->writes_in_with) {
+        enum err e = ctx_fail(c, j, ERR_UNSUPPORTED_FEATURE,
+                              outer ? "%s has no writes in `with`"
+                                    : "%s takes writes in the outermost `with` alone",
+                              c->d->words.name);
+        fail_hint(c->f, outer ? "send it before, in one transaction"
+                              : "move it to the `with` of the whole statement");
+        return e;
+    }
+    enum err e = parse_write(c, j, &out->write);
+    c->mixed = true;
+    out->query = e == ERR_OK ? &out->write->scope : NULL;
+    return e;
 }
 
 static enum err parse_cte(struct context *c, const struct json *j, struct cte *out)
@@ -121,14 +146,21 @@ static enum err parse_cte(struct context *c, const struct json *j, struct cte *o
     if (out->name.len == 0) {
         return ctx_fail(c, j, ERR_BAD_QUERY, "a name must not be empty");
     }
-    bool form = j->kind == JSON_OBJECT && !is_query_form(j) &&
+    bool form = j->kind == JSON_OBJECT && !is_query_form(j) && write_kind(j) == PLAN_READ &&
                 (json_get(j, "query") != NULL || json_get(j, "columns") != NULL ||
                  json_get(j, "materialized") != NULL);
     enum err e = form ? parse_cte_form(c, j, out, &query) : ERR_OK;
     if (e != ERR_OK) {
         return e;
     }
-    return is_query_form(query) ? parse_query(c, query, &out->query) : refuse_written(c, query);
+    if (write_kind(query) != PLAN_READ) {
+        return parse_written(c, query, out);
+    }
+    if (!is_query_form(query)) {
+        return ctx_fail(c, query, ERR_BAD_QUERY, "this takes a query, not %s",
+                        json_kind_name(query));
+    }
+    return parse_query(c, query, &out->query);
 }
 
 static enum err parse_recursive(struct context *c, const struct json *j,
@@ -409,14 +441,8 @@ enum err parse_statement(struct context *c, struct parsed *out)
     if (is_query_form(j)) {
         return parse_query(c, j, &out->query);
     }
-    if (j->kind == JSON_OBJECT && json_get(j, "insert") != NULL) {
-        return parse_write(c, PLAN_INSERT, &out->write);
-    }
-    if (j->kind == JSON_OBJECT && json_get(j, "update") != NULL) {
-        return parse_write(c, PLAN_UPDATE, &out->write);
-    }
-    if (j->kind == JSON_OBJECT && json_get(j, "delete") != NULL) {
-        return parse_write(c, PLAN_DELETE, &out->write);
+    if (write_kind(j) != PLAN_READ) {
+        return parse_write(c, j, &out->write);
     }
     return unknown_statement(c, j);
 }

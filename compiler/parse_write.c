@@ -75,8 +75,8 @@ enum err parse_assigns(struct context *c, const struct json *data, const struct 
 static enum err make_sets(struct context *c, const struct json *set, struct write *w)
 {
     struct shape *s = c->shape;
-    bool rows = s->rows != NULL;
-    w->set_count = s->rows != NULL ? s->set_count : 1;
+    bool rows = s->rows != NULL && !w->inner;
+    w->set_count = rows ? s->set_count : 1;
     w->sets = ARENA_ARRAY(c->a, w->set_count, struct write_set);
     struct write_set parsed = {NULL, 0};
     enum err e = w->sets == NULL ? ctx_full(c) : parse_assigns(c, NULL, set, &parsed);
@@ -176,12 +176,24 @@ static enum err parse_from_query(struct context *c, const struct json *query, st
     return e != ERR_OK ? e : parse_query(c, query, &w->query);
 }
 
+/* The data of a request are those of its outermost statement. */
+static enum err refuse_data(struct context *c, const struct json *data)
+{
+    enum err e = ctx_fail(c, data, ERR_UNSUPPORTED_FEATURE, "a write in `with` takes no `%.*s`",
+                          STR_ARG(json_key(data)));
+    fail_hint(c->f, "say it by `set`, `values` or `from_query`");
+    return e;
+}
+
 static enum err parse_insert(struct context *c, struct write *w)
 {
     const struct json *j = w->src, *rows = json_get(j, "rows"), *set = json_get(j, "set");
     const struct json *columns = json_get(j, "columns"), *values = json_get(j, "values");
     const struct json *query = json_get(j, "from_query");
     enum err e = check_keys(c, j, KEYS(insert_keys), "an insert");
+    if (e == ERR_OK && w->inner && rows != NULL) {
+        return refuse_data(c, rows);
+    }
     if (e != ERR_OK || query != NULL) {
         return e != ERR_OK ? e : parse_from_query(c, query, w);
     }
@@ -198,7 +210,7 @@ static enum err parse_insert(struct context *c, struct write *w)
         fail_hint(c->f, "a row of defaults is \"rows\":[{}]");
         return e;
     }
-    if (c->shape->rows != NULL && c->shape->rows->kind != JSON_ARRAY) {
+    if (!w->inner && c->shape->rows != NULL && c->shape->rows->kind != JSON_ARRAY) {
         return ctx_fail(c, c->shape->rows, ERR_BAD_QUERY, "`rows` takes a list of objects");
     }
     return make_sets(c, set, w);
@@ -228,15 +240,18 @@ static enum err parse_update(struct context *c, struct write *w)
     if (e != ERR_OK) {
         return e;
     }
+    if (w->inner && data != NULL) {
+        return refuse_data(c, data);
+    }
     if (data == NULL && set == NULL) {
         return ctx_fail(c, j, ERR_BAD_QUERY, "an update needs `data` or `set`");
     }
-    if (c->shape->rows != NULL && c->shape->rows->kind != JSON_OBJECT) {
+    if (!w->inner && c->shape->rows != NULL && c->shape->rows->kind != JSON_OBJECT) {
         return ctx_fail(c, c->shape->rows, ERR_BAD_QUERY,
                         "`data` takes an object {column: value}");
     }
     e = make_sets(c, set, w);
-    if (e == ERR_OK && w->sets[0].count == 0 && !c->shape->rows_unknown) {
+    if (e == ERR_OK && w->sets[0].count == 0 && (w->inner || !c->shape->rows_unknown)) {
         e = ctx_fail(c, data != NULL ? data : set, ERR_EMPTY_LIST, "there is nothing to set");
     }
     e = e != ERR_OK ? e : parse_beside(c, json_get(j, "from"), json_get(j, "join"), &w->scope);
@@ -250,20 +265,24 @@ static enum err parse_delete(struct context *c, struct write *w)
     return e != ERR_OK ? e : parse_where(c, w);
 }
 
-enum err parse_write(struct context *c, enum plan_kind kind, struct write **out)
+enum err parse_write(struct context *c, const struct json *j, struct write **out)
 {
     static const char *const verbs[] = {"", "insert", "update", "delete"};
     struct write *w = ARENA_NEW(c->a, struct write);
     if (w == NULL) {
         return ctx_full(c);
     }
+    enum plan_kind kind = write_kind(j);
     *out = w;
     w->kind = kind;
-    w->src = w->scope.src = c->in->query;
+    w->src = w->scope.src = j;
+    w->scope.write = w;
+    w->inner = j != c->in->query;
     enum err e = parse_target(c, json_get(w->src, verbs[kind]), &w->scope);
     if (e == ERR_OK && kind == PLAN_INSERT) {
         const struct json *clash = json_get(w->src, "conflict");
-        e = parse_insert(c, w);
+        const struct json *data = clash == NULL ? NULL : json_get(clash, "data");
+        e = w->inner && data != NULL ? refuse_data(c, data) : parse_insert(c, w);
         e = e == ERR_OK && clash != NULL ? parse_upsert(c, clash, w) : e;
     } else if (e == ERR_OK && kind == PLAN_UPDATE) {
         e = parse_update(c, w);

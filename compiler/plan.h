@@ -17,7 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum plan_kind { PLAN_READ, PLAN_INSERT, PLAN_UPDATE, PLAN_DELETE, PLAN_TEXT };
+enum plan_kind {
+    PLAN_READ,
+    PLAN_INSERT,
+    PLAN_UPDATE,
+    PLAN_DELETE,
+    PLAN_TEXT,
+    PLAN_MIXED, /* a query with writes in its `with` */
+};
 
 /* What raw SQL does, as far as its first words say. */
 enum text_effect {

@@ -22,6 +22,8 @@ enum cte_keep { KEEP_DEFAULT, KEEP_NOT, KEEP_ROWS }; /* materialized or not */
 
 enum item_kind { ITEM_EXPR, ITEM_ALL, ITEM_ALL_OF };
 
+struct write;
+
 struct item {
     enum item_kind kind;
     struct str alias; /* ptr NULL: none. ITEM_ALL_OF: the source's name */
@@ -44,6 +46,7 @@ struct cte {
     struct str name;
     struct str sql_name; /* made by us */
     struct query *query;
+    struct write *write;        /* whose `returning` the query is; NULL: it only reads */
     const struct json *columns; /* names of its outputs; NULL: its own */
     enum cte_keep keep;
     bool resolved;
@@ -68,8 +71,9 @@ struct query {
     struct query **parts; /* of a compound; of values: a row each */
     uint32_t part_count;
     bool is_part;
-    struct source *rows; /* a compound's own, what its order_by names */
-    struct cte *cte;     /* whose query it is; NULL: none */
+    struct source *rows;       /* a compound's own, what its order_by names */
+    struct cte *cte;           /* whose query it is; NULL: none */
+    const struct write *write; /* whose scope it is; NULL: none */
     struct item *items;
     uint32_t item_count;
     bool distinct;

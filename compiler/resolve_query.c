@@ -11,6 +11,7 @@
 #include "compiler/parse.h"
 #include "compiler/resolve_select.h"
 #include "compiler/types.h"
+#include "compiler/write.h"
 
 /* Of a numeric that MariaDB has. */
 #define MOST_DIGITS 65
@@ -340,7 +341,9 @@ static enum err resolve_one(struct context *c, struct query *q, struct cte *cte)
     cte->sql_name = name.sql_name;
     cte->query->holder = q;
     cte->query->cte = cte;
-    err = err != ERR_OK ? err : resolve_query(c, cte->query);
+    if (err == ERR_OK) {
+        err = cte->write != NULL ? resolve_write(c, cte->write) : resolve_query(c, cte->query);
+    }
     err = err != ERR_OK ? err : rename_outputs(c, cte);
     cte->resolved = true;
     return err != ERR_OK ? err : check_names_differ(c, cte->query, cte->src);
@@ -392,6 +395,10 @@ enum err resolve_cte(struct context *c, struct query *q, struct source *s, bool 
         return ERR_OK;
     }
     enum err err = check_self(c, q, s, cte);
+    if (err == ERR_OK && cte->write != NULL && !cte->write->has_returning) {
+        err = ctx_fail(c, s->src, ERR_BAD_QUERY, "`%.*s` has no rows", STR_ARG(cte->name));
+        fail_hint(c->f, "give it `returning`");
+    }
     s->cte = cte;
     s->query = cte->query;
     return err != ERR_OK ? err : name_source(c, q, s);

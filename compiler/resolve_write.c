@@ -131,7 +131,7 @@ static enum err resolve_sets(struct context *c, struct write *w, struct query *s
 {
     enum err err = ERR_OK;
     for (uint32_t i = 0; i < w->set_count && err == ERR_OK; i++) {
-        if (c->shape->rows_unknown) {
+        if (c->shape->rows_unknown && !w->inner) {
             err = assume_columns(c, w, &w->sets[i]);
         }
         err = err != ERR_OK ? err : resolve_assigns(c, w, &w->sets[i], scope);
@@ -190,7 +190,7 @@ static enum err add_keys(struct context *c, struct write *w)
     bool one = c->shape->rows == NULL && w->value_rows == 0 ? w->query == NULL : rows == 1;
     one = one && c->in->param_sets == NULL;
     bool wanted = c->in->keys == KEYS_YES || (c->in->keys == KEYS_DEFAULT && one);
-    if (!wanted || t->primary_key.count == 0) {
+    if (!wanted || w->inner || t->primary_key.count == 0) {
         return ERR_OK;
     }
     q->outputs = ARENA_ARRAY(c->a, t->primary_key.count, struct output);
@@ -245,6 +245,24 @@ static enum err check_first_join(struct context *c, const struct write *w)
     return ERR_OK;
 }
 
+/* All writes of a statement see the tables as they were before it, so the second write
+ * of a row is none. What a view writes is not known. */
+static enum err check_written_once(struct context *c, const struct write *w)
+{
+    const struct table *t = target(w);
+    for (uint32_t i = 0; i < c->table_count; i++) {
+        const struct plan_table *other = &c->tables[i];
+        bool view = t->kind == TABLE_VIEW || other->table->kind == TABLE_VIEW;
+        if (other->written && (other->table == t || view)) {
+            enum err e = ctx_fail(c, w->scope.sources[0]->src, ERR_UNSUPPORTED_FEATURE,
+                                  "one statement would write `%.*s` twice", STR_ARG(t->name));
+            fail_hint(c->f, "send two statements, in one transaction");
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err resolve_target(struct context *c, struct write *w)
 {
     struct source *s = w->scope.sources[0];
@@ -257,7 +275,8 @@ static enum err resolve_target(struct context *c, struct write *w)
         return ctx_fail(c, s->src, ERR_UNSUPPORTED_FEATURE, "view `%.*s` cannot be written to",
                         STR_ARG(s->table->name));
     }
-    return ctx_table(c, s->table, true);
+    err = check_written_once(c, w);
+    return err != ERR_OK ? err : ctx_table(c, s->table, true);
 }
 
 static enum err resolve_write_where(struct context *c, struct write *w)

@@ -514,17 +514,22 @@ static const struct {
     {"distinct", PLACE_EXPR},   {"after", PLACE_MAP},       {"conflict", PLACE_CLASH},
 };
 
+static bool is_statement(const struct json *j)
+{
+    return is_query_form(j) || write_kind(j) != PLAN_READ;
+}
+
 /* A query of `with`, or a form around it. */
 static enum err walk_cte(struct walk *w, const struct json *j)
 {
-    if (j->kind != JSON_OBJECT || is_query_form(j)) {
+    if (j->kind != JSON_OBJECT || is_statement(j)) {
         return walk_statement(w, j);
     }
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
         shape_put_text(w, 'k', json_key(m));
         enum err e = ERR_OK;
-        if (is_query_form(m)) {
+        if (is_statement(m)) {
             e = walk_statement(w, m);
         } else {
             put_verbatim(w, m);
@@ -559,7 +564,8 @@ static enum err walk_with(struct walk *w, const struct json *j)
 static enum err walk_clash(struct walk *w, const struct json *j)
 {
     enum err e = ERR_OK;
-    if (j->kind != JSON_OBJECT || w->s->clash_data != NULL) {
+    bool outermost = j == json_get(w->c.in->query, "conflict");
+    if (j->kind != JSON_OBJECT) {
         put_verbatim(w, j);
         return ERR_OK;
     }
@@ -567,7 +573,7 @@ static enum err walk_clash(struct walk *w, const struct json *j)
     for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
         struct str key = json_key(m);
         shape_put_text(w, 'k', key);
-        if (str_is(key, "data") && m->kind == JSON_OBJECT) {
+        if (str_is(key, "data") && m->kind == JSON_OBJECT && outermost) {
             w->s->clash_data = m;
             shape_put_keys(w, m);
         } else if (str_is(key, "on") && m->kind == JSON_ARRAY) {

@@ -5,6 +5,7 @@
 #include "compiler/walk.h"
 
 #include "compiler/operators.h"
+#include "compiler/write.h"
 
 #include <string.h>
 
@@ -122,6 +123,31 @@ static bool visit_joins(const struct from_node *n, expr_visit *visit, void *arg)
     return true;
 }
 
+static bool visit_assigns(const struct write_set *s, expr_visit *visit, void *arg)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (!visit_optional(s->assigns[i].value, visit, arg)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool visit_write(const struct write *w, expr_visit *visit, void *arg)
+{
+    const struct upsert *u = w->upsert;
+    for (uint32_t i = 0; i < w->set_count; i++) {
+        if (!visit_assigns(&w->sets[i], visit, arg)) {
+            return false;
+        }
+    }
+    return visit_list(w->values, w->value_rows * w->column_count, visit, arg) &&
+           (u == NULL ||
+            (visit_assigns(&u->set, visit, arg) && visit_list(u->on, u->on_count, visit, arg) &&
+             visit_optional(u->index_where, visit, arg) &&
+             visit_optional(u->where, visit, arg)));
+}
+
 bool query_exprs(const struct query *q, expr_visit *visit, void *arg)
 {
     for (uint32_t i = 0; i < q->output_count; i++) {
@@ -129,7 +155,8 @@ bool query_exprs(const struct query *q, expr_visit *visit, void *arg)
             return false;
         }
     }
-    return (q->from == NULL || visit_joins(q->from, visit, arg)) &&
+    return (q->write == NULL || visit_write(q->write, visit, arg)) &&
+           (q->from == NULL || visit_joins(q->from, visit, arg)) &&
            visit_optional(q->where, visit, arg) && visit_optional(q->having, visit, arg) &&
            visit_list(q->group, q->group_count, visit, arg) &&
            visit_list(q->distinct_on, q->distinct_count, visit, arg) &&
@@ -154,7 +181,7 @@ bool query_parts(const struct query *q, query_visit *visit, void *arg)
             return false;
         }
     }
-    return true;
+    return q->write == NULL || q->write->query == NULL || visit(q->write->query, arg);
 }
 
 /* ---- equality ---- */

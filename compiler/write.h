@@ -62,6 +62,7 @@ struct write {
     const struct json *src;
     struct query scope; /* sources: the target, then those of `from`, `join` or `using`;
                          * where; items: returning */
+    bool inner;         /* in the `with` of another statement */
     bool has_returning;
     bool all_rows; /* "where": true */
     struct write_set *sets;

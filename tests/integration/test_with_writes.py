@@ -164,3 +164,86 @@ def test_two_subqueries_and_a_choice(c, fresh_db):
         assert fresh_db.kind == "mariadb" and reply["error"]["code"] == "unsupported_feature"
     else:
         assert column(c, "age", "users")[:2] == [2, 2]
+
+
+# ---- writes inside `with` ----
+
+@pytest.fixture
+def pg(fresh_db):
+    if fresh_db.kind != "postgresql":
+        pytest.skip("PostgreSQL alone has writes in `with`")
+    with fresh_db.client() as client:
+        yield client
+
+
+GONE = {"gone": {"delete": "orders", "where": ["<=", "id", ":to"],
+                 "returning": ["id", "user_id"]}}
+
+
+def test_refused_elsewhere(c, fresh_db):
+    query = {"with": GONE, "select": ["id"], "from": "gone"}
+    if fresh_db.kind != "postgresql":
+        error = refused(c, query, "unsupported_feature", params={"to": 1})
+        assert error["path"] == "/query/with/gone" and "transaction" in error["hint"]
+
+
+def test_rows_that_are_gone(pg):
+    ids = column(pg, "id", "orders")
+    query = {"with": GONE, "select": ["id"], "from": "gone", "order_by": ["id"]}
+    for to in ids[:2]:
+        assert done(pg, query, params={"to": to})["rows"] == [[to]]
+    assert done(pg, query, params={"to": 0})["rows"] == []
+    assert column(pg, "id", "orders") == ids[2:]
+
+
+def test_the_statement_around_sees_the_table_as_it_was(pg):
+    ids = column(pg, "id", "orders")
+    query = {"with": GONE, "select": ["id"], "from": "orders", "order_by": ["id"]}
+    assert done(pg, query, params={"to": ids[0]})["rows"] == [[i] for i in ids]
+    assert column(pg, "id", "orders") == ids[1:]
+
+
+def test_rows_that_move(pg):
+    ids, names = column(pg, "id", "orders"), column(pg, "name", "tags")
+    query = {"with": GONE, "insert": "tags", "columns": ["name"], "from_query": {
+        "select": [["cast", "id", "text"]], "from": "gone", "order_by": ["id"]}}
+    assert done(pg, query, params={"to": ids[1]}) == {"rowcount": 2}
+    assert column(pg, "name", "tags") == names + [str(i) for i in ids[:2]]
+
+
+def test_every_kind_of_write_at_once(pg):
+    query = {"with": {
+        "made": {"insert": "tags", "columns": ["name"],
+                 "values": [[{"value": "a"}], [{"value": "b"}]], "returning": "*"},
+        "older": {"columns": ["who", "years"], "query": {
+            "update": "users", "set": {"age": ["+", "age", ":more"]}, "where": ["<=", "id", 2],
+            "returning": ["id", "age"]}},
+        "quiet": {"delete": "orders", "where": ["in", "user_id", {
+            "select": ["who"], "from": "older"}]}},
+        "select": ["who", "years", {"n": {"select": [["count", "*"]], "from": "made"}}],
+        "from": "older", "order_by": ["who"]}
+    ages = column(pg, "age", "users")
+    for round_ in (1, 2):
+        assert done(pg, query, params={"more": 5})["rows"] == [
+            [1, ages[0] + 5 * round_, 2], [2, ages[1] + 5 * round_, 2]]
+    assert column(pg, "name", "tags")[-4:] == ["a", "b"] * 2
+    assert {1, 2}.isdisjoint(column(pg, "user_id", "orders"))
+
+
+def test_an_answer_that_fails_undoes_it(pg):
+    ids = column(pg, "id", "orders")
+    query = {"with": GONE, "select": ["id"], "from": "gone"}
+    assert "error" in pg.ask({"query": query, "params": {"to": ids[1]}, "expect": "one"})
+    assert column(pg, "id", "orders") == ids
+    assert done(pg, query, params={"to": ids[0]}, expect="one")["rows"] == [[ids[0]]]
+    refused(pg, query, "bad_request", params={"to": 1}, expect="count")
+    refused(pg, query, "unsupported_feature", params={"to": 1}, stream=True)
+    refused(pg, query, "unsupported_feature", params=[{"to": 1}, {"to": 2}])
+
+
+def test_compile_says_that_it_writes(pg):
+    before = column(pg, "id", "orders")
+    reply = pg.ask({"op": "compile", "query": {"with": GONE, "select": ["id"], "from": "gone"},
+                    "params": {"to": 100}})
+    assert reply["sql"].startswith('WITH "t1" AS (DELETE FROM "public"."orders" WHERE ')
+    assert column(pg, "id", "orders") == before

@@ -54,8 +54,6 @@ static const struct {
     {"{'with':5,'select':[1]}", ERR_BAD_QUERY, "/query/with", NULL},
     {"{'with':{'':{'select':[1]}},'select':[1]}", ERR_BAD_QUERY, "/query/with/", NULL},
     {"{'with':{'a':5},'select':[1]}", ERR_BAD_QUERY, "/query/with/a", NULL},
-    {"{'with':{'a':{'delete':'users','where':true}},'select':[1]}", ERR_UNSUPPORTED_FEATURE,
-     "/query/with/a", "before"},
     {"{'with':{},'delete':'users','where':true}", ERR_EMPTY_LIST, "/query/with", NULL},
     {"{'recursive':true,'delete':'users','where':true}", ERR_BAD_QUERY, "/query/recursive",
      NULL},
