@@ -78,8 +78,7 @@ struct dialect {
     bool keeps_ctes;                      /* AS [NOT] MATERIALIZED */
     bool writes_in_with;                  /* WITH x AS (DELETE … RETURNING …) */
     bool with_before_writes;              /* WITH … INSERT, UPDATE, DELETE */
-    const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: the transaction sees
-                                           * to it */
+    const char *lock[LOCK_KEY_SHARE + 1]; /* by enum lock_kind; NULL: none is needed */
     const char *no_limit;   /* LIMIT that lets all rows pass where OFFSET needs one;
                              * NULL: OFFSET can stand alone */
     const char *cross_join; /* between two tables */
