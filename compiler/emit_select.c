@@ -256,10 +256,12 @@ static enum err emit_plain(struct emitter *em, const struct query *q, enum query
     return e;
 }
 
-/* MariaDB takes DISTINCT constants for one row, and passes over LIMIT and OFFSET. */
+/* MariaDB takes DISTINCT constants for one row and passes over OFFSET, or for many where
+ * it looks for ties. */
 static bool loses_offset(const struct emitter *em, const struct query *q)
 {
-    bool own = em->d->distinct_offset || !q->distinct || q->offset == NULL;
+    bool chosen = q->offset != NULL || q->with_ties;
+    bool own = em->d->distinct_offset || !q->distinct || !chosen;
     for (uint32_t i = 0; !own && i < q->output_count; i++) {
         own = (expr_sources(q, q->outputs[i].expr) & ~OUTER_BIT) != 0;
     }
@@ -268,7 +270,9 @@ static bool loses_offset(const struct emitter *em, const struct query *q)
 
 static enum err emit_constants(struct emitter *em, const struct query *q, uint32_t at_most)
 {
-    struct query rows = *q;
+    struct query rows = *q, one = *q; /* of which there are no ties */
+    one.with_ties = false;
+    rows.with_ties = false;
     rows.offset = NULL;
     rows.limit = NULL;
     rows.order_count = 0;
@@ -286,7 +290,7 @@ static enum err emit_constants(struct emitter *em, const struct query *q, uint32
     emit_text(em, " FROM (");
     enum err e = emit_plain(em, &rows, PLACE_DERIVED, 0);
     emit_text(em, ") AS q");
-    return e != ERR_OK ? e : emit_limit(em, q, at_most);
+    return e != ERR_OK ? e : emit_limit(em, &one, at_most);
 }
 
 enum err emit_select(struct emitter *em, const struct query *q, enum query_place place,

@@ -354,14 +354,22 @@ static enum err emit_statement(struct emitter *em, const struct member *m)
 
 /* ---- in ---- */
 
+/* PostgreSQL reads an array as one of the type beside it, unless that is said: 1.5 or
+ * 3000000000 beside an integer is a number like others. */
 static enum err emit_array(struct emitter *em, const struct member *m, uint32_t native)
 {
+    const struct type *of = &m->list->type;
+    bool apart = of->kind != m->x->type.kind && type_family(of->kind) == FAMILY_NUMBER;
     struct plan_bind b = {
         .source = BIND_PARAM_ARRAY, .name = m->list->param.name, .type = type_of(TYPE_ARRAY)};
     b.type.element = m->list->type.kind;
     b.type.native = native;
     b.type.name = m->list->type.name;
-    return emit_bind(em, &b, m->list->src);
+    enum err e = emit_bind(em, &b, m->list->src);
+    if (apart) {
+        buf_printf(&em->sql, "::%s[]", em->d->type_name(of));
+    }
+    return e;
 }
 
 /* The array type of the list's members; 0: the database has none. */

@@ -388,11 +388,29 @@ enum err settle(struct context *c, struct expr *e, const struct type *want,
     return ERR_OK;
 }
 
+/* The first member that does not go with those before it. */
+static const struct json *odd_member(const struct json *array)
+{
+    enum json_form all = FORM_NULL;
+    const struct json *m = array->first;
+    for (; m != NULL; m = m->next) {
+        all = json_form_join(all, json_form_of(m));
+        if (all == FORM_MIXED) {
+            break;
+        }
+    }
+    return m;
+}
+
 enum err settle_list(struct context *c, struct expr *list, enum json_form form,
                      const struct type *want)
 {
+    const struct json *value = list->kind == EXPR_PARAM_LIST ? list->param.value : NULL;
+    const struct json *odd = value != NULL && value->kind == JSON_ARRAY && form == FORM_MIXED
+                                 ? odd_member(value)
+                                 : NULL;
     if (form == FORM_MIXED) {
-        return ctx_fail(c, list->src, ERR_TYPE_MISMATCH,
+        return ctx_fail(c, odd != NULL ? odd : list->src, ERR_TYPE_MISMATCH,
                         "the members of the list are not of one type");
     }
     struct datum d = {list->src, form, NULL};

@@ -143,7 +143,7 @@ TEMPLATES = {
         (.3, ["try_cast", "$$text", "boolean"]),
         # What has no fixed value is only asked something that is always so.
         (.2, [">", ["now"], {"value": "2020-01-01T00:00:00Z", "type": "timestamptz"}]),
-        (.2, [">=", ["clock"], ["now"]]),
+        (.2, ["<=", ["now"], ["clock"]]),
         (.2, [">", ["current_date"], {"value": "2020-01-01", "type": "date"}]),
         (.1, [">=", ["current_time"], {"value": "00:00:00", "type": "time"}]),
         (.2, ["<", ["random"], 1]), (.2, ["=", ["length", ["cast", ["uuid4"], "text"]], 36]),

@@ -93,6 +93,8 @@ class Values:
         data = [self.data(kind) for _ in range(r.randint(0, 4))]
         if kind == "dbl":
             data = [float(d) for d in data]
+        if kind == "int" and data and r.random() < .05:
+            data.append(r.choice([1.5, 2.0, 3000000000, 70000]))
         if r.random() < 0.5:
             return self.param(data)
         return [d if kind in ("int", "bool", "dbl") else {"value": d} for d in data] + \

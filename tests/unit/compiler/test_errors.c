@@ -426,7 +426,7 @@ static const struct rig_refusal cases[] = {
      ERR_TYPE_MISMATCH, "/params/a", NULL, 0},
     {"{\"query\":{\"select\":[1],\"from\":\"users\",\"where\":[\"in\",\"id\",\":a\"]},"
      "\"params\":{\"a\":[5,\"x\"]}}",
-     ERR_TYPE_MISMATCH, "/query/where/2", NULL, 0},
+     ERR_TYPE_MISMATCH, "/params/a/1", NULL, 0},
     {"{\"query\":{\"select\":[1],\"from\":\"users\",\"where\":[\"in\",\"born\",\":a\"]},"
      "\"params\":{\"a\":[\"2024-01-01\",\"x\"]}}",
      ERR_BAD_VALUE, "/params/a/1", NULL, 0},
