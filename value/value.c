@@ -335,9 +335,25 @@ static enum err read_interval(const struct ask *q, struct value *out)
 
 /* ---- the others ---- */
 
+/* Recurses as deep as a request may be. */
+static bool holds_nul_inside(const struct json *j)
+{
+    if (j->kind == JSON_STRING) {
+        return holds_nul(json_text(j));
+    }
+    const struct json *m = j->kind >= JSON_ARRAY ? j->first : NULL;
+    while (m != NULL && !holds_nul(json_key(m)) && !holds_nul_inside(m)) {
+        m = m->next;
+    }
+    return m != NULL;
+}
+
 static enum err read_json(const struct ask *q, struct value *out)
 {
     struct buf b;
+    if (holds_nul_inside(q->j)) {
+        return refuse_nul(q);
+    }
     buf_init(&b);
     json_write(&b, q->j);
     return give_buf(q, out, &b);

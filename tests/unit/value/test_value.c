@@ -175,6 +175,8 @@ static const struct read_case cases[] = {
     {"text", "\"\"", "t:"},
     {"text", "\"a\\u00e4\\n\"", "t:a\xc3\xa4\n"},
     {"text", "\"a\\u0000\"", "!bad_value"},
+    {"json", "{\"a\":[1,\"b\\u0000\"]}", "!bad_value"},
+    {"json", "{\"a\\u0000\":1}", "!bad_value"},
     {"text", "1", "!type_mismatch"},
     {"text", "{\"a\":1}", "!type_mismatch"},
     {"enum", "\"x\"", "t:x"},
