@@ -224,6 +224,9 @@ static bool take_query(const struct query *q, void *arg)
             take(t, NOTE_MATERIALIZED);
         }
     }
+    if (q->lock.of != NULL && !t->d->lock_of) {
+        take(t, NOTE_LOCKS_ALL);
+    }
     const struct write *w = q->write;
     if (w != NULL && w->upsert != NULL && w->query != NULL && w->upsert->updates) {
         take(t, NOTE_UPSERT_ORDER);

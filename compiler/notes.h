@@ -24,6 +24,8 @@
     X(REGULAR_EXPRESSIONS, "regular_expressions",                                              \
       "regular expressions are of the database's own flavour")                                 \
     X(MATERIALIZED, "materialized", "this database takes no hint whether a query is kept")     \
+    X(LOCKS_ALL, "locks_all",                                                                  \
+      "this database locks more rows than those of the tables in `of`")                        \
     X(UPSERT_ORDER, "upsert_order",                                                            \
       "PostgreSQL refuses rows of one query that meet each other in `conflict`")               \
     X(RAW_SQL, "raw_sql", "raw SQL means what the database makes of it")

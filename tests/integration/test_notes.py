@@ -53,6 +53,15 @@ def test_hints_that_are_not_taken(db, client):
     query = {"with": {"x": {"query": users(), "materialized": True}},
              "select": ["id"], "from": "x"}
     assert codes(client, query) == (["materialized"] if db.kind == "mariadb" else [])
+    query = {"with": query["with"], "update": "orders", "set": {"total": 1},
+             "where": ["in", "id", {"select": ["id"], "from": "x"}]}
+    assert codes(client, query) == (["materialized"] if db.kind == "mariadb" else [])
+
+
+def test_locks_of_some_tables(client, db):
+    query = users(**{"for": {"update": True, "of": ["users"]}})
+    assert codes(client, query) == ([] if db.kind == "postgresql" else ["locks_all"])
+    assert codes(client, users(**{"for": {"update": True}})) == []
 
 
 def test_a_plan_that_is_found_again_has_its_notes(client):
