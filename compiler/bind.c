@@ -129,6 +129,8 @@ static enum err apply_form(struct binder *b, const struct json *at, const struct
     case BIND_DAYS:
     case BIND_MICROS:
     case BIND_SPAN:
+    case BIND_STRIDE_CHECKED:
+    case BIND_STRIDE:
         return bind_interval(&b->c, at, pb->form, v);
     case BIND_FORMAT_CHECKED:
     case BIND_FORMAT_MARIA:

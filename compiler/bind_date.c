@@ -10,7 +10,30 @@
 
 bool is_interval_form(enum bind_form form)
 {
-    return form == BIND_MONTHS || form == BIND_DAYS || form == BIND_MICROS || form == BIND_SPAN;
+    return form == BIND_MONTHS || form == BIND_DAYS || form == BIND_MICROS ||
+           form == BIND_SPAN || form == BIND_STRIDE;
+}
+
+/* Beyond the bounds of all series by this much, PostgreSQL still has timestamps. */
+#define LONGEST_STRIDE (INT64_C(1700000) * 86400 * 1000000)
+
+/* Months are not of one length: each database would count them from another day. */
+static enum err check_stride(struct context *c, const struct json *at, const struct duration *d,
+                             int64_t micros)
+{
+    if (micros == 0) {
+        return ctx_fail(c, at, ERR_BAD_VALUE, "a step of 0 leads nowhere");
+    }
+    if (micros > LONGEST_STRIDE || micros < -LONGEST_STRIDE) {
+        return ctx_fail(c, at, ERR_OUT_OF_RANGE, "a step has at most 1700000 days");
+    }
+    if (d->months == 0) {
+        return ERR_OK;
+    }
+    enum err e = ctx_fail(c, at, ERR_UNSUPPORTED_FEATURE,
+                          "`generate_series` has no steps of months or years");
+    fail_hint(c->f, "count numbers, and add them: [\"date_add\", \"month\", n, start]");
+    return e;
 }
 
 enum err bind_interval(struct context *c, const struct json *at, enum bind_form form,
@@ -21,9 +44,15 @@ enum err bind_interval(struct context *c, const struct json *at, enum bind_form 
     if (v->kind != VALUE_TEXT) {
         return ERR_OK;
     }
-    bool fits = duration_read(v->text, &d) && (form != BIND_SPAN || duration_span(&d, &n));
+    bool stride = form == BIND_STRIDE || form == BIND_STRIDE_CHECKED;
+    bool whole = form == BIND_SPAN || stride;
+    bool fits = duration_read(v->text, &d) && (!whole || duration_span(&d, &n));
     if (!fits) {
         return ctx_fail(c, at, ERR_OUT_OF_RANGE, "the duration is too long");
+    }
+    enum err e = stride ? check_stride(c, at, &d, n) : ERR_OK;
+    if (e != ERR_OK || form == BIND_STRIDE_CHECKED) {
+        return e;
     }
     n = form == BIND_MONTHS   ? d.months
         : form == BIND_DAYS   ? d.days

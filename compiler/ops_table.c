@@ -9,6 +9,7 @@
  * params of near lengths share a plan.
  */
 #include "compiler/emit_json.h"
+#include "compiler/moments.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
 #include "compiler/types.h"
@@ -46,18 +47,95 @@ static enum err add_step(struct context *c, struct expr *e)
     return ERR_OK;
 }
 
+/* A series of moments. MariaDB adds microseconds to the first one; SQLite counts those
+ * since 1970. */
+static const char *const moment_series[DIALECT_COUNT] = {
+    [COLUMN_PG] = "generate_series($1, $2, $3::interval)",
+    [COLUMN_MARIA] = "(SELECT CAST($1 AS DATETIME(6)) + INTERVAL CAST(seq AS SIGNED) * $3 "
+                     "MICROSECOND AS c1, CAST(seq + 1 AS SIGNED) AS c2 "
+                     "FROM seq_0_to_9223372036854775807 WHERE "
+                     "seq <= timestampdiff(MICROSECOND, $1, $2) DIV $3 AND "
+                     "IF($3 > 0, timestampdiff(MICROSECOND, $1, $2) >= 0, "
+                     "timestampdiff(MICROSECOND, $1, $2) <= 0))",
+    [COLUMN_SQLITE] = "tb_series(tb_date_diff('microsecond', '1970-01-01', $1), "
+                      "tb_date_diff('microsecond', '1970-01-01', $2), $3)",
+};
+static const char *const moment_read[DIALECT_COUNT] = {
+    [COLUMN_SQLITE] = "tb_move('1970-01-01 00:00:00.000000', $1, 1)"};
+
+static bool is_moment(const struct expr *x)
+{
+    return type_family(x->type.kind) == FAMILY_DATE;
+}
+
+static enum err rule_stride(struct context *c, struct expr *e)
+{
+    struct type interval = type_of(TYPE_INTERVAL);
+    if (e->call.count < 3) {
+        return ctx_fail(c, e->src, ERR_BAD_ARITY,
+                        "`generate_series` of dates or timestamps needs a step");
+    }
+    struct expr *step = e->call.args[2];
+    while (step->kind == EXPR_CALL && str_is(str_of(call_name(step)), "cast")) {
+        step = step->call.args[0];
+    }
+    if (step->kind != EXPR_LITERAL && step->kind != EXPR_PARAM) {
+        return ctx_fail(c, step->src, ERR_BAD_QUERY,
+                        "the step of `generate_series` is an interval or a param");
+    }
+    e->call.args[2] = step;
+    enum err err = settle(c, step, &interval, SETTLE_COMPARE);
+    if (err == ERR_OK && step->type.kind != TYPE_INTERVAL) {
+        return type_mismatch(c, step, "generate_series", "an interval");
+    }
+    step->form = c->d->moments->intervals ? BIND_STRIDE_CHECKED : BIND_STRIDE;
+    return err;
+}
+
+static enum err rule_moment_series(struct context *c, struct expr *e)
+{
+    struct type common = e->type;
+    enum err err = unify(c, e->call.args, 2, "generate_series", &common);
+    for (uint32_t i = 0; i < 2 && err == ERR_OK; i++) {
+        struct expr *x = e->call.args[i];
+        if (x->type.kind != common.kind) {
+            err = ctx_fail(c, x->src, ERR_TYPE_MISMATCH,
+                           "the bounds of `generate_series` are of one type");
+            fail_hint(c->f, "cast one of them");
+        } else if (expr_is_volatile(x)) {
+            err = ctx_fail(c, x->src, ERR_UNSUPPORTED_FEATURE,
+                           "a bound of `generate_series` must not change");
+        }
+    }
+    e->type = type_of(common.kind == TYPE_DATE ? TYPE_TIMESTAMP : common.kind);
+    e->nullable = false;
+    e->call.form->columns[0].read = moment_read[c->d->column];
+    return err != ERR_OK ? err : rule_stride(c, e);
+}
+
+static enum err emit_series(struct emitter *em, const struct expr *call,
+                            const struct expr *const *args, enum emit_place place)
+{
+    if (call->type.kind == TYPE_BIGINT) {
+        return emit_operator(em, call, args, place);
+    }
+    const struct expr *moments[] = {as_timestamp(em, call->call.args[0]),
+                                    as_timestamp(em, call->call.args[1]), call->call.args[2]};
+    if (moments[0] == NULL || moments[1] == NULL) {
+        return ctx_full(em->c);
+    }
+    return emit_template(em, moment_series[em->d->column], moments, 3);
+}
+
 static enum err rule_series(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     enum err err = ERR_OK;
+    if (is_moment(e->call.args[0]) || is_moment(e->call.args[1])) {
+        return rule_moment_series(c, e);
+    }
     for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
         struct expr *x = e->call.args[i];
-        if (type_family(x->type.kind) == FAMILY_DATE) {
-            err = ctx_fail(c, x->src, ERR_UNSUPPORTED_FEATURE,
-                           "`generate_series` counts whole numbers only");
-            fail_hint(c->f, "add them to a date: [\"date_add\", \"day\", n, start]");
-            return err;
-        }
         err = need_integer(c, x, "generate_series");
         if (err == ERR_OK && expr_is_volatile(x)) {
             err = ctx_fail(c, x->src, ERR_UNSUPPORTED_FEATURE,
@@ -285,6 +363,7 @@ static const struct op_info list[] = {
      .flags = OP_TABLE,
      .dress = DRESS_INTEGER,
      .rule = rule_series,
+     .emit = emit_series,
      .sql = {"generate_series($1, $2, $3)", MARIA_SERIES, "tb_series($1, $2, $3)"}},
     WORD("grouping_sets", OP_ELSEWHERE,
          "a member of `group_by` is {\"grouping_sets\":[[E…]…]}"),

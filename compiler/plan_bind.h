@@ -45,6 +45,10 @@ enum bind_form {
     BIND_DAYS,
     BIND_MICROS,
     BIND_SPAN,
+    /* The step of a series of moments, without months and not 0: checked, or all of it in
+     * microseconds. */
+    BIND_STRIDE_CHECKED,
+    BIND_STRIDE,
     /* A format of dates: checked, as MariaDB writes it, as to_char does. */
     BIND_FORMAT_CHECKED,
     BIND_FORMAT_MARIA,

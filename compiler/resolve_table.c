@@ -52,7 +52,7 @@ static enum err check_column(struct context *c, const struct source *s,
 static bool takes_columns(const struct context *c, const struct expr *call)
 {
     return c->d->arrays || (call->call.op->flags & OP_LATERAL) != 0 ||
-           (c->d->lateral_functions && call->call.op->emit == NULL);
+           (c->d->lateral_functions && argument_kind(call->call.op, 0) != 'l');
 }
 
 /* Its own columns: a value, and before it perhaps its name. */

@@ -327,6 +327,8 @@ void rig_type_text(const struct plan_bind *b, struct buf *out)
                                         [BIND_DAYS] = " days",
                                         [BIND_MICROS] = " micros",
                                         [BIND_SPAN] = " span",
+                                        [BIND_STRIDE_CHECKED] = " checked stride",
+                                        [BIND_STRIDE] = " stride",
                                         [BIND_FORMAT_CHECKED] = " format",
                                         [BIND_FORMAT_MARIA] = " format",
                                         [BIND_FORMAT_PG] = " format",
