@@ -49,6 +49,7 @@ static enum err add_step(struct context *c, struct expr *e)
 
 /* A series of moments. MariaDB adds microseconds to the first one; SQLite counts those
  * since 1970. */
+#define SQLITE_MICROS(moment) "tb_date_diff('microsecond', '1970-01-01', " moment ")"
 static const char *const moment_series[DIALECT_COUNT] = {
     [COLUMN_PG] = "generate_series($1, $2, $3::interval)",
     [COLUMN_MARIA] = "(SELECT CAST($1 AS DATETIME(6)) + INTERVAL CAST(seq AS SIGNED) * $3 "
@@ -57,8 +58,7 @@ static const char *const moment_series[DIALECT_COUNT] = {
                      "seq <= timestampdiff(MICROSECOND, $1, $2) DIV $3 AND "
                      "IF($3 > 0, timestampdiff(MICROSECOND, $1, $2) >= 0, "
                      "timestampdiff(MICROSECOND, $1, $2) <= 0))",
-    [COLUMN_SQLITE] = "tb_series(tb_date_diff('microsecond', '1970-01-01', $1), "
-                      "tb_date_diff('microsecond', '1970-01-01', $2), $3)",
+    [COLUMN_SQLITE] = "tb_series(" SQLITE_MICROS("$1") ", " SQLITE_MICROS("$2") ", $3)",
 };
 static const char *const moment_read[DIALECT_COUNT] = {
     [COLUMN_SQLITE] = "tb_move('1970-01-01 00:00:00.000000', $1, 1)"};
