@@ -11,8 +11,8 @@ The rules, which are all there are:
 - An error is the same code on all. Where a statement is risky (has parts that a database
   may skip or take in another order: and/or, case, subqueries, limits, joins with
   conditions, writes), an error of class `data` on one may be rows, or another `data`
-  error, on the other: these are counted as `either`, not as equal. A write that breaks
-  several constraints may name either.
+  error, on the other: these are counted as `either`, not as equal. So is no_result,
+  which is an answer of no rows. A write that breaks several constraints may name either.
 - `unsupported_feature` on some databases is a refusal there; the others are compared.
   So is an exact number of more than 15 digits, which SQLite cannot hold.
 """
@@ -145,7 +145,8 @@ def among(taken, ordered, risky):
                 return Verdict("invalid", reply["error"]["message"])
     if len(kinds) == 1:
         return Verdict("equal", next(iter(kinds)))
-    if risky and (kinds <= DATA_ERRORS | {None} or kinds <= INTEGRITY_ERRORS):
+    if risky and (kinds <= DATA_ERRORS | {None} or kinds <= DATA_ERRORS | {"no_result"} or
+                  kinds <= INTEGRITY_ERRORS):
         return Verdict("either")
     return Verdict("differs", "errors: " + ", ".join(f"{db} {code}" for db, code in codes.items()))
 

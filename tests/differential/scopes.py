@@ -43,6 +43,7 @@ class Scope:
 
     def __init__(self, outer=None):
         self.outer, self.sources, self.groups, self.inside = outer, [], None, False
+        self.sets = []  # what grouping sets are made of
         self.closed = False  # nothing of this query itself (its FROM is being made)
 
     def in_sight(self):

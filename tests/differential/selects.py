@@ -254,6 +254,7 @@ class Selects(Expressions):
                 else [{"grouping_sets": [names, names[:1], []]}] if at < .12 else names
             if at < .12:
                 groups[:] = [(e, c.nullable()) for e, c in groups]
+            scope.sets = names if at < .12 else []
         if names and self.chance(.35):
             self.risky = True
             q["having"] = self.condition(min(depth, 2))
@@ -261,6 +262,9 @@ class Selects(Expressions):
     def items(self, q, kinds, depth, plain):
         scope, out, items = self.scope, [], []
         windows = not plain and scope.sources and scope.groups is None and self.chance(.2)
+        if scope.sets and not plain and self.chance(.5):
+            items.append({"sets": ["grouping", *scope.sets]})
+            out.append(Col("sets", "int", False))
         for i, kind in enumerate(kinds):
             alias = f"c{i}"
             if windows and self.chance(.6):
@@ -369,11 +373,29 @@ class Selects(Expressions):
         if self.chance(.15):
             self.risky = True
             q["offset"] = r.choice([0, 1, 2, 10])
+        elif not plain and self.chance(.15):
+            self.keyset(q)
         lockable = all(s.table is not None for s in scope.sources) and scope.sources and \
             not any(set(j) & {"left", "right", "full"} for j in q.get("join", []))
         if not plain and lockable and self.chance(.04) and scope.groups is None and \
                 "distinct" not in q and not any("over" in str(i) for i in q["select"]):
             q["for"] = {r.choice(["update", "share"]): True}
+
+    def keyset(self, q):
+        """The rows behind one that has these keys."""
+        keys, at = [sorted_by(entry) for entry in q["order_by"]], {}
+        seen = {e: c for e, c in self.scope.in_sight() if isinstance(e, str)}
+        seen.update({c.name: c for c in self.outputs} if "distinct" in q else {})
+        if any(not isinstance(k, str) or k not in seen for k in keys) or \
+                any("over" in str(i) for i in q["select"]) or self.scope.sets:
+            return
+        for key in keys:
+            value = self.data(seen[key].kind)
+            if seen[key].null and self.chance(.2):
+                at[key] = None
+            else:
+                at[key] = self.param(value) if self.chance(.7) else {"value": value}
+        q["after"] = None if self.chance(.15) else at
 
     # ---- queries ----
 
