@@ -84,7 +84,7 @@ static const struct rig_refusal cases[] = {
      ERR_TYPE_MISMATCH, "/params/a", NULL, ALL},
     {"{'query':{'select':['name'],'from':'users','where':['in','age',':a']},'params':{'a':[1,'"
      "x']}}",
-     ERR_TYPE_MISMATCH, "/query/where/2", NULL, ALL},
+     ERR_TYPE_MISMATCH, "/params/a/1", NULL, ALL},
     {"{'query':{'select':['name'],'from':'users','where':['in','age',':a']},'params':{'a':[[1]]"
      "}}",
      ERR_TYPE_MISMATCH, "/query/where/2", NULL, ALL},
