@@ -21,13 +21,6 @@ static enum err need_bytes(struct context *c, struct expr *e, const char *what)
 static enum err need_written(struct context *c, struct expr *x, const char *what)
 {
     struct type text = type_of(TYPE_TEXT);
-    enum type_family family = type_family(x->type.kind);
-    if (family == FAMILY_ARRAY || family == FAMILY_JSON) {
-        enum err e = not_built(c, x->src, "joining arrays or json");
-        fail_hint(c->f,
-                  "`array` and `json_array` make them of members; `json_set` adds to json");
-        return e;
-    }
     if (is_untyped_value(x) || x->kind == EXPR_NULL) {
         return settle(c, x, &text, SETTLE_COMPARE);
     }
@@ -39,26 +32,95 @@ static enum err need_written(struct context *c, struct expr *x, const char *what
     return err;
 }
 
+/* What is joined: bytes, arrays or json as soon as one of the operands is that. */
+static enum type_family joined_family(const struct expr *e)
+{
+    for (uint32_t i = 0; i < e->call.count; i++) {
+        enum type_family f = type_family(e->call.args[i]->type.kind);
+        if (f == FAMILY_BYTES || f == FAMILY_ARRAY || f == FAMILY_JSON) {
+            return f;
+        }
+    }
+    return FAMILY_TEXT;
+}
+
+/* Arrays end to end; objects of json with the members of the last one that has them,
+ * lists end to end, as PostgreSQL does. */
+static enum err join_members(struct context *c, struct expr *e, enum type_family family)
+{
+    struct type json = type_of(TYPE_JSON);
+    if (!c->d->arrays) {
+        enum err err =
+            ctx_fail(c, e->src, ERR_UNSUPPORTED_FEATURE,
+                     "%s has no exact `%s` of arrays or json", c->d->words.name, call_name(e));
+        fail_hint(c->f, "`json_array` makes a list of members; `json_set` adds to json");
+        return err;
+    }
+    if (family == FAMILY_ARRAY) {
+        return unify(c, e->call.args, e->call.count, call_name(e), &e->type);
+    }
+    enum err err = ERR_OK;
+    e->type = json;
+    for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
+        struct expr *x = e->call.args[i];
+        err = is_family(x, FAMILY_JSON) ? settle(c, x, &json, SETTLE_COMPARE)
+                                        : type_mismatch(c, x, call_name(e), "json beside json");
+    }
+    return err;
+}
+
 static enum err rule_concat(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
     enum err err = ERR_OK;
-    bool bytes = false;
-    for (uint32_t i = 0; i < e->call.count; i++) {
-        bytes = bytes || e->call.args[i]->type.kind == TYPE_BYTES;
+    enum type_family family = joined_family(e);
+    e->nullable = any_nullable(e);
+    if (family == FAMILY_ARRAY || family == FAMILY_JSON) {
+        return join_members(c, e, family);
     }
+    bool bytes = family == FAMILY_BYTES;
     for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
         err = bytes ? need_bytes(c, e->call.args[i], call_name(e))
                     : need_written(c, e->call.args[i], call_name(e));
     }
     e->type = type_of(bytes ? TYPE_BYTES : TYPE_TEXT);
-    e->nullable = any_nullable(e);
     return err;
+}
+
+/* PostgreSQL's || takes a null array for an empty one. */
+static enum err emit_joined_arrays(struct emitter *em, const struct expr *const *args,
+                                   uint32_t count)
+{
+    const struct expr *parts[] = {dress_parts(em, "num_nulls($*)", args, count),
+                                  dress_parts(em, "@ || ", args, count)};
+    if (parts[0] == NULL || parts[1] == NULL) {
+        return ctx_full(em->c);
+    }
+    return emit_template(em, "(CASE WHEN $1 > 0 THEN NULL ELSE $2 END)", parts, 2);
+}
+
+static enum err emit_joined_json(struct emitter *em, const struct expr *const *args,
+                                 uint32_t count)
+{
+    const struct expr **dressed = ARENA_ARRAY(em->c->a, count, const struct expr *);
+    for (uint32_t i = 0; dressed != NULL && i < count; i++) {
+        dressed[i] = dress(em, "$1::jsonb", args[i]);
+        if (dressed[i] == NULL) {
+            return ctx_full(em->c);
+        }
+    }
+    return dressed == NULL ? ctx_full(em->c) : emit_template(em, "@ || ", dressed, count);
 }
 
 static enum err emit_concat(struct emitter *em, const struct expr *call,
                             const struct expr *const *args, enum emit_place place)
 {
+    if (call->type.kind == TYPE_ARRAY) {
+        return emit_joined_arrays(em, args, call->call.count);
+    }
+    if (call->type.kind == TYPE_JSON) {
+        return emit_joined_json(em, args, call->call.count);
+    }
     const char *around = call->type.kind == TYPE_BYTES ? em->d->joined_bytes : NULL;
     if (around == NULL) {
         return emit_operator(em, call, args, place);

@@ -89,21 +89,19 @@ def test_aggregates(make_db, allowed):
                 assert error["path"] == "/query/select/0/x/within_group"
 
 
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
 @pytest.mark.parametrize("name", ["bit_and", "GROUP_CONCAT", "std"])
 def test_mariadb_shows_no_row_beside_an_aggregate(make_db, name):
     db = make_db(settings={"functions": [name]})
-    if db.kind != "mariadb":
-        pytest.skip("the catalogs of the others have their aggregates")
     with db.client() as client:
         reply = client.ask({"query": {"select": ["name", ["fn." + name, "age"]],
                                       "from": "users"}})
         assert reply["error"]["code"] == "unsupported_feature"
 
 
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 def test_aggregates_follow_the_rules_of_grouping(make_db, allowed):
     db = make_db(settings={"functions": allowed})
-    if db.kind != "postgresql":
-        pytest.skip("the others have no aggregates by name")
     with db.client() as client:
         def ask(*select, **rest):
             return client.ask({"query": {"select": list(select), "from": "users", **rest}})
@@ -230,3 +228,29 @@ def test_functions_in_from_see_tables_before_them(make_db):
                 "function": ["fn.regexp_split_to_table", "users.name", {"value": "l"}],
                 "columns": [{"part": "text"}]}}, "lateral": True}], "order_by": ["part"]}})
         assert reply["rows"] == [[2, "A"], [2, "i"]]
+
+
+JOINED = [
+    (["||", ["array", 1, 2], ["array", 3]], [1, 2, 3]),
+    (["||", ["array", 1], ["nullif", ["array", 2], ["array", 2]]], None),
+    (["||", {"value": {"a": 1, "b": 2}, "type": "json"}, {"value": {"b": 3}, "type": "json"}],
+     {"a": 1, "b": 3}),
+    (["||", {"value": [1], "type": "json"}, {"value": [{"x": None}], "type": "json"}],
+     [1, {"x": None}]),
+]
+
+
+@pytest.mark.parametrize("expression, joined", JOINED)
+def test_joined_arrays_and_json(client, db, expression, joined):
+    reply = value(client, expression)
+    if db.kind != "postgresql":
+        assert reply["error"]["code"] == "unsupported_feature"
+        return
+    assert reply["rows"] == [[joined]], reply
+
+
+def test_what_does_not_join(client, db):
+    error = value(client, ["||", {"value": {"a": 1}, "type": "json"}, ["lower", "name"]],
+                  **{"from": "users"})["error"]
+    assert error["code"] == ("type_mismatch" if db.kind == "postgresql" else
+                             "unsupported_feature")

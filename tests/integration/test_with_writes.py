@@ -168,10 +168,13 @@ def test_two_subqueries_and_a_choice(c, fresh_db):
 
 # ---- writes inside `with` ----
 
+ON_POSTGRESQL = pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+
+
 @pytest.fixture
 def pg(fresh_db):
-    if fresh_db.kind != "postgresql":
-        pytest.skip("PostgreSQL alone has writes in `with`")
+    """A client of PostgreSQL, which alone has writes in `with`."""
+    assert fresh_db.kind == "postgresql"
     with fresh_db.client() as client:
         yield client
 
@@ -187,6 +190,7 @@ def test_refused_elsewhere(c, fresh_db):
         assert error["path"] == "/query/with/gone" and "transaction" in error["hint"]
 
 
+@ON_POSTGRESQL
 def test_rows_that_are_gone(pg):
     ids = column(pg, "id", "orders")
     query = {"with": GONE, "select": ["id"], "from": "gone", "order_by": ["id"]}
@@ -196,6 +200,7 @@ def test_rows_that_are_gone(pg):
     assert column(pg, "id", "orders") == ids[2:]
 
 
+@ON_POSTGRESQL
 def test_the_statement_around_sees_the_table_as_it_was(pg):
     ids = column(pg, "id", "orders")
     query = {"with": GONE, "select": ["id"], "from": "orders", "order_by": ["id"]}
@@ -203,6 +208,7 @@ def test_the_statement_around_sees_the_table_as_it_was(pg):
     assert column(pg, "id", "orders") == ids[1:]
 
 
+@ON_POSTGRESQL
 def test_rows_that_move(pg):
     ids, names = column(pg, "id", "orders"), column(pg, "name", "tags")
     query = {"with": GONE, "insert": "tags", "columns": ["name"], "from_query": {
@@ -211,6 +217,7 @@ def test_rows_that_move(pg):
     assert column(pg, "name", "tags") == names + [str(i) for i in ids[:2]]
 
 
+@ON_POSTGRESQL
 def test_every_kind_of_write_at_once(pg):
     query = {"with": {
         "made": {"insert": "tags", "columns": ["name"],
@@ -230,6 +237,7 @@ def test_every_kind_of_write_at_once(pg):
     assert {1, 2}.isdisjoint(column(pg, "user_id", "orders"))
 
 
+@ON_POSTGRESQL
 def test_an_answer_that_fails_undoes_it(pg):
     ids = column(pg, "id", "orders")
     query = {"with": GONE, "select": ["id"], "from": "gone"}
@@ -241,6 +249,7 @@ def test_an_answer_that_fails_undoes_it(pg):
     refused(pg, query, "unsupported_feature", params=[{"to": 1}, {"to": 2}])
 
 
+@ON_POSTGRESQL
 def test_compile_says_that_it_writes(pg):
     before = column(pg, "id", "orders")
     reply = pg.ask({"op": "compile", "query": {"with": GONE, "select": ["id"], "from": "gone"},
