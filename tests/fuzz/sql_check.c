@@ -159,7 +159,7 @@ static bool is_catalog_name(const struct catalog *c, struct str name)
     return false;
 }
 
-/* Names that are ours alone are whole texts of the program: collations, types. */
+/* Names that are ours alone stand in the program: collations, types. */
 static bool is_collation(struct sql_check *c, struct str name)
 {
     char text[280] = "";
@@ -176,7 +176,8 @@ static bool name_is_fine(struct sql_check *c, const struct plan *p, struct str q
         i += quoted.ptr[i] == quoted.ptr[0]; /* doubled */
     }
     struct str text = {name, n};
-    return is_made(text) || is_catalog_name(p->catalog, text) || is_collation(c, text);
+    return is_made(text) || is_catalog_name(p->catalog, text) || is_collation(c, text) ||
+           catalog_function(p->catalog, text) != NULL || in_program(c, quoted);
 }
 
 /* ---- the whole ---- */
