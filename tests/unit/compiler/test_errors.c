@@ -498,6 +498,8 @@ static const struct rig_refusal cases[] = {
     /* of the database */
     {"{\"select\":[[\"op\",\"; drop\",1,2]]}", ERR_UNSUPPORTED_FEATURE, "/query/select/0/1",
      NULL, 0},
+    {"{\"select\":[[\"||\",\"doc\",\"doc\"]],\"from\":\"things\"}", ERR_UNSUPPORTED_FEATURE,
+     "/query/select/0", "json_set", MARIA | SQLITE},
     {"{\"select\":[[\"array\",1,2]]}", ERR_UNSUPPORTED_FEATURE, "/query/select/0", "json",
      MARIA | SQLITE},
 };

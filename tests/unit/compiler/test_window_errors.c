@@ -61,8 +61,6 @@ static const struct {
      ERR_UNSUPPORTED_FEATURE, "/query/select/0/x/over/1", "`row_number`"},
     {"{'select':[['like','name','name','city']],'from':'users'}", ERR_UNSUPPORTED_FEATURE,
      "/query/select/0/3", "MariaDB"},
-    {"{'select':[['||','doc','doc']],'from':'things'}", ERR_UNSUPPORTED_FEATURE,
-     "/query/select/0/1", "`json_set`"},
     {"{'select':[['distinct','city']],'from':'users'}", ERR_BAD_QUERY, "/query/select/0/0",
      "[\"distinct\",E]"},
     {"{'select':['city'],'from':'users','group_by':[['rollup','city']]}", ERR_BAD_QUERY,
