@@ -262,8 +262,12 @@ static bool loses_offset(const struct emitter *em, const struct query *q)
 {
     bool chosen = q->offset != NULL || q->with_ties;
     bool own = em->d->distinct_offset || !q->distinct || !chosen;
+    uint64_t tables = 0; /* a subquery in FROM may give constants, too */
+    for (uint32_t i = 0; i < q->source_count; i++) {
+        tables |= q->sources[i]->table != NULL ? (uint64_t)1 << i : 0;
+    }
     for (uint32_t i = 0; !own && i < q->output_count; i++) {
-        own = (expr_sources(q, q->outputs[i].expr) & ~OUTER_BIT) != 0;
+        own = (expr_sources(q, q->outputs[i].expr) & tables) != 0;
     }
     return !own;
 }

@@ -251,6 +251,22 @@ static enum err emit_case(struct emitter *em, const struct expr *call,
     return e != ERR_OK ? e : emit_template(em, text, &of, 1);
 }
 
+static enum err emit_regexp(struct emitter *em, const struct expr *call,
+                            const struct expr *const *args, enum emit_place place)
+{
+    const struct expr *pair[] = {args[0], args[1]};
+    bool folded =
+        (call->call.op->flags & OP_FOLDED) != 0 && em->d->folds != NULL &&
+        (collation_of(call->call.args[0]) != NULL || collation_of(call->call.args[1]) != NULL);
+    for (uint32_t i = 0; folded && i < 2; i++) {
+        pair[i] = dress(em, em->d->folds, args[i]);
+        if (pair[i] == NULL) {
+            return ctx_full(em->c);
+        }
+    }
+    return emit_operator(em, call, pair, place);
+}
+
 #define CASE(op, ...)                                                                          \
     {                                                                                          \
         .name = (op), .min_args = 1, .max_args = 1, .rule = rule_text, .emit = emit_case,      \
@@ -291,10 +307,10 @@ static enum err emit_case(struct emitter *em, const struct expr *call,
         .rule = rule_uuid, .sql = __VA_ARGS__                                                  \
     }
 
-#define REGEXP(op, ...)                                                                        \
+#define REGEXP(op, bits, ...)                                                                  \
     {                                                                                          \
-        .name = (op), .min_args = 2, .max_args = 2, .rule = rule_regexp, .dress = DRESS_TEXT,  \
-        .sql = __VA_ARGS__                                                                     \
+        .name = (op), .min_args = 2, .max_args = 2, .flags = (bits), .rule = rule_regexp,      \
+        .emit = emit_regexp, .dress = DRESS_TEXT, .sql = __VA_ARGS__                           \
     }
 
 /* MariaDB compares by the collation; these compare characters. */
@@ -350,8 +366,9 @@ static const struct op_info list[] = {
     CONCAT("concat", 1),
     DIGEST("hex", {"upper(encode($1, 'hex'))", "hex($1)",
                    "CASE WHEN $1 IS NOT NULL THEN hex($1) END"}),
-    REGEXP("iregexp", {"($1 ~* $2)", "(" EXACTLY("$1") " REGEXP concat('(?i)', $2))",
-                       "tb_iregexp($1, $2)"}),
+    REGEXP(
+        "iregexp", OP_FOLDED,
+        {"($1 ~* $2)", "(" EXACTLY("$1") " REGEXP concat('(?i)', $2))", "tb_iregexp($1, $2)"}),
     LENGTH("length", {"length($1)::int8", "char_length($1)", "length($1)"}),
     CASE("lower", {"lower($1)", "lower($1)", "tb_lower($1)"}),
     PAD("lpad"),
@@ -365,7 +382,7 @@ static const struct op_info list[] = {
      .rule = rule_position,
      .dress = DRESS_TEXT,
      .sql = {"strpos($2, $1)::int8", "locate($1, " EXACTLY("$2") ")", "instr($2, $1)"}},
-    REGEXP("regexp", {"($1 ~ $2)", "(" EXACTLY("$1") " REGEXP $2)", "tb_regexp($1, $2)"}),
+    REGEXP("regexp", 0, {"($1 ~ $2)", "(" EXACTLY("$1") " REGEXP $2)", "tb_regexp($1, $2)"}),
     {.name = "regexp_replace",
      .min_args = 3,
      .max_args = 4,

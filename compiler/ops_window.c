@@ -67,7 +67,11 @@ static enum err rule_neighbour(struct context *c, struct query *q, struct expr *
 {
     (void)q;
     struct expr *pair[] = {e->call.args[0], e->call.count > 2 ? e->call.args[2] : NULL};
+    struct type text = type_of(TYPE_TEXT);
     enum err err = unify(c, pair, pair[1] == NULL ? 1 : 2, call_name(e), &e->type);
+    if (err == ERR_OK && e->type.kind == TYPE_UNKNOWN && pair[0]->kind == EXPR_NULL) {
+        err = settle(c, pair[0], &text, SETTLE_COMPARE);
+    }
     err = err == ERR_OK && pair[1] != NULL ? same_intervals(c, pair, 2) : err;
     return err == ERR_OK && e->call.count > 1 ? need_count(c, e->call.args[1], BIND_COUNT)
                                               : err;

@@ -386,7 +386,8 @@ class Selects(Expressions):
         keys, at = [sorted_by(entry) for entry in q["order_by"]], {}
         seen = {e: c for e, c in self.scope.in_sight() if isinstance(e, str)}
         seen.update({c.name: c for c in self.outputs} if "distinct" in q else {})
-        if any(not isinstance(k, str) or k not in seen for k in keys) or \
+        # each key is a level more in SQLite's parser
+        if len(keys) > 5 or any(not isinstance(k, str) or k not in seen for k in keys) or \
                 any("over" in str(i) for i in q["select"]) or self.scope.sets:
             return
         for key in keys:
