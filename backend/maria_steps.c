@@ -410,8 +410,7 @@ static enum maria_step drain_then(struct maria_conn *c)
     if (number != 0 && maria_lost(number)) {
         return stmt_failed(c);
     }
-    (void)read_eof(c);
-    return next_set(c);
+    return number == 0 ? rows_over(c) : next_set(c);
 }
 
 /* -- warnings -------------------------------------------------------------- */
