@@ -18,9 +18,6 @@
  * writes, and linear for what a program does. */
 #define SHARE_WINDOW 48
 
-static enum err walk_expr(struct walk *w, const struct json *j);
-static enum err walk_statement(struct walk *w, const struct json *j);
-
 /* ---- key bytes ---- */
 
 void shape_put_count(struct walk *w, uint64_t n)
@@ -39,7 +36,7 @@ void shape_put_text(struct walk *w, char tag, struct str s)
     buf_str_add(w->key, s);
 }
 
-static void put_verbatim(struct walk *w, const struct json *j)
+void shape_put_verbatim(struct walk *w, const struct json *j)
 {
     switch ((enum json_kind)j->kind) {
     case JSON_NULL:
@@ -68,7 +65,7 @@ static void put_verbatim(struct walk *w, const struct json *j)
         if (object) {
             shape_put_text(w, 'k', json_key(m));
         }
-        put_verbatim(w, m);
+        shape_put_verbatim(w, m);
     }
     buf_char(w->key, object ? '}' : ']');
 }
@@ -179,7 +176,7 @@ static enum err walk_literal(struct walk *w, const struct json *node, const stru
         buf_char(w->key, 'V');
         const struct json *type = json_get(node, "type");
         if (type != NULL) {
-            put_verbatim(w, type);
+            shape_put_verbatim(w, type);
         }
         buf_char(w->key, ';');
     }
@@ -279,21 +276,27 @@ static enum err walk_array(struct walk *w, const struct json *j)
         bool said = is_code(j->first, m, i);
         bool list = i > 0 && i == list_at && m->kind == JSON_ARRAY && pure_list(m, &form);
         bool path = i > 0 && i == path_at && is_json_path(m);
-        enum err e = path ? walk_path(w, m) : list ? walk_list(w, m, form) : walk_expr(w, m);
+        enum err e = path   ? walk_path(w, m)
+                     : list ? walk_list(w, m, form)
+                            : shape_walk_expr(w, m);
         if (e != ERR_OK) {
             return e;
         }
         if (said) {
-            put_verbatim(w, m);
+            shape_put_verbatim(w, m);
         }
     }
     buf_char(w->key, ']');
     return ERR_OK;
 }
 
-static enum err walk_members(struct walk *w, const struct json *j,
-                             enum err (*walk)(struct walk *, const struct json *))
+/* Every member of an object, with its key before it. */
+enum err shape_walk_members(struct walk *w, const struct json *j, shape_walk_fn *walk)
 {
+    if (j->kind != JSON_OBJECT) {
+        shape_put_verbatim(w, j);
+        return ERR_OK;
+    }
     buf_char(w->key, '{');
     for (const struct json *m = j->first; m != NULL; m = m->next) {
         shape_put_text(w, 'k', json_key(m));
@@ -306,10 +309,27 @@ static enum err walk_members(struct walk *w, const struct json *j,
     return ERR_OK;
 }
 
-/* A map whose keys are names or keys of a form, whose values are expressions. */
-static enum err walk_map(struct walk *w, const struct json *j)
+enum err shape_walk_elements(struct walk *w, const struct json *j, shape_walk_fn *walk)
 {
-    return walk_members(w, j, walk_expr);
+    if (j->kind != JSON_ARRAY) {
+        shape_put_verbatim(w, j);
+        return ERR_OK;
+    }
+    buf_char(w->key, '[');
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        enum err e = walk(w, m);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    buf_char(w->key, ']');
+    return ERR_OK;
+}
+
+/* A map whose keys are names or keys of a form, whose values are expressions. */
+enum err shape_walk_map(struct walk *w, const struct json *j)
+{
+    return shape_walk_members(w, j, shape_walk_expr);
 }
 
 /* The bounds of a frame are part of the SQL. */
@@ -322,22 +342,18 @@ static bool is_frame(struct str key)
 static enum err walk_window_member(struct walk *w, const struct json *m)
 {
     if (!is_frame(json_key(m))) {
-        return walk_expr(w, m);
+        return shape_walk_expr(w, m);
     }
-    put_verbatim(w, m);
+    shape_put_verbatim(w, m);
     return ERR_OK;
 }
 
-static enum err walk_named_window(struct walk *w, const struct json *m)
+enum err shape_walk_named_window(struct walk *w, const struct json *m)
 {
-    if (m->kind == JSON_OBJECT) {
-        return walk_members(w, m, walk_window_member);
-    }
-    put_verbatim(w, m);
-    return ERR_OK;
+    return shape_walk_members(w, m, walk_window_member);
 }
 
-static enum err walk_expr(struct walk *w, const struct json *j)
+enum err shape_walk_expr(struct walk *w, const struct json *j)
 {
     if (is_number(j)) {
         return walk_literal(w, j, j);
@@ -346,313 +362,34 @@ static enum err walk_expr(struct walk *w, const struct json *j)
         return walk_array(w, j);
     }
     if (j->kind != JSON_OBJECT) {
-        put_verbatim(w, j);
+        shape_put_verbatim(w, j);
         return ERR_OK;
     }
     if (is_literal_form(j)) {
         return walk_literal(w, j, json_get(j, "value"));
     }
     if (json_get(j, "name") != NULL || json_get(j, "value") != NULL) {
-        put_verbatim(w, j);
+        shape_put_verbatim(w, j);
         return ERR_OK;
     }
     if (json_get(j, "over") != NULL) {
-        return walk_members(w, j, walk_window_member);
+        return shape_walk_members(w, j, walk_window_member);
     }
-    return is_query_form(j) ? walk_statement(w, j) : walk_map(w, j);
+    return is_query_form(j) ? shape_walk_statement(w, j) : shape_walk_map(w, j);
 }
 
 /* item: an object is always a map of aliases, whatever its keys are. */
-static enum err walk_items(struct walk *w, const struct json *j)
+static enum err walk_item(struct walk *w, const struct json *m)
 {
-    if (j->kind == JSON_OBJECT) {
-        return walk_map(w, j);
-    }
-    if (j->kind != JSON_ARRAY) {
-        put_verbatim(w, j);
-        return ERR_OK;
-    }
-    buf_char(w->key, '[');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        enum err e = m->kind == JSON_OBJECT ? walk_map(w, m) : walk_expr(w, m);
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, ']');
-    return ERR_OK;
+    return m->kind == JSON_OBJECT ? shape_walk_map(w, m) : shape_walk_expr(w, m);
 }
 
-/* {"function": […], …} or {"table": …, "sample": {…}}: arguments may be data. */
-static enum err walk_table_form(struct walk *w, const struct json *j)
+enum err shape_walk_items(struct walk *w, const struct json *j)
 {
-    buf_char(w->key, '{');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        shape_put_text(w, 'k', json_key(m));
-        enum err e = ERR_OK;
-        if (str_is(json_key(m), "function") ||
-            (str_is(json_key(m), "sample") && m->kind == JSON_OBJECT)) {
-            e = walk_expr(w, m);
-        } else {
-            put_verbatim(w, m);
-        }
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, '}');
-    return ERR_OK;
+    return j->kind == JSON_OBJECT ? shape_walk_map(w, j) : shape_walk_elements(w, j, walk_item);
 }
 
-/* F: names are code; only the subqueries under an alias hold data. */
-static enum err walk_from(struct walk *w, const struct json *j)
-{
-    if (j->kind != JSON_OBJECT) {
-        put_verbatim(w, j);
-        return ERR_OK;
-    }
-    buf_char(w->key, '{');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        shape_put_text(w, 'k', json_key(m));
-        bool form = m->kind == JSON_OBJECT &&
-                    (json_get(m, "function") != NULL || json_get(m, "table") != NULL);
-        enum err e = ERR_OK;
-        if (is_query_form(m)) {
-            e = walk_statement(w, m);
-        } else if (form) {
-            e = walk_table_form(w, m);
-        } else {
-            put_verbatim(w, m);
-        }
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, '}');
-    return ERR_OK;
-}
-
-static bool is_join_side(struct str key)
-{
-    return str_is(key, "inner") || str_is(key, "left") || str_is(key, "right") ||
-           str_is(key, "full") || str_is(key, "cross");
-}
-
-static enum err walk_joins(struct walk *w, const struct json *j);
-
-static enum err walk_join(struct walk *w, const struct json *j)
-{
-    if (j->kind != JSON_OBJECT) {
-        put_verbatim(w, j);
-        return ERR_OK;
-    }
-    buf_char(w->key, '{');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        struct str key = json_key(m);
-        shape_put_text(w, 'k', key);
-        enum err e = ERR_OK;
-        if (is_join_side(key)) {
-            e = walk_from(w, m);
-        } else if (str_is(key, "join")) {
-            e = walk_joins(w, m);
-        } else if (str_is(key, "on")) {
-            e = walk_expr(w, m);
-        } else {
-            put_verbatim(w, m);
-        }
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, '}');
-    return ERR_OK;
-}
-
-static enum err walk_joins(struct walk *w, const struct json *j)
-{
-    if (j->kind != JSON_ARRAY) {
-        put_verbatim(w, j);
-        return ERR_OK;
-    }
-    buf_char(w->key, '[');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        enum err e = walk_join(w, m);
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, ']');
-    return ERR_OK;
-}
-
-/* ---- statements ---- */
-
-enum place {
-    PLACE_EXPR,
-    PLACE_ITEMS,
-    PLACE_FROM,
-    PLACE_JOINS,
-    PLACE_ROWS,
-    PLACE_MAP,
-    PLACE_WITH,
-    PLACE_WINDOWS,
-    PLACE_CLASH,
-};
-
-static const struct {
-    const char *key;
-    enum place place;
-} places[] = {
-    {"select", PLACE_ITEMS},    {"from", PLACE_FROM},       {"where", PLACE_EXPR},
-    {"join", PLACE_JOINS},      {"order_by", PLACE_EXPR},   {"limit", PLACE_EXPR},
-    {"offset", PLACE_EXPR},     {"group_by", PLACE_EXPR},   {"having", PLACE_EXPR},
-    {"rows", PLACE_ROWS},       {"data", PLACE_ROWS},       {"set", PLACE_MAP},
-    {"values", PLACE_EXPR},     {"returning", PLACE_ITEMS}, {"using", PLACE_FROM},
-    {"from_query", PLACE_EXPR}, {"with", PLACE_WITH},       {"union", PLACE_EXPR},
-    {"union_all", PLACE_EXPR},  {"intersect", PLACE_EXPR},  {"intersect_all", PLACE_EXPR},
-    {"except", PLACE_EXPR},     {"except_all", PLACE_EXPR}, {"window", PLACE_WINDOWS},
-    {"distinct", PLACE_EXPR},   {"after", PLACE_MAP},       {"conflict", PLACE_CLASH},
-};
-
-static bool is_statement(const struct json *j)
-{
-    return is_query_form(j) || write_kind(j) != PLAN_READ;
-}
-
-/* A query of `with`, or a form around it. */
-static enum err walk_cte(struct walk *w, const struct json *j)
-{
-    if (j->kind != JSON_OBJECT || is_statement(j)) {
-        return walk_statement(w, j);
-    }
-    buf_char(w->key, '{');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        shape_put_text(w, 'k', json_key(m));
-        enum err e = ERR_OK;
-        if (is_statement(m)) {
-            e = walk_statement(w, m);
-        } else {
-            put_verbatim(w, m);
-        }
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, '}');
-    return ERR_OK;
-}
-
-static enum err walk_with(struct walk *w, const struct json *j)
-{
-    if (j->kind != JSON_OBJECT) {
-        put_verbatim(w, j);
-        return ERR_OK;
-    }
-    buf_char(w->key, '{');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        shape_put_text(w, 'k', json_key(m));
-        enum err e = walk_cte(w, m);
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, '}');
-    return ERR_OK;
-}
-
-/* {"conflict": …}: `data` is data, `on` a list of expressions. */
-static enum err walk_clash(struct walk *w, const struct json *j)
-{
-    enum err e = ERR_OK;
-    bool outermost = j == json_get(w->c.in->query, "conflict");
-    if (j->kind != JSON_OBJECT) {
-        put_verbatim(w, j);
-        return ERR_OK;
-    }
-    buf_char(w->key, '{');
-    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
-        struct str key = json_key(m);
-        shape_put_text(w, 'k', key);
-        if (str_is(key, "data") && m->kind == JSON_OBJECT && outermost) {
-            w->s->clash_data = m;
-            shape_put_keys(w, m);
-        } else if (str_is(key, "on") && m->kind == JSON_ARRAY) {
-            e = walk_items(w, m);
-        } else if (str_is(key, "set") && m->kind == JSON_OBJECT) {
-            e = walk_map(w, m);
-        } else {
-            e = walk_expr(w, m);
-        }
-    }
-    buf_char(w->key, '}');
-    return e;
-}
-
-static enum err walk_place(struct walk *w, const struct json *m, enum place place)
-{
-    switch (place) {
-    case PLACE_EXPR:
-        return walk_expr(w, m);
-    case PLACE_ITEMS:
-        return walk_items(w, m);
-    case PLACE_FROM:
-        return walk_from(w, m);
-    case PLACE_JOINS:
-        return walk_joins(w, m);
-    case PLACE_ROWS:
-        return shape_walk_rows(w, m);
-    case PLACE_CLASH:
-        return walk_clash(w, m);
-    case PLACE_MAP:
-        if (m->kind == JSON_OBJECT) {
-            return walk_map(w, m);
-        }
-        break;
-    case PLACE_WITH:
-        return walk_with(w, m);
-    case PLACE_WINDOWS:
-        if (m->kind == JSON_OBJECT) {
-            return walk_members(w, m, walk_named_window);
-        }
-        break;
-    }
-    put_verbatim(w, m);
-    return ERR_OK;
-}
-
-static enum err walk_member(struct walk *w, const struct json *m, bool write)
-{
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        bool data = places[i].place == PLACE_ROWS;
-        if (str_is(json_key(m), places[i].key) && (write || !data)) {
-            return walk_place(w, m, places[i].place);
-        }
-    }
-    put_verbatim(w, m); /* names, or a form that we do not know */
-    return ERR_OK;
-}
-
-static enum err walk_statement(struct walk *w, const struct json *j)
-{
-    if (j->kind != JSON_OBJECT) {
-        put_verbatim(w, j);
-        return ERR_OK;
-    }
-    /* Data has its place in a statement that writes, and there once. */
-    bool write = j == w->c.in->query &&
-                 ((json_get(j, "insert") != NULL && json_get(j, "data") == NULL) ||
-                  (json_get(j, "update") != NULL && json_get(j, "rows") == NULL));
-    buf_char(w->key, '{');
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        shape_put_text(w, 'k', json_key(m));
-        enum err e = walk_member(w, m, write);
-        if (e != ERR_OK) {
-            return e;
-        }
-    }
-    buf_char(w->key, '}');
-    return ERR_OK;
-}
+/* ---- params, and the whole ---- */
 
 /* Widest tuple that a list of rows is compared with. */
 #define MAX_ROW_WIDTH 100
@@ -706,7 +443,7 @@ static enum err walk_query(struct walk *w)
         buf_str_add(w->key, seen->key);
         return ERR_OK;
     }
-    return walk_statement(w, w->c.in->query);
+    return shape_walk_statement(w, w->c.in->query);
 }
 
 enum err shape_walk(const struct compile_request *in, struct arena *a, struct buf *key,
@@ -739,7 +476,7 @@ void shape_remember(const struct compile_request *in, struct buf *key, struct se
     struct walk w = {.c = {.in = &with, .a = &s->arena}, .key = key, .s = &s->shape};
     with.query = s->tree;
     buf_clear(key);
-    bool alike = walk_statement(&w, s->tree) == ERR_OK && !key->failed &&
+    bool alike = shape_walk_statement(&w, s->tree) == ERR_OK && !key->failed &&
                  s->shape.data_param == NULL && !s->shape.rows_unknown;
     s->key = alike ? arena_str(&s->arena, buf_str(key)) : (struct str){NULL, 0};
 }
