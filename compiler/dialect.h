@@ -55,10 +55,10 @@ struct dialect {
     bool samples;           /* TABLESAMPLE */
     bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
     int most_scale;         /* digits behind the point of a numeric; 0: enough */
-    const struct moment_sql *moments; /* compiler/moments.h */
-    enum any_query any_query;         /* x < ANY (SELECT …) */
-    bool exists_offset;               /* EXISTS heeds an OFFSET */
-    bool distinct_offset;             /* DISTINCT constants do */
+    const struct moment_sql *moments;    /* compiler/moments.h */
+    enum any_query any_query;            /* x < ANY (SELECT …) */
+    bool exists_offset, exists_distinct; /* EXISTS heeds an OFFSET; of distinct rows */
+    bool distinct_offset;                /* DISTINCT constants do */
     bool rows_apart;      /* (a, b) = (1, 2) is a = 1 AND b = 2: rows misjudge nulls */
     bool rows_are_values; /* (a, b) IN (VALUES (1, 2), …), else IN ((1, 2), …) */
     uint32_t max_nesting; /* of the parser's stack, in symbols; 0: deep enough */

@@ -141,6 +141,7 @@ const struct dialect dialect_pg = {
     .any_query = ANY_NATIVE,
     .delete_strict = true,
     .exists_offset = true,
+    .exists_distinct = true,
     .having_outer = true,
     .distinct_offset = true,
     .values_rows = true,

@@ -214,6 +214,7 @@ enum err emit_exists(struct emitter *em, const struct query *q)
     /* and 10.11 falls over some that are grouped, with subqueries in the select list */
     bool grouped = q->outer == NULL && (q->aggregated || q->group_count > 0);
     bool hide = !em->d->exists_offset && (q->offset != NULL || q->with_ties || grouped);
+    hide = hide || (!em->d->exists_distinct && q->distinct && q->offset != NULL);
     emit_text(em, hide ? "EXISTS (SELECT 1 FROM (" : "EXISTS (");
     enum err e = emit_query(em, q, hide ? PLACE_DERIVED : PLACE_EXISTS);
     emit_text(em, hide ? ") AS q)" : ")");
