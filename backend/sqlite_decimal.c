@@ -135,13 +135,8 @@ static bool align(struct decimal15 *a, struct decimal15 *b)
     return true;
 }
 
-static void tb_dec_add(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+static void give_sum(sqlite3_context *ctx, struct decimal15 a, struct decimal15 b)
 {
-    struct decimal15 a, b;
-    (void)argc;
-    if (!read_two(ctx, argv, &a, &b)) {
-        return;
-    }
     if (a.number == 0 || b.number == 0) {
         decimal_give(ctx, a.number == 0 ? b : a);
     } else if (align(&a, &b)) {
@@ -151,20 +146,22 @@ static void tb_dec_add(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     }
 }
 
+static void tb_dec_add(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    struct decimal15 a, b;
+    (void)argc;
+    if (read_two(ctx, argv, &a, &b)) {
+        give_sum(ctx, a, b);
+    }
+}
+
 static void tb_dec_sub(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     struct decimal15 a, b;
     (void)argc;
-    if (!read_two(ctx, argv, &a, &b)) {
-        return;
-    }
-    b.number = -b.number;
-    if (a.number == 0 || b.number == 0) {
-        decimal_give(ctx, a.number == 0 ? b : a);
-    } else if (align(&a, &b)) {
-        decimal_give(ctx, (struct decimal15){a.number + b.number, a.exponent});
-    } else {
-        decimal_out_of_range(ctx);
+    if (read_two(ctx, argv, &a, &b)) {
+        b.number = -b.number;
+        give_sum(ctx, a, b);
     }
 }
 
