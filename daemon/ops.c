@@ -166,26 +166,15 @@ static enum err op_stats(struct req *r)
 
 enum err op_admin(struct req *r)
 {
-    switch (r->msg.op) {
-    case OP_HELLO:
-        return op_hello(r);
-    case OP_PING:
-        return op_ping(r);
-    case OP_DEALLOCATE:
-        return op_deallocate(r);
-    case OP_MORE:
-        return op_more(r);
-    case OP_CANCEL:
-        return op_cancel(r);
-    case OP_STATS:
-        return op_stats(r);
-    case OP_QUERY:
-    case OP_PREPARE:
-    case OP_COMPILE:
-    case OP_SCHEMA_RELOAD:
-        break;
+    static enum err (*const table[OP_COUNT])(struct req *) = {
+        [OP_HELLO] = op_hello, [OP_PING] = op_ping,     [OP_DEALLOCATE] = op_deallocate,
+        [OP_MORE] = op_more,   [OP_CANCEL] = op_cancel, [OP_STATS] = op_stats,
+    };
+    if (table[r->msg.op] == NULL) {
+        return fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/op"),
+                       "this server does not have this operation yet");
     }
-    return fail_set(&r->fail, ERR_INTERNAL, "an operation took the wrong way");
+    return table[r->msg.op](r);
 }
 
 /* ---- prepare ---- */

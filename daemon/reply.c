@@ -247,7 +247,7 @@ static void on_paused_long(struct timer *t)
     if (r->pause == PAUSE_NONE) {
         return;
     }
-    bool contended = pool_contended(r->backend->pool);
+    bool contended = pool_contended(r->pool);
     if (contended && spill(r)) {
         return;
     }

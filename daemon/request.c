@@ -97,23 +97,11 @@ int req_fail_to(struct req *r, enum err e, enum req_state next)
 
 bool req_is_read(const struct req *r)
 {
-    switch (r->msg.op) {
-    case OP_QUERY:
+    if (r->msg.op == OP_QUERY) {
         return r->bound.plan != NULL && r->bound.plan->kind == PLAN_READ &&
                r->bound.plan->volatility != VOLATILITY_VOLATILE;
-    case OP_SCHEMA_RELOAD:
-        return false;
-    case OP_HELLO:
-    case OP_PING:
-    case OP_PREPARE:
-    case OP_DEALLOCATE:
-    case OP_MORE:
-    case OP_CANCEL:
-    case OP_COMPILE:
-    case OP_STATS:
-        break;
     }
-    return true;
+    return r->msg.op != OP_SCHEMA_RELOAD;
 }
 
 /* ---- from outside ---- */
@@ -140,7 +128,7 @@ static void on_deaf(struct timer *t)
         LOG_S("state", str_of(req_state_name(r->state))), LOG_END);
     struct db_conn *c = r->lease;
     r->lease = NULL;
-    pool_abort(r->backend->pool, c);
+    pool_abort(r->pool, c);
 }
 
 /* From here on the database's answer is awaited only so long. */
@@ -180,7 +168,7 @@ void req_stop(struct req *r, enum err why)
         return;
     case REQ_LEND:
         r->stop = why;
-        pool_cancel(r->backend->pool, &r->pool_wait);
+        pool_cancel(r->pool, &r->pool_wait);
         return;
     case REQ_BEGIN:
     case REQ_RUN:

@@ -67,6 +67,7 @@ struct req {
     size_t charged_bytes; /* counted in worker_shared.request_bytes */
     size_t spilled_bytes; /* … of these: what a reply that waits for its turn may hold */
     struct backend *backend;
+    struct pool *pool; /* which its connection is from: the primary's or a replica's */
     struct prepared *prepared;
     struct seen *seen; /* its query is known by its bytes */
     struct catalog_wait catalog_wait;

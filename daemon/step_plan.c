@@ -79,18 +79,12 @@ int step_read(struct req *r)
     if (e != ERR_OK) {
         return req_fail_to(r, e, REQ_REPLY);
     }
-    switch (r->msg.op) {
-    case OP_QUERY:
-    case OP_PREPARE:
-    case OP_COMPILE:
-    case OP_SCHEMA_RELOAD:
+    switch (op_way(r->msg.op)) {
+    case WAY_CATALOG:
         return REQ_CATALOG;
-    case OP_HELLO:
-    case OP_PING:
-    case OP_DEALLOCATE:
-    case OP_MORE:
-    case OP_CANCEL:
-    case OP_STATS:
+    case WAY_HERE:
+    case WAY_TX:
+    case WAY_BATCH:
         break;
     }
     return REQ_ADMIN;
@@ -306,22 +300,15 @@ static enum err plan_query(struct req *r, struct catalog *catalog)
 
 static enum err plan_op(struct req *r, struct catalog *catalog)
 {
-    switch (r->msg.op) {
-    case OP_PREPARE:
+    if (r->msg.op == OP_PREPARE) {
         return plan_prepared(r, catalog);
-    case OP_COMPILE:
+    }
+    if (r->msg.op == OP_COMPILE) {
         return op_compile(r, catalog);
-    case OP_SCHEMA_RELOAD:
+    }
+    if (r->msg.op == OP_SCHEMA_RELOAD) {
         op_reloaded(r, catalog);
         return ERR_OK;
-    case OP_QUERY:
-    case OP_HELLO:
-    case OP_PING:
-    case OP_DEALLOCATE:
-    case OP_MORE:
-    case OP_CANCEL:
-    case OP_STATS:
-        break;
     }
     return plan_query(r, catalog);
 }

@@ -41,7 +41,7 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
     r->lent_ns = clock_now_ns();
     if (r->stop != ERR_OK) {
         if (conn != NULL) {
-            pool_release(r->backend->pool, conn, POOL_CLEAN);
+            pool_release(r->pool, conn, POOL_CLEAN);
             r->lease = NULL;
         }
         req_replace_err(r, r->stop);
@@ -57,9 +57,11 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
 int step_lend(struct req *r)
 {
     r->ordered_ns = clock_now_ns();
+    r->pool = r->backend->pool;
+    r->pool_wait.party = r->conn->number;
     r->pool_wait.cb = on_lease;
     r->pool_wait.fail = &r->fail;
-    pool_acquire(r->backend->pool, &r->pool_wait, r->due_ns);
+    pool_acquire(r->pool, &r->pool_wait, r->due_ns);
     return REQ_WAIT;
 }
 
@@ -343,7 +345,7 @@ static void give_back(struct req *r)
     r->lease = NULL;
     bool dirty = c->tx != DB_TX_NONE || r->bound.plan->leaves_traces;
     enum pool_return how = c->broken ? POOL_BROKEN : dirty ? POOL_DIRTY : POOL_CLEAN;
-    pool_release(r->backend->pool, c, how);
+    pool_release(r->pool, c, how);
 }
 
 int step_return(struct req *r)

@@ -183,7 +183,7 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
         member_close(m, CLOSE_MOVED);
     } else if (aged && p->waits > 0) {
         member_close(m, CLOSE_AGE);
-    } else if (how == POOL_DIRTY || !db_conn_clean(c)) {
+    } else if (how != POOL_CLEAN || !db_conn_clean(c)) {
         returned(m);
         member_reset(m);
     } else {

@@ -94,6 +94,7 @@ typedef void pool_wait_cb(struct pool_wait *w, struct db_conn *conn, enum err e)
 struct pool_wait {
     pool_wait_cb *cb;
     struct fail *fail;
+    uint64_t party; /* whom it is for, in shares of equal size: a client's number */
     uint64_t since_ns;
     uint64_t due_ns;
     struct pool_wait *next, *prev;
@@ -125,9 +126,10 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns);
 void pool_cancel(struct pool *p, struct pool_wait *w);
 
 enum pool_return {
-    POOL_CLEAN,  /* as it was lent; the pool checks that */
-    POOL_DIRTY,  /* an open transaction or changed settings: reset before the next loan */
-    POOL_BROKEN, /* close it */
+    POOL_CLEAN,    /* as it was lent; the pool checks that */
+    POOL_ROLLBACK, /* a transaction is open: rolled back before the next loan */
+    POOL_DIRTY,    /* changed settings, or who knows: reset before the next loan */
+    POOL_BROKEN,   /* close it */
 };
 /* Gives a connection back. It must have no run. */
 void pool_release(struct pool *p, struct db_conn *c, enum pool_return how);

@@ -12,31 +12,52 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "value/isolation.h"
 #include "value/rows.h"
 
 #include <stdint.h>
 
-/* X(enum, wire name) */
+/* X(enum, wire name, way) */
 #define OP_MAP(X)                                                                              \
-    X(QUERY, "query")                                                                          \
-    X(HELLO, "hello")                                                                          \
-    X(PING, "ping")                                                                            \
-    X(PREPARE, "prepare")                                                                      \
-    X(DEALLOCATE, "deallocate")                                                                \
-    X(MORE, "more")                                                                            \
-    X(CANCEL, "cancel")                                                                        \
-    X(COMPILE, "compile")                                                                      \
-    X(STATS, "stats")                                                                          \
-    X(SCHEMA_RELOAD, "schema.reload")
+    X(QUERY, "query", CATALOG)                                                                 \
+    X(HELLO, "hello", HERE)                                                                    \
+    X(PING, "ping", HERE)                                                                      \
+    X(PREPARE, "prepare", CATALOG)                                                             \
+    X(DEALLOCATE, "deallocate", HERE)                                                          \
+    X(MORE, "more", HERE)                                                                      \
+    X(CANCEL, "cancel", HERE)                                                                  \
+    X(COMPILE, "compile", CATALOG)                                                             \
+    X(STATS, "stats", HERE)                                                                    \
+    X(SHOW, "show", HERE)                                                                      \
+    X(PAUSE, "pause", HERE)                                                                    \
+    X(RESUME, "resume", HERE)                                                                  \
+    X(DRAIN, "drain", HERE)                                                                    \
+    X(SCHEMA_RELOAD, "schema.reload", CATALOG)                                                 \
+    X(BATCH, "batch", BATCH)                                                                   \
+    X(BEGIN, "begin", TX)                                                                      \
+    X(COMMIT, "commit", TX)                                                                    \
+    X(ROLLBACK, "rollback", TX)                                                                \
+    X(SAVEPOINT, "savepoint", TX)                                                              \
+    X(RELEASE, "release", TX)                                                                  \
+    X(ROLLBACK_TO, "rollback_to", TX)
 
 enum op {
-#define X(name, wire) OP_##name,
+#define X(name, wire, way) OP_##name,
     OP_MAP(X)
 #undef X
 };
-#define OP_COUNT ((int)OP_SCHEMA_RELOAD + 1)
+#define OP_COUNT ((int)OP_ROLLBACK_TO + 1)
 
 const char *op_name(enum op op);
+
+/* Which way an operation takes through the daemon. */
+enum op_way {
+    WAY_HERE,    /* answered at once, without a database connection */
+    WAY_CATALOG, /* needs a database and its catalog */
+    WAY_TX,      /* begins, ends or marks a transaction */
+    WAY_BATCH,   /* several statements, one after the other */
+};
+enum op_way op_way(enum op op);
 
 /* `id` as sent; what identifies it is its JSON text ("7" and 7 differ). */
 struct request_id {
@@ -55,8 +76,17 @@ enum expect_mode {
     MODE_EXISTS,
 };
 
+/* Where a read may go (language §2). */
+enum reads {
+    READS_DEFAULT, /* the connection's, else the primary */
+    READS_PRIMARY,
+    READS_SESSION,  /* a replica that has this connection's last write */
+    READS_EVENTUAL, /* any replica */
+};
+
 struct message {
     struct request_id id;
+    struct request_id tx; /* the transaction's handle; compared as an id is */
     enum op op;
     struct str db;                 /* empty: the connection's */
     const struct json *query;      /* query, prepare, compile */
@@ -64,7 +94,7 @@ struct message {
     struct str run;                /* name of a prepared statement, or empty */
     const struct json *params;     /* object or NULL */
     const struct json *param_sets; /* a list of objects in their place, or NULL */
-    struct str name;               /* prepare, deallocate */
+    struct str name;               /* prepare, deallocate; of a savepoint */
     enum rows_form as;             /* ROWS_ARRAYS, ROWS_OBJECTS, ROWS_COLUMNS */
     enum expect_mode expect;
     bool stream;
@@ -78,6 +108,14 @@ struct message {
     bool has_int64;
     struct str dialects[3]; /* compile: names asked for */
     uint32_t dialect_count;
+    enum reads reads;         /* query, hello */
+    struct str read_after;    /* a position from another reply; empty: none */
+    enum isolation isolation; /* begin, batch */
+    bool read_only;           /* begin */
+    bool deferrable;
+    const struct json *steps; /* batch: a list */
+    bool not_atomic;
+    struct str what; /* show: empty is everything */
 };
 
 /* Reads a line. `source` must outlive m, and so must what opts->known gives: its key
@@ -85,7 +123,7 @@ struct message {
  * usable one, and f says where (path, or offset for bad JSON). Errors: those of
  * json_parse, ERR_BAD_REQUEST, ERR_UNKNOWN_KEY (with the nearest right key as a
  * hint), ERR_UNKNOWN_OP, ERR_TOO_MANY_PARAMS. Keys of features that this server
- * does not have yet (tx, session, cache, shard, …) are ERR_UNSUPPORTED_FEATURE. */
+ * does not have yet (session, cache, shard, …) are ERR_UNSUPPORTED_FEATURE. */
 enum err message_parse(struct str source, struct arena *a, const struct json_opts *opts,
                        struct message *m, struct fail *f) MUST_CHECK;
 
