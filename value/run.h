@@ -25,6 +25,26 @@ struct column_info {
     struct str column;
 };
 
+/* Whether a statement may share a connection with those of others: sent before the
+ * answers to statements ahead of it are in. */
+enum share {
+    SHARE_NO,    /* it has a connection to itself */
+    SHARE_READ,  /* proven without effect, of immutable and stable functions alone: it may be
+                  * sent again, and share its Sync (its implicit transaction) with others */
+    SHARE_WRITE, /* one statement that is a whole transaction: a Sync of its own */
+};
+
+struct statement;
+
+/* One statement in the place of several runs of a read by unique key, which differ in
+ * that key alone (their only param). Its rows have the columns of the plain statement
+ * and behind them the key, by which they are dealt out again; in no order. */
+struct fusion {
+    const struct statement *stmt; /* keys > 0: takes so many keys as params; keys == 0: takes
+                                   * any number as sets, through sql_many */
+    uint32_t keys;
+};
+
 /* SQL text of one database, ready to be sent. Immutable, belongs to a plan (or
  * is a constant); must outlive every run of it. */
 struct statement {
@@ -43,6 +63,11 @@ struct statement {
     bool read_only;        /* proven: no effect, so a loss is no commit_unknown */
     bool sets_apart;       /* each set must see what those before it wrote */
     bool heeds_warnings;   /* its expressions' errors may be warnings of the database */
+    enum share share;
+    uint32_t row_bound;   /* at most so many rows are proven; 0: not known */
+    uint32_t limit_param; /* … or as many as param limit_param - 1 says; 0: none does */
+    const struct fusion *fusions; /* by their number of keys, ascending */
+    uint32_t fusion_count;        /* 0: it cannot be fused */
 };
 
 enum sink_verdict {
