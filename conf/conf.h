@@ -44,6 +44,9 @@ struct conf_listen {
 
 enum conf_pool_class { CONF_POOL_QUEUE, CONF_POOL_NULL, CONF_POOL_STATIC };
 
+/* What the daemon does by itself wherever it can, or never. */
+enum conf_auto { CONF_AUTO, CONF_OFF };
+
 struct conf_pool {
     enum conf_pool_class kind;
     bool kind_set;
@@ -51,6 +54,7 @@ struct conf_pool {
     uint64_t timeout_ms, recycle_ms, max_lifetime_ms, statement_timeout_ms;
     uint64_t connect_timeout_ms;
     int64_t statement_cache;
+    enum conf_auto pipelining, fusion;
     bool pre_ping;
 };
 

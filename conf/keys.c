@@ -17,6 +17,7 @@
 
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const pool_classes[] = {"queue", "null", "static", NULL};
+static const char *const auto_words[] = {"auto", "off", NULL};
 
 #define CONF(field) SCOPE_CONF, .offset = offsetof(struct conf, field)
 #define DATABASE(field) SCOPE_DATABASE, .offset = offsetof(struct conf_database, field)
@@ -164,6 +165,15 @@ const struct key conf_keys[] = {
               "Longest time for opening a connection."),
     POOL_COUNT("pool.statement_cache", statement_cache, "256", 0, 100000,
                "Prepared statements kept by each connection."),
+    {DATABASE(pool.pipelining), .path = "pool.pipelining", .type = KEY_WORD, .def = "auto",
+     .words = auto_words,
+     .help = "auto lets short autocommit statements of several clients share a connection, "
+             "where the database allows it (PostgreSQL); off gives each its own."},
+    {DATABASE(pool.fusion), .path = "pool.fusion", .type = KEY_WORD, .def = "auto",
+     .words = auto_words,
+     .help =
+         "auto answers reads by unique key that wait at the same moment with one statement; "
+         "off runs each on its own."},
 
     {DATABASE(text), .path = "text", .type = KEY_SWITCH, .def = "true",
      .help = "Whether raw SQL is allowed."},
@@ -194,8 +204,6 @@ const struct key conf_keys[] = {
     LATER(SCOPE_DATABASE, "shards"),
     LATER(SCOPE_DATABASE, "tables"),
     LATER(SCOPE_DATABASE, "touches"),
-    LATER(SCOPE_DATABASE, "pool.pipelining"),
-    LATER(SCOPE_DATABASE, "pool.fusion"),
     {0},
 };
 

@@ -217,8 +217,8 @@ START_TEST(faults_of_databases_are_told_with_their_name)
          "f:1:35: `databases.a.replicas` is not part of this version yet\n"},
         {"databases: {a: {shards: {}}}\n", "f:1:17: `databases.a.shards` is not part of this "
                                            "version yet\n"},
-        {"databases: {a: {url: 'sqlite://', pool: {pipelining: auto}}}\n",
-         "f:1:42: `databases.a.pool.pipelining` is not part of this version yet\n"},
+        {"databases: {a: {url: 'sqlite://', pool: {fusion: on}}}\n",
+         "f:1:50: `databases.a.pool.fusion` must be one of auto, off; did you mean `off`?\n"},
         {"databases: {a: {url: 'sqlite://', functions: [1]}}\n",
          "f:1:47: `databases.a.functions` must be a list of texts, not a number\n"},
         {"databases: {a: {url: 'sqlite://'}, a: {url: 'sqlite://'}}\n",
