@@ -84,6 +84,9 @@ struct driver {
     void (*cancel)(struct db_conn *c);
     /* Starts r as a check that the session lives (r needs only done and fail). */
     void (*ping)(struct db_conn *c, struct run *r);
+    /* Starts r as the end of an open transaction, failed or not, without effect;
+     * prepared statements and settings stay (r as for ping). */
+    void (*rollback)(struct db_conn *c, struct run *r);
     /* Starts r as a full reset to the state after open: no transaction, settings,
      * temporary tables or prepared statements remain (r as for ping). */
     void (*reset)(struct db_conn *c, struct run *r);

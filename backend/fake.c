@@ -246,7 +246,7 @@ static void finish(struct fake_conn *c, enum err e)
         c->conn.broken = true;
         r->maybe_executed = true;
     }
-    if (c->call == FAKE_RUN && e == ERR_OK) {
+    if ((c->call == FAKE_RUN || c->call == FAKE_ROLLBACK) && e == ERR_OK) {
         c->conn.tx = c->reply.tx_after;
     } else if (c->call == FAKE_RESET && e == ERR_OK) {
         c->conn.tx = DB_TX_NONE;
@@ -338,6 +338,11 @@ static void fake_run(struct db_conn *conn, struct run *r)
 static void fake_ping(struct db_conn *conn, struct run *r)
 {
     start(conn, r, FAKE_PING);
+}
+
+static void fake_rollback(struct db_conn *conn, struct run *r)
+{
+    start(conn, r, FAKE_ROLLBACK);
 }
 
 static void fake_reset(struct db_conn *conn, struct run *r)
@@ -500,6 +505,7 @@ const struct driver driver_fake = {
     .resume = fake_resume,
     .cancel = fake_cancel,
     .ping = fake_ping,
+    .rollback = fake_rollback,
     .reset = fake_reset,
     .close = fake_close,
 };

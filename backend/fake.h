@@ -19,7 +19,7 @@
 extern const struct driver driver_fake;
 
 /* What is asked of the database. */
-enum fake_call { FAKE_OPEN, FAKE_RUN, FAKE_PING, FAKE_RESET };
+enum fake_call { FAKE_OPEN, FAKE_RUN, FAKE_PING, FAKE_ROLLBACK, FAKE_RESET };
 #define FAKE_CALL_COUNT ((int)FAKE_RESET + 1)
 
 /* What it does, after delay_ms. */
@@ -40,7 +40,7 @@ struct fake_reply {
     uint32_t rows; /* every cell of row n is the integer n, from 0 */
     enum err err;
     const char *message; /* static text; NULL: a default */
-    enum db_tx tx_after; /* what db_conn.tx says after a run */
+    enum db_tx tx_after; /* what db_conn.tx says after a run or rollback */
 };
 
 #define FAKE_QUEUE 64
@@ -62,7 +62,7 @@ struct fake_db {
     _Atomic uint64_t calls[FAKE_CALL_COUNT], open_failed, closes, cancels, attaches;
     _Atomic int64_t opening, opening_max;   /* opens that block at the same time */
     _Atomic int64_t sessions, sessions_max; /* from a successful open to the end of close */
-    _Atomic int64_t running, running_max;   /* runs, pings and resets under way */
+    _Atomic int64_t running, running_max;   /* runs, pings … under way */
 };
 
 /* Everything succeeds at once until told otherwise. */

@@ -53,6 +53,13 @@ static void maria_ping(struct db_conn *conn, struct run *r)
     maria_walk(c, STEP_PING);
 }
 
+static void maria_rollback(struct db_conn *conn, struct run *r)
+{
+    struct maria_conn *c = (struct maria_conn *)conn;
+    begin(c, r, CALL_ROLLBACK);
+    maria_walk(c, maria_rollback_step(c));
+}
+
 static void maria_reset(struct db_conn *conn, struct run *r)
 {
     struct maria_conn *c = (struct maria_conn *)conn;
@@ -237,6 +244,7 @@ const struct driver driver_maria = {
     .resume = maria_resume,
     .cancel = maria_cancel,
     .ping = maria_ping,
+    .rollback = maria_rollback,
     .reset = maria_reset,
     .close = maria_close,
 };

@@ -10,6 +10,7 @@
  *   rows           [PREPARE] EXECUTE FETCH… [DRAIN] [WARN WARN_READ] CLOSE_STMT
  *   writes         [PREPARE] EXECUTE… (for each set or bulk packet) CLOSE_STMT
  *   no parameters  QUERY [QUERY_RESULT QUERY_FREE]
+ *   rollback       QUERY
  *   reset          RESET QUERY…  (pins and on_connect)
  *
  * A cancel is KILL QUERY from a second session on a connector thread. The run ends
@@ -46,7 +47,7 @@ enum maria_step {
 };
 #define MARIA_STEP_COUNT ((int)STEP_YIELD + 1)
 
-enum maria_call { CALL_RUN, CALL_PING, CALL_RESET };
+enum maria_call { CALL_RUN, CALL_PING, CALL_ROLLBACK, CALL_RESET };
 
 /* The kill that a cancel, a drain or a close asks for. */
 enum maria_kill_state {
@@ -121,6 +122,8 @@ struct maria_step_calls {
 extern const struct maria_step_calls maria_steps[MARIA_STEP_COUNT];
 /* Where a run begins; STEP_END if it cannot. */
 enum maria_step maria_first_step(struct maria_conn *c);
+/* The step that ends a transaction. */
+enum maria_step maria_rollback_step(struct maria_conn *c);
 
 /* -- maria_walk.c: going through them -------------------------------------- */
 

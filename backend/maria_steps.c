@@ -597,3 +597,9 @@ enum maria_step maria_first_step(struct maria_conn *c)
     c->stmt = s->id == 0 ? NULL : prepared_get(&c->cache, s->id);
     return c->stmt != NULL ? STEP_EXECUTE : make_room(c);
 }
+
+enum maria_step maria_rollback_step(struct maria_conn *c)
+{
+    set_sql(c, "ROLLBACK", sizeof "ROLLBACK" - 1);
+    return STEP_QUERY;
+}

@@ -376,6 +376,7 @@ const struct driver driver_pg = {
     .resume = pg_resume,
     .cancel = pg_cancel,
     .ping = pg_ping,
+    .rollback = pg_rollback,
     .reset = pg_reset,
     .close = pg_close,
 };

@@ -34,7 +34,7 @@ enum pg_state {
     PG_CLOSING, /* close was called */
 };
 
-enum pg_job { PG_JOB_STATEMENT, PG_JOB_PING, PG_JOB_RESET };
+enum pg_job { PG_JOB_STATEMENT, PG_JOB_PING, PG_JOB_ROLLBACK, PG_JOB_RESET };
 
 /* What the next result of libpq belongs to. */
 enum pg_step {
@@ -116,6 +116,7 @@ void pg_lost(struct pg_conn *c);
 
 void pg_run(struct db_conn *conn, struct run *r);
 void pg_ping(struct db_conn *conn, struct run *r);
+void pg_rollback(struct db_conn *conn, struct run *r);
 void pg_reset(struct db_conn *conn, struct run *r);
 /* The outcome of a run whose session is over. */
 void pg_fail_lost(struct pg_conn *c, const char *words);

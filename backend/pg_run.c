@@ -660,6 +660,24 @@ void pg_ping(struct db_conn *conn, struct run *r)
     begun(c, ERR_OK, up && PQpipelineSync(c->pg) == 1);
 }
 
+/* A statement of our own, without rows. */
+static bool send_own(struct pg_conn *c, const char *sql)
+{
+    c->sets_sent = 1;
+    c->sets_done = 0;
+    c->sync = PG_SYNC_SENT;
+    c->step = PG_STEP_EXECUTE;
+    return PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, FORMAT_TEXT) == 1 &&
+           PQpipelineSync(c->pg) == 1;
+}
+
+void pg_rollback(struct db_conn *conn, struct run *r)
+{
+    struct pg_conn *c = conn_of(conn);
+    bool up = begin(c, r, PG_JOB_ROLLBACK);
+    begun(c, ERR_OK, up && send_own(c, "rollback"));
+}
+
 /* Sends the next statement of a reset; leaves PG_STEP_SYNC behind the last. */
 static bool send_reset(struct pg_conn *c)
 {
@@ -671,18 +689,7 @@ static bool send_reset(struct pg_conn *c)
         c->reset_at++;
     }
     c->step = PG_STEP_SYNC;
-    if (sql == NULL) {
-        return true;
-    }
-    c->sets_sent = 1;
-    c->sets_done = 0;
-    c->sync = PG_SYNC_SENT;
-    if (PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, FORMAT_TEXT) == 0 ||
-        PQpipelineSync(c->pg) == 0) {
-        return false;
-    }
-    c->step = PG_STEP_EXECUTE;
-    return true;
+    return sql == NULL || send_own(c, sql);
 }
 
 void pg_reset(struct db_conn *conn, struct run *r)

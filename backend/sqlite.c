@@ -20,7 +20,7 @@
 #include <stdlib.h>
 
 /* What the thread works on. */
-enum job { JOB_NONE, JOB_RUN, JOB_PING, JOB_RESET };
+enum job { JOB_NONE, JOB_RUN, JOB_PING, JOB_ROLLBACK, JOB_RESET };
 
 /* Where a full sink is. */
 enum flow {
@@ -83,6 +83,8 @@ static enum err work(struct sqlite_conn *c, enum job job)
             return fail_set(c->run->fail, ERR_CONNECTION_LOST, "the database is closed");
         }
         return sqlite_session_run(&c->session, c->run, &c->host);
+    case JOB_ROLLBACK:
+        return sqlite_session_rollback(&c->session, c->run->fail);
     case JOB_RESET:
         return sqlite_session_reopen(&c->session, c->run->fail);
     case JOB_PING:
@@ -201,6 +203,11 @@ static void sqlite_run(struct db_conn *conn, struct run *r)
 static void sqlite_ping(struct db_conn *conn, struct run *r)
 {
     start(conn, r, JOB_PING);
+}
+
+static void sqlite_rollback(struct db_conn *conn, struct run *r)
+{
+    start(conn, r, JOB_ROLLBACK);
 }
 
 static void sqlite_reset(struct db_conn *conn, struct run *r)
@@ -342,6 +349,7 @@ const struct driver driver_sqlite = {
     .resume = sqlite_resume,
     .cancel = sqlite_cancel,
     .ping = sqlite_ping,
+    .rollback = sqlite_rollback,
     .reset = sqlite_reset,
     .close = sqlite_close,
 };

@@ -443,3 +443,15 @@ enum err sqlite_session_run(struct sqlite_session *s, struct run *r, struct sqli
     release(s, r->stmt, st);
     return e;
 }
+
+enum err sqlite_session_rollback(struct sqlite_session *s, struct fail *f)
+{
+    if (s->db == NULL) {
+        return fail_set(f, ERR_CONNECTION_LOST, "the database is closed");
+    }
+    if (sqlite3_get_autocommit(s->db) != 0) {
+        return ERR_OK; /* an error may have ended it already */
+    }
+    int rc = sqlite3_exec(s->db, "rollback", NULL, NULL, NULL);
+    return rc == SQLITE_OK ? ERR_OK : sqlite_error(s, rc, f);
+}

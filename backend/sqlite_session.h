@@ -69,6 +69,8 @@ void sqlite_session_close(struct sqlite_session *s);
 /* Runs r to its end; fills rowcount and fail, returns its outcome. */
 enum err sqlite_session_run(struct sqlite_session *s, struct run *r,
                             struct sqlite_host *h) MUST_CHECK;
+/* Ends the open transaction, if there is one. */
+enum err sqlite_session_rollback(struct sqlite_session *s, struct fail *f) MUST_CHECK;
 
 /* -- sqlite_error.c -------------------------------------------------------- */
 

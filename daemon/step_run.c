@@ -343,8 +343,10 @@ static void give_back(struct req *r)
         return; /* it was given up */
     }
     r->lease = NULL;
-    bool dirty = c->tx != DB_TX_NONE || r->bound.plan->leaves_traces;
-    enum pool_return how = c->broken ? POOL_BROKEN : dirty ? POOL_DIRTY : POOL_CLEAN;
+    enum pool_return how = c->broken                      ? POOL_BROKEN
+                           : r->bound.plan->leaves_traces ? POOL_DIRTY
+                           : c->tx != DB_TX_NONE          ? POOL_ROLLBACK
+                                                          : POOL_CLEAN;
     pool_release(r->pool, c, how);
 }
 

@@ -166,6 +166,20 @@ static void returned(struct member *m)
     m->state = MEMBER_LOOSE;
 }
 
+/* A transaction that is known to be open needs no more than its end; what else is
+ * amiss, a reset. */
+static void clean_up(struct member *m, enum pool_return how, uint64_t now_ns)
+{
+    enum db_tx tx = m->conn->tx;
+    if (how == POOL_DIRTY || tx == DB_TX_UNKNOWN) {
+        member_test(m, TEST_RESET);
+    } else if (tx != DB_TX_NONE) {
+        member_test(m, TEST_ROLLBACK);
+    } else {
+        member_ready(m, now_ns);
+    }
+}
+
 void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
 {
     struct member *m = member_of(c);
@@ -183,13 +197,9 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
         member_close(m, CLOSE_MOVED);
     } else if (aged && p->waits > 0) {
         member_close(m, CLOSE_AGE);
-    } else if (how != POOL_CLEAN || !db_conn_clean(c)) {
-        returned(m);
-        member_reset(m);
     } else {
         returned(m);
-        member_ready(m, now_ns);
-        return;
+        clean_up(m, how, now_ns);
     }
     if (p->waits > 0) {
         pool_look(p);

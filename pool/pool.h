@@ -53,7 +53,7 @@ struct pool_counts {
     _Atomic uint64_t refused;     /* at once: too many waiting, database down */
     _Atomic uint64_t recycled;    /* closed for their age */
     _Atomic uint64_t invalidated; /* closed because dead, or as old as a dead one */
-    _Atomic uint64_t ping_failed, reset;
+    _Atomic uint64_t ping_failed, rolled_back, reset;
     _Atomic uint64_t moved; /* closed so that another worker may open one */
     _Atomic uint64_t wait_max_ns;
 };
@@ -126,8 +126,9 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns);
 void pool_cancel(struct pool *p, struct pool_wait *w);
 
 enum pool_return {
-    POOL_CLEAN,    /* as it was lent; the pool checks that */
-    POOL_ROLLBACK, /* a transaction is open: rolled back before the next loan */
+    POOL_CLEAN,    /* as it was lent */
+    POOL_ROLLBACK, /* a transaction may be open; the pool looks in either case, and ends
+                    * it before the next loan */
     POOL_DIRTY,    /* changed settings, or who knows: reset before the next loan */
     POOL_BROKEN,   /* close it */
 };

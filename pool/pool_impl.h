@@ -29,7 +29,7 @@ enum {
 enum member_state {
     MEMBER_OPENING, /* a connector thread works on it */
     MEMBER_LOOSE,   /* on its way from one state to the next: counted nowhere */
-    MEMBER_TESTING, /* ping or reset runs */
+    MEMBER_TESTING, /* ping, rollback or reset runs */
     MEMBER_IDLE,    /* on the idle list */
     MEMBER_LENT,    /* granted to a waiter (perhaps not told yet) or in its hands */
     MEMBER_CLOSING, /* waits for the driver's close */
@@ -46,6 +46,9 @@ enum close_why {
     CLOSE_MOVED, /* its slot is promised to another worker */
 };
 
+/* What stands between a return, or the idle list, and the next loan. */
+enum member_test { TEST_PING, TEST_ROLLBACK, TEST_RESET };
+
 struct member {
     struct pool *pool;
     struct db_conn *conn; /* NULL while opening */
@@ -53,11 +56,11 @@ struct member {
     enum open_why why;
     enum close_why end;
     enum err err;     /* of the open */
-    struct fail fail; /* of open, ping, reset */
+    struct fail fail; /* of open and test */
     struct connector_job job;
-    struct run run; /* ping, reset */
-    enum { TEST_PING, TEST_RESET } test;
-    struct timer timer;  /* bounds ping and reset */
+    struct run run; /* of the test */
+    enum member_test test;
+    struct timer timer;  /* bounds the test */
     uint64_t started_ns; /* of the open */
     uint64_t retire_ns;  /* max_lifetime */
     uint64_t idle_since_ns;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool/pool_member.c: one connection between loans: kept idle, pinged, reset,
- * closed.
+ * pool/pool_member.c: one connection between loans: kept idle, pinged, rolled
+ * back, reset, closed.
  *
  * Loop thread. A member is freed when its close is over, and gives its slot back
  * then, because until then the database still has the session.
@@ -125,7 +125,7 @@ void member_ready(struct member *m, uint64_t now_ns)
     }
 }
 
-/* -- ping and reset -------------------------------------------------------- */
+/* -- tests ----------------------------------------------------------------- */
 
 /* One was found dead although it looked whole: the others that were idle at that
  * time are no better, in all workers. */
@@ -139,9 +139,14 @@ static void invalidate_idle(struct pool *p)
 
 static void test_failed(struct member *m)
 {
+    static const char *const words[] = {
+        [TEST_PING] = "ping failed",
+        [TEST_ROLLBACK] = "rollback failed",
+        [TEST_RESET] = "reset failed",
+    };
     struct pool *p = m->pool;
-    LOG(p->log, LOG_POOL, LOG_INFO, m->test == TEST_PING ? "ping failed" : "reset failed",
-        LOG_S("db", p->share->opts.name), LOG_S("error", str_of(m->fail.message)), LOG_END);
+    LOG(p->log, LOG_POOL, LOG_INFO, words[m->test], LOG_S("db", p->share->opts.name),
+        LOG_S("error", str_of(m->fail.message)), LOG_END);
     if (m->test == TEST_PING) {
         count_add(&p->share->counts.ping_failed, 1);
         invalidate_idle(p);
@@ -158,14 +163,19 @@ static void test_done(struct run *r)
         return; /* closed under it; the close is still to come */
     }
     loop_timer_stop(p->loop, &m->timer);
-    if (r->err != ERR_OK || !db_conn_clean(m->conn)) {
+    bool clean = r->err == ERR_OK && db_conn_clean(m->conn);
+    if (!clean && (m->test != TEST_ROLLBACK || m->conn->broken)) {
         test_failed(m);
         return;
     }
     p->testing--;
     atomic_fetch_sub(&p->share->counts.busy, 1);
     m->state = MEMBER_LOOSE;
-    member_ready(m, clock_now_ns());
+    if (clean) {
+        member_ready(m, clock_now_ns());
+    } else {
+        member_test(m, TEST_RESET);
+    }
 }
 
 /* A database that does not answer must not keep a waiter from a better one. */
@@ -176,9 +186,29 @@ static void test_late(struct timer *t)
     test_failed(m);
 }
 
-static void test_start(struct member *m)
+static void test_begin(struct member *m)
+{
+    struct pool_counts *n = &m->pool->share->counts;
+    const struct driver *d = m->pool->driver;
+    switch (m->test) {
+    case TEST_PING:
+        d->ping(m->conn, &m->run);
+        return;
+    case TEST_ROLLBACK:
+        count_add(&n->rolled_back, 1);
+        d->rollback(m->conn, &m->run);
+        return;
+    case TEST_RESET:
+        count_add(&n->reset, 1);
+        d->reset(m->conn, &m->run);
+        return;
+    }
+}
+
+void member_test(struct member *m, enum member_test what)
 {
     struct pool *p = m->pool;
+    m->test = what;
     m->state = MEMBER_TESTING;
     p->testing++;
     atomic_fetch_add(&p->share->counts.busy, 1);
@@ -191,20 +221,7 @@ static void test_start(struct member *m)
         member_close(m, CLOSE_DEAD); /* not without a bound */
         return;
     }
-    (m->test == TEST_PING ? p->driver->ping : p->driver->reset)(m->conn, &m->run);
-}
-
-void member_ping(struct member *m)
-{
-    m->test = TEST_PING;
-    test_start(m);
-}
-
-void member_reset(struct member *m)
-{
-    count_add(&m->pool->share->counts.reset, 1);
-    m->test = TEST_RESET;
-    test_start(m);
+    test_begin(m);
 }
 
 /* -- closing --------------------------------------------------------------- */

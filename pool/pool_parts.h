@@ -41,10 +41,9 @@ void member_ready(struct member *m, uint64_t now_ns);
 struct member *member_take_idle(struct pool *p, uint64_t now_ns);
 /* Whether it has to be replaced before a loan. */
 bool member_aged(const struct member *m, uint64_t now_ns);
-/* Starts a check of a loose one; then it is ready or closed. */
-void member_ping(struct member *m);
-/* Starts the full reset of a loose one; then it is ready or closed. */
-void member_reset(struct member *m);
+/* Starts a test of a loose one; then it is ready, or a rollback that did not make it
+ * clean becomes a reset, or it is closed. */
+void member_test(struct member *m, enum member_test what);
 /* m is idle, testing, lent or loose. */
 void member_close(struct member *m, enum close_why why);
 /* Closes idle ones that are dead or too old. */

@@ -242,7 +242,7 @@ void wait_serve(struct pool *p)
     struct member *m;
     while (unserved(p) > 0 && (m = member_take_idle(p, now_ns)) != NULL) {
         if (p->share->opts.pre_ping) {
-            member_ping(m);
+            member_test(m, TEST_PING);
         } else {
             wait_grant(p, m);
         }

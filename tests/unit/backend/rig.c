@@ -308,6 +308,9 @@ static void start_exec(void *arg)
     case RIG_PING:
         s->conn->driver->ping(s->conn, &s->exec->run);
         break;
+    case RIG_ROLLBACK:
+        s->conn->driver->rollback(s->conn, &s->exec->run);
+        break;
     case RIG_RESET:
         s->conn->driver->reset(s->conn, &s->exec->run);
         break;
@@ -375,6 +378,16 @@ static void do_resume(void *arg)
 void exec_resume(struct exec *e)
 {
     rig_call(e->rig, do_resume, e);
+}
+
+enum err rig_rollback(struct rig *r, struct db_conn *c)
+{
+    struct exec e;
+    exec_init(&e, "", 0);
+    exec_start(r, c, &e, RIG_ROLLBACK);
+    enum err err = exec_wait(&e);
+    exec_fini(&e);
+    return err;
 }
 
 enum err rig_do(struct rig *r, struct db_conn *c, const char *sql)

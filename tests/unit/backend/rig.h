@@ -75,7 +75,7 @@ struct value v_double(double v);
 struct value v_text(const char *s);
 struct value v_bytes(const void *p, size_t n);
 
-enum rig_start { RIG_RUN, RIG_PING, RIG_RESET };
+enum rig_start { RIG_RUN, RIG_PING, RIG_ROLLBACK, RIG_RESET };
 /* Starts and returns; exec_wait waits for done. */
 void exec_start(struct rig *r, struct db_conn *c, struct exec *e, enum rig_start how);
 enum err exec_wait(struct exec *e);
@@ -87,6 +87,8 @@ void exec_resume(struct exec *e);
 
 /* Runs a statement without params; its outcome. */
 enum err rig_do(struct rig *r, struct db_conn *c, const char *sql);
+/* Rolls back as the pool does; its outcome. */
+enum err rig_rollback(struct rig *r, struct db_conn *c);
 /* As rig_do, and fails the test with the words of the error. */
 void rig_must(struct rig *r, struct db_conn *c, const char *sql);
 /* The rows of a query as exec.text; a NUL-terminated text that the caller frees. */

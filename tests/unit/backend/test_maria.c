@@ -161,6 +161,33 @@ START_TEST(closing_ends_a_run_first)
 }
 END_TEST
 
+START_TEST(a_rollback_ends_the_transaction_and_no_more)
+{
+    struct exec e;
+    must("create table t (a int)");
+    must("create temporary table tt (a int)");
+    must("set @x = 5");
+    exec_init(&e, "select ?", 1);
+    e.stmt.id = 3;
+    exec_param(&e, TYPE_TEXT, v_text("x"));
+    runs(conn, &e);
+    exec_fini(&e);
+    must("begin");
+    must("insert into t values (1)");
+    ck_assert(!db_conn_clean(conn));
+    ck_assert_int_eq(rig_rollback(&rig, conn), ERR_OK);
+    ck_assert(db_conn_clean(conn));
+    rows_are(conn, "select count(*) from t", 1, "0\n");
+    rows_are(conn, "select count(*), @x from tt", 2, "0|5\n");
+    exec_init(&e, "select ?", 1);
+    e.stmt.id = 3;
+    exec_param(&e, TYPE_TEXT, v_text("y"));
+    runs(conn, &e);
+    text_is(&e, "'y'\n");
+    exec_fini(&e);
+}
+END_TEST
+
 START_TEST(a_reset_leaves_nothing_behind)
 {
     struct exec e;
@@ -291,6 +318,7 @@ static void add_both(TCase *tc)
     tcase_add_test(tc, a_late_cancel_never_hits_the_next_run);
     tcase_add_test(tc, closing_ends_a_run_first);
     tcase_add_test(tc, a_reset_leaves_nothing_behind);
+    tcase_add_test(tc, a_rollback_ends_the_transaction_and_no_more);
     tcase_add_test(tc, a_session_that_the_server_ends_is_noticed);
 }
 

@@ -185,6 +185,43 @@ START_TEST(a_ping_tells_whether_the_session_lives)
 }
 END_TEST
 
+START_TEST(a_rollback_ends_the_transaction_and_no_more)
+{
+    struct rig g;
+    rig_init(&g);
+    exec(&g, "create temp table kept (a int)");
+    exec(&g, "prepare of_mine as select 1");
+    for (int failed = 0; failed < 2; failed++) {
+        exec(&g, "begin");
+        exec(&g, "insert into kept values (1)");
+        if (failed) {
+            expect_error(&g, "select 1/0", ERR_DIVISION_BY_ZERO);
+        }
+        ck_assert_int_eq(g.conn->tx, failed ? DB_TX_FAILED : DB_TX_OPEN);
+        struct job j;
+        job_init(&j, "", 0);
+        driver_pg.rollback(g.conn, &j.run);
+        job_wait(&g, &j);
+        ck_assert_int_eq(j.run.err, ERR_OK);
+        ck_assert(db_conn_clean(g.conn));
+        job_fini(&j);
+    }
+    expect_rows(&g, "select count(*) from kept", 1, "0");
+    expect_rows(&g, "select count(*) from pg_prepared_statements where name = 'of_mine'", 1,
+                "1");
+    exec(&g, "begin");
+    kill_backend(g.conn);
+    struct job j;
+    job_init(&j, "", 0);
+    driver_pg.rollback(g.conn, &j.run);
+    job_wait(&g, &j);
+    ck_assert_int_eq(j.run.err, ERR_CONNECTION_LOST);
+    ck_assert(!db_conn_clean(g.conn));
+    job_fini(&j);
+    rig_fini(&g);
+}
+END_TEST
+
 START_TEST(closing_ends_a_run_first)
 {
     struct rig g;
@@ -267,6 +304,7 @@ int main(void)
     tcase_add_test(tc, a_connection_that_breaks_while_idle_is_noticed);
     tcase_add_test(tc, a_loss_under_way_says_that_it_may_have_been_executed);
     tcase_add_test(tc, a_ping_tells_whether_the_session_lives);
+    tcase_add_test(tc, a_rollback_ends_the_transaction_and_no_more);
     tcase_add_test(tc, closing_ends_a_run_first);
     tcase_add_test(tc, a_server_that_is_killed_and_started_again);
     return pg_rig_main(tc);

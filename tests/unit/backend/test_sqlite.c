@@ -307,6 +307,21 @@ START_TEST(a_reset_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(a_rollback_ends_the_transaction_and_no_more)
+{
+    must("create table t (a)");
+    must("create temp table tt (a)");
+    must("begin immediate");
+    must("insert into t values (1)");
+    ck_assert(!db_conn_clean(conn));
+    ck_assert_int_eq(rig_rollback(&rig, conn), ERR_OK);
+    ck_assert(db_conn_clean(conn));
+    rows_are(conn, "select count(*) from t", 1, "0\n");
+    rows_are(conn, "select count(*) from tt", 1, "0\n");
+    ck_assert_int_eq(rig_rollback(&rig, conn), ERR_OK); /* none is open */
+}
+END_TEST
+
 static void add(TCase *tc)
 {
     tcase_add_test(tc, many_sets_are_one_run);
@@ -324,6 +339,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_read_that_wants_to_write_on_old_data_is_a_conflict);
     tcase_add_test(tc, closing_ends_a_run_first);
     tcase_add_test(tc, a_reset_leaves_nothing_behind);
+    tcase_add_test(tc, a_rollback_ends_the_transaction_and_no_more);
 }
 
 int main(void)

@@ -249,18 +249,79 @@ START_TEST(dirty_connection_is_reset_before_the_next_loan)
 }
 END_TEST
 
-START_TEST(open_transaction_is_reset_whatever_the_borrower_says)
+START_TEST(open_transaction_is_rolled_back_whatever_the_borrower_says)
 {
-    static const enum db_tx left[] = {DB_TX_OPEN, DB_TX_FAILED, DB_TX_UNKNOWN};
+    static const enum db_tx left[] = {DB_TX_OPEN, DB_TX_FAILED, DB_TX_OPEN};
+    static const enum pool_return said[] = {POOL_CLEAN, POOL_CLEAN, POOL_ROLLBACK};
     for (int i = 0; i < 3; i++) {
         struct ask a;
         take(&a, 1);
         a.conn->tx = left[i];
-        ask_return(&a, POOL_CLEAN);
+        ask_return(&a, said[i]);
         UNTIL(&rig, GET(rig.share.counts.idle) == 1);
+        ck_assert_int_eq(GET(rig.share.counts.rolled_back), i + 1);
+    }
+    ck_assert_int_eq(GET(rig.share.counts.reset), 0);
+    ck_assert_int_eq(GET(rig.share.counts.opened), 1);
+}
+END_TEST
+
+START_TEST(nothing_is_rolled_back_where_no_transaction_is_open)
+{
+    struct ask a;
+    take(&a, 1);
+    ask_return(&a, POOL_ROLLBACK);
+    ck_assert_int_eq(GET(rig.share.counts.idle), 1);
+    ck_assert_int_eq(GET(rig.db.calls[FAKE_ROLLBACK]), 0);
+}
+END_TEST
+
+START_TEST(unknown_transaction_state_is_reset)
+{
+    struct ask a;
+    take(&a, 1);
+    a.conn->tx = DB_TX_UNKNOWN;
+    ask_return(&a, POOL_ROLLBACK);
+    UNTIL(&rig, GET(rig.share.counts.idle) == 1);
+    ck_assert_int_eq(GET(rig.share.counts.reset), 1);
+    ck_assert_int_eq(GET(rig.share.counts.rolled_back), 0);
+}
+END_TEST
+
+START_TEST(rollback_that_does_not_help_becomes_a_reset)
+{
+    static const struct fake_reply replies[] = {
+        {.act = FAKE_FAIL}, {.tx_after = DB_TX_FAILED}, /* said to be done, and it was not */
+    };
+    for (int i = 0; i < 2; i++) {
+        struct ask a, b;
+        take(&a, 1);
+        a.conn->tx = DB_TX_OPEN;
+        fake_once(&rig.db, FAKE_ROLLBACK, replies[i]);
+        ask_return(&a, POOL_ROLLBACK);
+        take(&b, 1); /* checks that it is clean */
         ck_assert_int_eq(GET(rig.share.counts.reset), i + 1);
+        ask_return(&b, POOL_CLEAN);
     }
     ck_assert_int_eq(GET(rig.share.counts.opened), 1);
+}
+END_TEST
+
+START_TEST(connection_that_breaks_or_hangs_in_its_rollback_is_replaced)
+{
+    static const enum fake_act acts[] = {FAKE_BREAK, FAKE_HANG};
+    rig.db.target.connect_timeout_ms = 30;
+    for (int i = 0; i < 2; i++) {
+        struct ask a, b;
+        take(&a, 1);
+        a.conn->tx = DB_TX_OPEN;
+        fake_once(&rig.db, FAKE_ROLLBACK, (struct fake_reply){.act = acts[i]});
+        ask_return(&a, POOL_ROLLBACK);
+        take(&b, 1);
+        ck_assert_uint_eq(b.conn->backend_id, (uint64_t)i + 2);
+        ask_return(&b, POOL_CLEAN);
+    }
+    ck_assert_int_eq(GET(rig.share.counts.reset), 0);
 }
 END_TEST
 
@@ -380,7 +441,11 @@ int main(void)
     tcase_add_test(t, ping_comes_before_each_loan_of_an_idle_connection);
     tcase_add_test(t, ping_without_answer_is_given_up);
     tcase_add_test(t, dirty_connection_is_reset_before_the_next_loan);
-    tcase_add_test(t, open_transaction_is_reset_whatever_the_borrower_says);
+    tcase_add_test(t, open_transaction_is_rolled_back_whatever_the_borrower_says);
+    tcase_add_test(t, nothing_is_rolled_back_where_no_transaction_is_open);
+    tcase_add_test(t, unknown_transaction_state_is_reset);
+    tcase_add_test(t, rollback_that_does_not_help_becomes_a_reset);
+    tcase_add_test(t, connection_that_breaks_or_hangs_in_its_rollback_is_replaced);
     tcase_add_test(t, connection_whose_reset_fails_is_closed);
     tcase_add_test(t, broken_connection_makes_room_for_a_new_one);
     tcase_add_test(t, connection_that_breaks_while_idle_is_not_lent);
