@@ -22,6 +22,7 @@
 struct reflection {
     struct backend *backend; /* held */
     struct reflect *reflect;
+    uint32_t server; /* that it is read from */
     struct pool_wait wait;
     struct db_conn *conn;
     struct run run;
@@ -116,7 +117,7 @@ static void end(struct reflection *r, enum pool_return how)
     struct catalog *c = NULL;
     loop_timer_stop(&b->worker->loop, &r->timer);
     if (r->conn != NULL) {
-        pool_release(b->pool, r->conn, how);
+        pool_release(b->pools[r->server], r->conn, how);
     }
     if (r->fail.code == ERR_OK && reflect_finish(r->reflect, &c, &r->fail) != ERR_OK) {
         c = NULL;
@@ -180,7 +181,7 @@ static void on_deaf(struct timer *t)
     struct reflection *r = of_timer(t);
     struct db_conn *c = r->conn;
     r->conn = NULL;
-    pool_abort(r->backend->pool, c);
+    pool_abort(r->backend->pools[r->server], c);
 }
 
 static void on_too_long(struct timer *t)
@@ -228,7 +229,7 @@ static void acquire(struct timer *t)
     r->state = REFLECT_WAITS;
     r->wait.cb = on_conn;
     r->wait.fail = &r->fail;
-    pool_acquire(r->backend->pool, &r->wait, UINT64_MAX);
+    pool_acquire(r->backend->pools[r->server], &r->wait, UINT64_MAX);
 }
 
 static uint64_t rest_ns(uint64_t took_ns)
@@ -287,11 +288,11 @@ void catalog_stop(struct backend *b)
         loop_timer_stop(&b->worker->loop, &r->timer);
         acquire(&r->timer);
         r->state = REFLECT_STOPS;
-        pool_cancel(b->pool, &r->wait);
+        pool_cancel(b->pools[r->server], &r->wait);
         return;
     case REFLECT_WAITS:
         r->state = REFLECT_STOPS;
-        pool_cancel(b->pool, &r->wait);
+        pool_cancel(b->pools[r->server], &r->wait);
         return;
     case REFLECT_READS:
         on_too_long(&r->timer);

@@ -128,7 +128,7 @@ static void report(struct daemon *d, void (*write)(struct buf *, const struct re
     }
     for (uint32_t i = 0; i < s->database_count; i++) {
         const struct database *db = s->databases[i];
-        dbs[i] = (struct report_db){db->conf->name, db->driver->name, &db->share};
+        dbs[i] = (struct report_db){db->conf->name, db->driver->name, &db->servers[0].share};
     }
     struct report_in in = {
         .workers = counts,
@@ -166,7 +166,7 @@ static bool is_ready(void *arg, struct buf *out)
     }
     struct settings *s = current_settings(d);
     for (uint32_t i = 0; i < s->database_count; i++) {
-        if (atomic_load(&s->databases[i]->share.down) != 0) {
+        if (atomic_load(&s->databases[i]->servers[0].share.down) != 0) {
             ready = false;
             buf_printf(out, "database %.*s is down\n", STR_ARG(s->databases[i]->conf->name));
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * daemon/settings.c: from struct conf to targets, pool options and databases.
+ * daemon/settings.c: from struct conf to databases.
  */
 #include "daemon/settings.h"
 
@@ -18,19 +18,6 @@ static void conf_drop(struct shared_conf *c)
         conf_free(c->conf);
         free(c);
     }
-}
-
-static enum db_kind kind_of(enum conf_scheme scheme)
-{
-    switch (scheme) {
-    case SCHEME_POSTGRESQL:
-        return DB_PG;
-    case SCHEME_MARIADB:
-        return DB_MARIA;
-    case SCHEME_SQLITE:
-        return DB_SQLITE;
-    }
-    return DB_SQLITE;
 }
 
 static void set_language(struct database *d, enum conf_scheme scheme)
@@ -51,67 +38,19 @@ static void set_language(struct database *d, enum conf_scheme scheme)
     }
 }
 
-static enum pool_class class_of(enum conf_pool_class c)
+static enum err check_targets(struct database *d, struct fail *f)
 {
-    switch (c) {
-    case CONF_POOL_QUEUE:
-        return POOL_QUEUE;
-    case CONF_POOL_NULL:
-        return POOL_NULL;
-    case CONF_POOL_STATIC:
-        return POOL_STATIC;
+    d->driver = driver_for(d->servers[0].target->kind);
+    if (d->driver == NULL) {
+        return fail_set(f, ERR_UNSUPPORTED_FEATURE,
+                        "database %.*s: this build has no driver for its URL",
+                        STR_ARG(d->conf->name));
     }
-    return POOL_QUEUE;
-}
-
-static struct pool_opts pool_opts_of(const struct conf_database *c)
-{
-    const struct conf_pool *p = &c->pool;
-    return (struct pool_opts){
-        .name = c->name,
-        .kind = class_of(p->kind),
-        .size = (int32_t)p->size,
-        .max_overflow = (int32_t)p->max_overflow,
-        .timeout_ms = p->timeout_ms,
-        .recycle_ms = p->recycle_ms,
-        .max_lifetime_ms = p->max_lifetime_ms,
-        .min_idle = (uint32_t)p->min_idle,
-        .max_waiting = (uint32_t)p->max_waiting,
-        .pre_ping = p->pre_ping,
-        .backoff_min_ms = 100,
-        .backoff_max_ms = 5000,
-    };
-}
-
-/* The options of a URL have the same shape on both sides; they are copied because
- * the modules do not know each other. */
-static enum err set_target(struct database *d, struct arena *a)
-{
-    const struct conf_url *u = &d->conf->url;
-    struct db_option *options = ARENA_ARRAY(a, u->option_count, struct db_option);
-    if (options == NULL) {
-        return ERR_OUT_OF_MEMORY;
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; e == ERR_OK && i < d->server_count; i++) {
+        e = d->driver->check(d->servers[i].target, f);
     }
-    for (uint32_t i = 0; i < u->option_count; i++) {
-        options[i] = (struct db_option){u->options[i].name, u->options[i].value};
-    }
-    d->target = &d->own_target;
-    d->own_target = (struct db_target){
-        .kind = kind_of(u->scheme),
-        .host = u->host,
-        .port = u->port,
-        .user = u->user,
-        .password = u->password,
-        .database = u->database,
-        .options = options,
-        .option_count = u->option_count,
-        .on_connect = d->conf->on_connect,
-        .on_connect_count = d->conf->on_connect_count,
-        .connect_timeout_ms = (uint32_t)d->conf->pool.connect_timeout_ms,
-        .statement_cache = (uint32_t)d->conf->pool.statement_cache,
-        .memory_name = d->conf->name,
-    };
-    return ERR_OK;
+    return e;
 }
 
 static enum err database_create(struct shared_conf *owner, const struct conf_database *conf,
@@ -126,18 +65,12 @@ static enum err database_create(struct shared_conf *owner, const struct conf_dat
     d->owner = conf_hold(owner);
     d->conf = conf;
     set_language(d, conf->url.scheme);
-    struct pool_opts opts = pool_opts_of(conf);
-    pool_share_init(&d->share, &opts);
-    enum err e = set_target(d, &owner->conf->arena);
+    enum err e = servers_create(conf, &owner->conf->arena, &d->servers, &d->server_count);
     if (e == ERR_OK) {
-        d->driver = driver_for(d->target->kind);
-        e = d->driver == NULL ? fail_set(f, ERR_UNSUPPORTED_FEATURE,
-                                         "database %.*s: this build has no driver for its URL",
-                                         STR_ARG(conf->name))
-                              : d->driver->check(d->target, f);
+        e = check_targets(d, f);
     }
     if (e == ERR_OK) {
-        e = sqlite_keeper_open(d->target, &d->keeper, f);
+        e = sqlite_keeper_open(d->servers[0].target, &d->keeper, f);
     }
     if (e != ERR_OK) {
         database_unref(d);
@@ -160,7 +93,7 @@ void database_unref(struct database *d)
     }
     catalog_unref(d->catalog);
     sqlite_keeper_close(d->keeper);
-    pool_share_fini(&d->share);
+    servers_fini(d->servers, d->server_count);
     pthread_mutex_destroy(&d->lock);
     conf_drop(d->owner);
     free(d);

@@ -9,13 +9,12 @@
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H
 
-#include "backend/driver.h"
 #include "backend/sqlite.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "compiler/compiler.h"
 #include "conf/conf.h"
-#include "pool/pool.h"
+#include "daemon/servers.h"
 #include "schema/catalog.h"
 #include "schema/reflect.h"
 
@@ -39,9 +38,8 @@ struct database {
     const struct driver *driver;
     const struct dialect *dialect;
     enum reflect_source source;
-    struct db_target own_target;
-    const struct db_target *target; /* own_target; a test may put another in its place */
-    struct pool_share share;
+    struct server *servers; /* the first is that of the database's own URL */
+    uint32_t server_count;
     struct sqlite_keeper *keeper; /* SQLite: what its connections share; else NULL */
 
     pthread_mutex_t lock; /* guards what follows */

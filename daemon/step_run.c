@@ -57,7 +57,7 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
 int step_lend(struct req *r)
 {
     r->ordered_ns = clock_now_ns();
-    r->pool = r->backend->pool;
+    r->pool = r->backend->pools[0];
     r->pool_wait.party = r->conn->number;
     r->pool_wait.cb = on_lease;
     r->pool_wait.fail = &r->fail;

@@ -121,6 +121,9 @@ static void pool_gone(void *arg)
 {
     struct backend *b = arg;
     struct worker *w = b->worker;
+    if (--b->pools_open > 0) {
+        return;
+    }
     unlink_backend(b);
     catalog_unref(b->catalog);
     database_unref(b->db);
@@ -133,7 +136,9 @@ static void close_if_unused(struct backend *b)
 {
     if (b->state == BACKEND_RETIRED && b->users == 0) {
         b->state = BACKEND_CLOSING;
-        pool_close(b->pool, pool_gone, b);
+        for (uint32_t i = 0; i < b->db->server_count; i++) {
+            pool_close(b->pools[i], pool_gone, b);
+        }
     }
 }
 
@@ -158,6 +163,17 @@ void backend_release(struct backend *b)
     close_if_unused(b);
 }
 
+/* A backend that could not be made whole: closes what there is of it. */
+static void abandon(struct backend *b)
+{
+    b->state = BACKEND_CLOSING;
+    uint32_t made = b->pools_open++;
+    for (uint32_t i = 0; i < made; i++) {
+        pool_close(b->pools[i], pool_gone, b);
+    }
+    pool_gone(b);
+}
+
 static struct backend *open_backend(struct worker *w, struct database *db)
 {
     struct backend *b = calloc(1, sizeof *b);
@@ -165,15 +181,19 @@ static struct backend *open_backend(struct worker *w, struct database *db)
         return NULL;
     }
     b->worker = w;
-    b->pool =
-        pool_create(&db->share, db->target, &w->loop, w->shared->connector, w->shared->log);
-    if (b->pool == NULL) {
-        free(b);
-        return NULL;
-    }
     b->db = database_ref(db);
     b->next = w->backends;
     w->backends = b;
+    for (uint32_t i = 0; i < db->server_count; i++) {
+        struct server *s = &db->servers[i];
+        b->pools[i] =
+            pool_create(&s->share, s->target, &w->loop, w->shared->connector, w->shared->log);
+        if (b->pools[i] == NULL) {
+            abandon(b);
+            return NULL;
+        }
+        b->pools_open++;
+    }
     return b;
 }
 

@@ -26,8 +26,9 @@ struct req;
 
 /* A database as one worker sees it. */
 struct backend {
-    struct database *db; /* one reference */
-    struct pool *pool;
+    struct database *db;             /* one reference */
+    struct pool *pools[SERVERS_MAX]; /* one for each of db->servers */
+    uint32_t pools_open;             /* so many are not closed yet */
     struct worker *worker;
     struct catalog *catalog; /* the worker's copy of db->catalog (one reference) or NULL */
     uint32_t users;          /* requests and reflections that hold it */

@@ -84,12 +84,12 @@ static void make_settings(struct rig *r, const char *limits, const char *pool)
     ck_assert_msg(settings_create(make_conf(r, limits, pool), old, &s, &f) == ERR_OK, "%s",
                   f.message);
     struct database *fake = settings_database(s, STR("fake"));
-    if (fake->target == &r->fake.target) { /* carried over: workers read it */
+    if (fake->servers[0].target == &r->fake.target) { /* carried over: workers read it */
         settings_unref(old);
         r->settings = s;
         return;
     }
-    fake->target = &r->fake.target;
+    fake->servers[0].target = &r->fake.target;
     fake->driver = &driver_fake;
     if (old != NULL) {
         lend_catalog(s, old);
