@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench/load_pg.c: the least of PostgreSQL's protocol (version 3) that reads by key
- * and inserts: simple queries, and extended ones with an unnamed or a prepared
- * statement. No password.
+ * bench/load_pg.c: the least of PostgreSQL's protocol (version 3) that runs the
+ * works: simple queries, and extended ones with unnamed or prepared statements. No
+ * password. Transactions and slow reads are simple queries in all three.
  */
 #include "bench/load.h"
 
@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_SQL "SELECT id, name, email, age FROM users WHERE id = "
-#define WRITE_SQL                                                                              \
-    "INSERT INTO events (user_id, note) VALUES (%s, 'a note of some thirty bytes')"
 #define INT4_OID 23
 
 static void add_i32(struct buf *b, uint32_t v)
@@ -47,25 +44,24 @@ static void end_message(struct buf *b, size_t at)
     }
 }
 
+static void add_text(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
 static void add_cstr(struct buf *b, const char *s)
 {
     buf_add(b, s, strlen(s) + 1);
 }
 
-/* The statement with `place` where its one value stands. */
-static void add_sql(struct load_conn *c, const char *place)
+static void add_sync(struct load_conn *c)
 {
-    if (c->opts->writes) {
-        buf_printf(&c->out, WRITE_SQL, place);
-    } else {
-        buf_printf(&c->out, READ_SQL "%s", place);
-    }
-    buf_char(&c->out, '\0');
+    end_message(&c->out, begin_message(&c->out, 'S'));
 }
 
 /* ---- before the first request ---- */
 
-static void greet(struct load_conn *c)
+static bool greet(struct load_conn *c)
 {
     size_t at = begin_message(&c->out, '\0');
     add_i32(&c->out, 196608);
@@ -75,26 +71,24 @@ static void greet(struct load_conn *c)
     add_cstr(&c->out, c->opts->database);
     buf_char(&c->out, '\0');
     end_message(&c->out, at);
+    return true;
 }
 
 /* message := kind length body; false while it is not whole. */
-static bool take_message(struct load_conn *c, char *kind)
+static bool take_message(struct load_conn *c, char *kind, struct str *body)
 {
-    struct str s = load_unread(c);
     uint32_t len;
-    if (s.len < 5) {
+    if (c->in.len < 5) {
         return false;
     }
-    memcpy(&len, s.ptr + 1, sizeof len);
-    if (s.len < (size_t)ntohl(len) + 1) {
+    memcpy(&len, c->in.ptr + 1, sizeof len);
+    len = ntohl(len);
+    if (c->in.len < (size_t)len + 1) {
         return false;
     }
-    *kind = s.ptr[0];
-    if (*kind == 'E' && !c->ready) {
-        fprintf(stderr, "loadgen: the server refuses us: %.*s\n", (int)ntohl(len) - 4,
-                s.ptr + 5);
-    }
-    c->in_at += (size_t)ntohl(len) + 1;
+    *kind = c->in.ptr[0];
+    *body = (struct str){c->in.ptr + 5, len - 4};
+    load_skip(c, (size_t)len + 1);
     return true;
 }
 
@@ -102,8 +96,10 @@ static bool take_message(struct load_conn *c, char *kind)
 static enum load_scan greeting(struct load_conn *c)
 {
     char kind;
-    while (take_message(c, &kind)) {
+    struct str body;
+    while (take_message(c, &kind, &body)) {
         if (kind == 'E') {
+            fprintf(stderr, "loadgen: the server refuses us: %.*s\n", STR_ARG(body));
             return SCAN_LOST;
         }
         if (kind == 'Z') {
@@ -113,43 +109,61 @@ static enum load_scan greeting(struct load_conn *c)
     return SCAN_MORE;
 }
 
-static void add_parse(struct load_conn *c, const char *name)
+static void add_parse(struct load_conn *c, const char *name, const struct load_statement *st)
 {
-    size_t at = begin_message(&c->out, 'P');
-    add_cstr(&c->out, name);
-    add_sql(c, "$1");
-    add_i16(&c->out, 1);
-    add_i32(&c->out, INT4_OID);
-    end_message(&c->out, at);
+    struct buf *b = &c->out;
+    size_t at = begin_message(b, 'P');
+    add_cstr(b, name);
+    add_text(b, st->sql);
+    BUF_LIT(b, "$1");
+    add_cstr(b, st->sql_end);
+    add_i16(b, 1);
+    add_i32(b, INT4_OID);
+    end_message(b, at);
 }
 
-static void add_sync(struct load_conn *c)
+static void statement_name(char name[16], uint32_t i)
 {
-    end_message(&c->out, begin_message(&c->out, 'S'));
+    name[0] = 's';
+    name[1 + load_put_number(name + 1, i)] = '\0';
 }
 
 /* The first 'Z' ends the login, the second the preparing. */
 static enum load_scan greeting_prepared(struct load_conn *c)
 {
     enum load_scan s = greeting(c);
-    if (s == SCAN_READY && !c->greeted) {
-        c->greeted = true;
-        add_parse(c, "s");
-        add_sync(c);
-        return greeting(c);
+    if (s != SCAN_READY || c->greeted) {
+        return s;
     }
-    return s;
+    c->greeted = true;
+    for (uint32_t i = 0; i < c->opts->work->statement_count; i++) {
+        char name[16];
+        statement_name(name, i);
+        add_parse(c, name, &c->opts->work->statements[i]);
+    }
+    add_sync(c);
+    return greeting(c);
 }
 
 /* ---- requests ---- */
 
 static void request_simple(struct load_conn *c, uint32_t slot)
 {
+    const struct load_statement *st = load_statement_of(c, slot);
+    struct buf *b = &c->out;
     char key[16];
-    snprintf(key, sizeof key, "%u", c->slots[slot].key);
-    size_t at = begin_message(&c->out, 'Q');
-    add_sql(c, key);
-    end_message(&c->out, at);
+    size_t at = begin_message(b, 'Q');
+    if (st->kind == LOAD_TX) {
+        BUF_LIT(b, "BEGIN; ");
+    }
+    add_text(b, st->sql);
+    buf_add(b, key, load_put_number(key, c->slots[slot].key));
+    add_text(b, st->sql_end);
+    if (st->kind == LOAD_TX) {
+        BUF_LIT(b, "; COMMIT");
+    }
+    buf_char(b, '\0');
+    end_message(b, at);
 }
 
 /* Bind with one value in binary and the result in text, Execute, Sync. */
@@ -175,26 +189,63 @@ static void add_run(struct load_conn *c, const char *name, uint32_t key)
 
 static void request_unnamed(struct load_conn *c, uint32_t slot)
 {
-    add_parse(c, "");
+    const struct load_statement *st = load_statement_of(c, slot);
+    if (st->kind != LOAD_SHORT) {
+        request_simple(c, slot);
+        return;
+    }
+    add_parse(c, "", st);
     add_run(c, "", c->slots[slot].key);
 }
 
 static void request_prepared(struct load_conn *c, uint32_t slot)
 {
-    add_run(c, "s", c->slots[slot].key);
+    if (load_statement_of(c, slot)->kind != LOAD_SHORT) {
+        request_simple(c, slot);
+        return;
+    }
+    char name[16];
+    statement_name(name, c->slots[slot].statement);
+    add_run(c, name, c->slots[slot].key);
+}
+
+/* ---- replies ---- */
+
+/* DataRow := columns(2) { length(4) bytes }; only the first cell is looked at. */
+static bool right_cell(const struct load_conn *c, uint32_t slot, struct str body)
+{
+    char cell[16];
+    size_t n = load_put_number(cell, load_first_cell(c, slot));
+    return body.len >= 6 + n && (unsigned char)body.ptr[5] == n &&
+           memcmp(body.ptr + 6, cell, n) == 0;
+}
+
+static enum load_scan finish(struct load_conn *c, struct load_slot *s)
+{
+    bool good = !s->wrong && c->rows == c->opts->work->statements[s->statement].rows;
+    c->rows = 0;
+    return good ? SCAN_REPLY : SCAN_ERROR;
 }
 
 static enum load_scan reply(struct load_conn *c, uint32_t *slot)
 {
+    struct load_slot *s = &c->slots[c->oldest];
     char kind;
+    struct str body;
     *slot = c->oldest;
-    while (take_message(c, &kind)) {
-        c->saw_row = c->saw_row || kind == (c->opts->writes ? 'C' : 'D');
-        c->saw_error = c->saw_error || kind == 'E';
-        if (kind == 'Z') {
-            bool good = c->saw_row && !c->saw_error;
-            c->saw_row = c->saw_error = false;
-            return good ? SCAN_REPLY : SCAN_ERROR;
+    while (take_message(c, &kind, &body)) {
+        switch (kind) {
+        case 'D':
+            s->wrong = s->wrong || (c->rows == 0 && !right_cell(c, *slot, body));
+            c->rows++;
+            break;
+        case 'E':
+            s->wrong = true;
+            break;
+        case 'Z':
+            return finish(c, s);
+        default:
+            break;
         }
     }
     return SCAN_MORE;

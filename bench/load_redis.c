@@ -18,7 +18,7 @@ static void request(struct load_conn *c, uint32_t slot)
 /* reply := "$" length CR LF bytes CR LF | "$-1" CR LF | "-" message CR LF */
 static enum load_scan reply(struct load_conn *c, uint32_t *slot)
 {
-    struct str s = load_unread(c);
+    struct str s = c->in;
     *slot = c->oldest;
     const char *end = s.len == 0 ? NULL : memchr(s.ptr, '\n', s.len);
     if (end == NULL) {
@@ -27,13 +27,13 @@ static enum load_scan reply(struct load_conn *c, uint32_t *slot)
     size_t head = (size_t)(end - s.ptr) + 1;
     long len = s.ptr[0] == '$' ? strtol(s.ptr + 1, NULL, 10) : -1;
     if (len < 0) {
-        c->in_at += head;
+        load_skip(c, head);
         return s.ptr[0] == '$' || s.ptr[0] == '-' ? SCAN_ERROR : SCAN_LOST;
     }
     if (s.len < head + (size_t)len + 2) {
         return SCAN_MORE;
     }
-    c->in_at += head + (size_t)len + 2;
+    load_skip(c, head + (size_t)len + 2);
     return len > 0 ? SCAN_REPLY : SCAN_ERROR;
 }
 

@@ -85,6 +85,11 @@ class World:
         self.children.append((name, child))
         return child
 
+    def pid_of(self, name):
+        """The process that does the work; 0 where each client has its own."""
+        names = {"pgbouncer": "pgbouncer", "redis": "redis", "tribikos": "tribikosd"}
+        return dict(self.children)[names[name]].pid if name in names else 0
+
     def wait_for(self, name, ready):
         """Until ready() is true; a dead or silent server ends the run with its log."""
         child = dict(self.children)[name]
@@ -137,6 +142,17 @@ class World:
                 FROM generate_series(1, {ROWS}) i;
             CREATE TABLE events (id bigserial PRIMARY KEY, user_id integer NOT NULL,
                                  note text NOT NULL);
+            CREATE TABLE orders (id integer PRIMARY KEY,
+                                 user_id integer NOT NULL REFERENCES users,
+                                 total numeric(10,2) NOT NULL, status varchar(10) NOT NULL);
+            INSERT INTO orders SELECT i, (i - 1) % {ROWS // 10} + 1, i % 10000 / 100.0,
+                CASE i % 3 WHEN 0 THEN 'open' WHEN 1 THEN 'paid' ELSE 'sent' END
+                FROM generate_series(1, {ROWS}) i;
+            CREATE INDEX ON orders (user_id);
+            CREATE TABLE products (id integer PRIMARY KEY, title varchar(40) NOT NULL,
+                                   price numeric(10,2) NOT NULL);
+            INSERT INTO products SELECT i, 'Product no. ' || i, i % 5000 / 100.0
+                FROM generate_series(1, {ROWS}) i;
             VACUUM ANALYZE;
             CHECKPOINT;""")
 
@@ -184,15 +200,19 @@ log_disconnections = 0
                                                                    line)
 
     def start_daemon(self, binary, pool):
+        """One database under three names: everything on, without fusion, and with a
+        connection of its own for each request that runs."""
         copy = self.path("tribikosd")  # the build may lie where nobody cannot look
         shutil.copy(binary, copy)
         os.chmod(copy, 0o755)
+        url = f"postgresql://bench@127.0.0.1:{self.ports['direct']}/bench"
+        ways = {"main": {}, "unfused": {"fusion": "off"},
+                "alone": {"fusion": "off", "pipelining": "off"}}
         conf = self.write("tribikos.yaml", json.dumps({
             "listen": [{"tcp": f"127.0.0.1:{self.ports['tribikos']}"}],
             "http": "off",
-            "databases": {"main": {
-                "url": f"postgresql://bench@127.0.0.1:{self.ports['direct']}/bench",
-                "pool": {"size": pool, "max_overflow": 0}}}}))
+            "databases": {name: {"url": url, "pool": dict(size=pool, max_overflow=0, **way)}
+                          for name, way in ways.items()}}))
         self.daemon = self.spawn("tribikosd", [copy, "-c", conf])
         self.wait_for("tribikosd", self.daemon_answers)
 
