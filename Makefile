@@ -6,10 +6,12 @@ DB ?= sqlite
 SECONDS_EACH ?= 600
 COUNT ?= 1000000
 SEED ?= 1
+SOAK_SECONDS ?= 600
+SOAK_SEED ?=
 PREFIX ?= /usr/local
 DEMO_PACKAGES := build demo $(if $(filter postgresql mariadb,$(DB)),demo-$(DB))
 
-.PHONY: all help demo demo-stop test differential mutation bench fuzz format check lint docs clean install
+.PHONY: all help demo demo-stop test differential mutation soak bench fuzz format check lint docs clean install
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) tribikosd
@@ -25,6 +27,7 @@ help:
 	@echo "make test       all tests, with the packages they need"
 	@echo "make differential  COUNT=1000000 random statements on three databases, from SEED=1 on"
 	@echo "make mutation   all faults made on purpose, which those must find"
+	@echo "make soak       bank and list-append under faults, SOAK_SECONDS=600 (SOAK_SEED=…)"
 	@echo "make check      the checks of the sources alone"
 	@echo "make bench      benchmarks against other programs"
 	@echo "make fuzz       each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
@@ -51,6 +54,10 @@ differential: all
 
 mutation: all
 	/usr/bin/python3 tests/differential/mutate.py --all
+
+soak: all
+	tools/install-deps build test
+	TRIBIKOSD=$(CURDIR)/$(BUILD)/tribikosd /usr/bin/python3 tests/soak/run.py --seconds $(SOAK_SECONDS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
 check: all
 	tools/run-tests house
