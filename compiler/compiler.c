@@ -227,6 +227,10 @@ static enum err make_plan(struct compiler *comp, struct context *c, struct plan 
     for (uint32_t i = 0; i < steps && e == ERR_OK; i++) {
         e = emit_step(c, &p, i / parts.count, &parts.list[i % parts.count], plan);
     }
+    if (e == ERR_OK) {
+        build_share(c, plan, p.query, p.write);
+        e = p.query == NULL ? ERR_OK : build_fusions(c, plan, p.query, comp->next_statement);
+    }
     if (e != ERR_OK) {
         plan_unref(plan);
         return e;

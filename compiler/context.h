@@ -37,6 +37,7 @@ struct context {
     uint32_t table_count, table_cap;
     enum volatility volatility;
     bool locks;            /* has a `for` */
+    bool calls_volatile;   /* a function of the database's own that is volatile */
     bool mixed;            /* has a write in its `with` */
     uint64_t *params_used; /* one bit for each member of params */
 };

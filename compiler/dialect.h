@@ -41,20 +41,20 @@ struct dialect {
     bool frame_groups;      /* frames by GROUPS, and EXCLUDE */
     bool exact_ranges;      /* RANGE n PRECEDING of exact numerics is exact */
     bool update_returning;
-    bool delete_strict;   /* what a condition fails at is an error, and no null */
-    bool on_conflict;     /* INSERT … ON CONFLICT */
-    bool expression_keys; /* … (expression) */
-    bool partial_keys;    /* … (column) WHERE condition */
+    bool delete_strict;                 /* what a condition fails at is an error, and no null */
+    bool on_conflict;                   /* INSERT … ON CONFLICT */
+    bool expression_keys, partial_keys; /* … (expression); … (column) WHERE condition */
     bool update_snapshot; /* UPDATE reads its own table as it was before, in subqueries too */
     enum full_join full_join;
-    bool turns_right_joins; /* a RIGHT JOIN is not trusted */
-    bool function_columns;  /* f(…) WITH ORDINALITY AS t (c1, c2) */
-    bool lateral;           /* LATERAL (SELECT …) */
-    bool lateral_functions; /* arguments of a function in FROM may be columns before it */
-    bool nested_sees_out;   /* … outside the parentheses of a nested join */
-    bool samples;           /* TABLESAMPLE */
-    bool limit_in_subquery; /* x IN (SELECT … LIMIT n) */
-    int most_scale;         /* digits behind the point of a numeric; 0: enough */
+    bool turns_right_joins;     /* a RIGHT JOIN is not trusted */
+    bool function_columns;      /* f(…) WITH ORDINALITY AS t (c1, c2) */
+    bool lateral;               /* LATERAL (SELECT …) */
+    bool lateral_functions;     /* arguments of a function in FROM may be columns before it */
+    bool nested_sees_out;       /* … outside the parentheses of a nested join */
+    bool samples;               /* TABLESAMPLE */
+    bool limit_in_subquery;     /* x IN (SELECT … LIMIT n) */
+    const uint32_t *fused_keys; /* sizes of fused reads, ascending, then 0; NULL: of arrays */
+    int most_scale;             /* digits behind the point of a numeric; 0: enough */
     const struct moment_sql *moments;    /* compiler/moments.h */
     enum any_query any_query;            /* x < ANY (SELECT …) */
     bool exists_offset, exists_distinct; /* EXISTS heeds an OFFSET; of distinct rows */

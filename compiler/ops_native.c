@@ -56,6 +56,7 @@ static enum err rule_native(struct context *c, struct query *q, struct expr *e)
     (void)q;
     enum err err = ERR_OK;
     const struct function_info *info = e->call.function;
+    c->calls_volatile = c->calls_volatile || e->call.op->volatility == VOLATILITY_VOLATILE;
     for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {
         err = settle(c, e->call.args[i], NULL, SETTLE_COMPARE);
     }

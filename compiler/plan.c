@@ -83,7 +83,9 @@ static bool copy_column(struct plan *p, const struct output *o, struct column_in
 
 static bool copy_columns(struct plan *p, const struct query *q)
 {
-    struct column_info *columns = ARENA_ARRAY(&p->arena, q->output_count, struct column_info);
+    /* and one more, in which fuse.c puts the key */
+    struct column_info *columns =
+        ARENA_ARRAY(&p->arena, q->output_count + 1, struct column_info);
     if (columns == NULL) {
         return false;
     }
@@ -120,19 +122,27 @@ static bool build_after(struct context *c, struct plan *p, const struct query *q
     return true;
 }
 
-void build_limit(struct plan *p, const struct query *q, const struct emitter *em)
+uint32_t build_limit_param(const struct query *q, const struct plan_bind *binds, uint32_t count)
 {
-    struct plan_after *after;
-    memcpy(&after, &p->after, sizeof after); /* made by build_after */
-    for (uint32_t i = 0; after != NULL && q->limit != NULL && i < em->bind_count; i++) {
-        const struct plan_bind *b = &em->binds[i];
+    uint32_t found = 0;
+    for (uint32_t i = 0; q->limit != NULL && i < count; i++) {
+        const struct plan_bind *b = &binds[i];
         bool param = q->limit->kind == EXPR_PARAM && b->source == BIND_PARAM &&
                      str_eq(b->name, q->limit->param.name);
         bool literal = q->limit->kind == EXPR_LITERAL && b->source == BIND_LITERAL &&
                        b->index == q->limit->literal.index;
-        if (b->form == BIND_COUNT && (param || literal)) {
-            after->limit = i;
-        }
+        found = b->form == BIND_COUNT && (param || literal) ? i + 1 : found;
+    }
+    return found;
+}
+
+void build_limit(struct plan *p, const struct query *q, const struct emitter *em)
+{
+    struct plan_after *after;
+    memcpy(&after, &p->after, sizeof after); /* made by build_after */
+    uint32_t found = after == NULL ? 0 : build_limit_param(q, em->binds, em->bind_count);
+    if (found > 0) {
+        after->limit = found - 1;
     }
 }
 
@@ -323,13 +333,18 @@ enum err build_step(struct context *c, struct plan *p, const struct emitter *em,
     return ERR_OK;
 }
 
+uint64_t build_id(_Atomic uint64_t *next_statement)
+{
+    return next_statement == NULL ? 0 : atomic_fetch_add(next_statement, 1) + 1;
+}
+
 void build_finish(struct plan *p, _Atomic uint64_t *next_statement)
 {
     struct plan_step *list;
     memcpy(&list, &p->steps, sizeof list);
     for (uint32_t i = 0; i < p->step_count; i++) {
-        bool once = next_statement == NULL || p->leaves_traces; /* its session is reset */
-        list[i].stmt.id = once ? 0 : atomic_fetch_add(next_statement, 1) + 1;
+        /* what leaves traces runs once: its session is reset */
+        list[i].stmt.id = build_id(p->leaves_traces ? NULL : next_statement);
     }
     p->bytes = sizeof *p + p->arena.used_bytes;
 }

@@ -30,6 +30,7 @@ struct column {
     bool auto_key;         /* serial, identity, AUTO_INCREMENT, SQLite's rowid alias */
     bool generated;        /* GENERATED ALWAYS AS (…): never written */
     bool binary_collation; /* text that compares bytewise */
+    bool equal_bytewise;   /* … is equal only to its own bytes, in whatever order */
 };
 
 /* A list of columns of one table, by index. */

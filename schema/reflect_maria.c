@@ -201,6 +201,8 @@ static enum err column_row(struct reflect *r, const struct value *cells)
                        .collation = cell_text(&cells[6]),
                        .binary_collation = bytewise(cell_text(&cells[6]))};
     /* A nullable column without a default shows the word NULL. */
+    /* Beside another character set the column would be converted. */
+    c.equal_bytewise = c.binary_collation && str_starts(c.collation, STR("utf8mb4_"));
     c.has_default = c.auto_key || (fallback.ptr != NULL && !str_is(fallback, "NULL"));
     if (c.type.kind == TYPE_TEXT && reflect_fact(r, FACT_JSON, table, name) != NULL) {
         c.type.kind = TYPE_JSON;

@@ -71,7 +71,8 @@ static enum err table_row(struct reflect *r, const struct value *cells)
     " CASE WHEN a.attcollation IN (0, 100) THEN '' ELSE coalesce(k.collname, '') END::text,"   \
     " (a.attcollation <> 0 AND coalesce(CASE WHEN a.attcollation = 100"                        \
     " THEN (SELECT db.bytewise FROM db) ELSE k.collprovider = 'b' OR"                          \
-    " (k.collprovider = 'c' AND k.collcollate IN ('C', 'POSIX')) END, false))::int::int8"      \
+    " (k.collprovider = 'c' AND k.collcollate IN ('C', 'POSIX')) END, false))::int::int8,"     \
+    " (a.attcollation <> 0 AND k.collisdeterministic)::int::int8"                              \
     " FROM pg_catalog.pg_attribute a"                                                          \
     " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"                                        \
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"                                \
@@ -87,7 +88,7 @@ static enum err table_row(struct reflect *r, const struct value *cells)
 
 static const struct column_info column_columns[] = {
     REFLECT_T, REFLECT_T, REFLECT_T, REFLECT_I, REFLECT_T, REFLECT_T, REFLECT_I, REFLECT_I,
-    REFLECT_T, REFLECT_I, REFLECT_I, REFLECT_I, REFLECT_I, REFLECT_T, REFLECT_I};
+    REFLECT_T, REFLECT_I, REFLECT_I, REFLECT_I, REFLECT_I, REFLECT_T, REFLECT_I, REFLECT_I};
 
 #define OID_INT8 20
 #define OID_OID 26
@@ -150,7 +151,8 @@ static enum err column_row(struct reflect *r, const struct value *cells)
                        .auto_key = cell_true(&cells[11]),
                        .generated = cell_true(&cells[12]),
                        .collation = cell_text(&cells[13]),
-                       .binary_collation = cell_true(&cells[14])};
+                       .binary_collation = cell_true(&cells[14]),
+                       .equal_bytewise = cell_true(&cells[15])};
     return reflect_add_column(r, &c);
 }
 

@@ -113,6 +113,7 @@ static void set_collation(struct reflect *r, struct column *c, bool view, struct
     const struct str *told = reflect_fact(r, FACT_COLLATION, table, c->name);
     c->collation = told == NULL ? STR("") : *told;
     c->binary_collation = told == NULL || str_ieq(*told, STR("binary"));
+    c->equal_bytewise = c->binary_collation;
 }
 
 static enum err column_row(struct reflect *r, const struct value *cells)

@@ -29,6 +29,10 @@ const char rig_ddl[] =
     "TEXT, uid TEXT, raw BLOB, day DATE, at TIME, stamp TIMESTAMP, stamptz TEXT, span TEXT, "
     "doc TEXT, odd TEXT, twice INTEGER GENERATED ALWAYS AS (small * 2));"
     "CREATE TABLE \"we\"\"ird`t\" (\"se\"\"lect\" INTEGER, \"a.b\" TEXT, \"ba`ck\" TEXT);"
+    "CREATE TABLE tokens (id BIGINT NOT NULL PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE, "
+    "nick TEXT COLLATE NOCASE NOT NULL UNIQUE, uid TEXT NOT NULL UNIQUE, small SMALLINT NOT "
+    "NULL UNIQUE, maybe INTEGER UNIQUE, exact NUMERIC(10,2) NOT NULL UNIQUE, word CHAR(3) NOT "
+    "NULL UNIQUE, a INTEGER NOT NULL, b INTEGER NOT NULL, UNIQUE (a, b));"
     "CREATE VIEW adults AS SELECT id, name FROM users WHERE age > 17;";
 
 struct spec {
@@ -121,6 +125,28 @@ static void add_things(struct catalog_builder *b, const char *schema)
     columns[19].generated = true;
 }
 
+/* Keys of every sort. */
+static void add_tokens(struct catalog_builder *b, const char *schema)
+{
+    static const uint32_t list[][2] = {{1}, {2}, {3}, {4}, {5}, {6}, {7}, {8, 9}};
+    static const struct key uniques[] = {
+        {.columns = list[0], .count = 1}, {.columns = list[1], .count = 1},
+        {.columns = list[2], .count = 1}, {.columns = list[3], .count = 1},
+        {.columns = list[4], .count = 1}, {.columns = list[5], .count = 1},
+        {.columns = list[6], .count = 1}, {.columns = list[7], .count = 2}};
+    struct table *t =
+        TABLE(b, schema, "tokens", {"id", "bigint", true}, {"code", "varchar(20)", true},
+              {"nick", "text", true}, {"uid", "uuid", true}, {"small", "smallint", true},
+              {"maybe", "integer", false}, {"exact", "numeric(10,2)", true},
+              {"word", "char(3)", true}, {"a", "integer", true}, {"b", "integer", true});
+    t->primary_key = (struct key){.columns = first, .count = 1};
+    t->uniques = uniques;
+    t->unique_count = sizeof uniques / sizeof uniques[0];
+    struct column *columns;
+    memcpy(&columns, &t->columns, sizeof columns);
+    columns[1].equal_bytewise = columns[7].equal_bytewise = true;
+}
+
 static void add_people(struct catalog_builder *b, const char *schema)
 {
     static const struct key email = {.columns = third, .count = 1};
@@ -152,18 +178,24 @@ static void add_functions(struct catalog_builder *b)
         enum function_kind kind;
         enum result_of result_of;
         enum type_kind result;
+        enum volatility volatility;
     } list[] = {
-        {"bit_and", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_OPAQUE},
-        {"both", FUNCTION_MIXED, RESULT_OWN, TYPE_OPAQUE},
-        {"mode", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE},
-        {"percentile_cont", FUNCTION_ORDERED_SET, RESULT_OF_REAL, TYPE_OPAQUE},
-        {"percentile_disc", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE},
-        {"rank", FUNCTION_ORDERED_SET, RESULT_OWN, TYPE_BIGINT},
-        {"regr_slope", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_DOUBLE},
+        {"pause", FUNCTION_PLAIN, RESULT_OWN, TYPE_INTEGER, VOLATILITY_VOLATILE},
+        {"today", FUNCTION_PLAIN, RESULT_OWN, TYPE_DATE, VOLATILITY_STABLE},
+        {"bit_and", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_OPAQUE, VOLATILITY_IMMUTABLE},
+        {"both", FUNCTION_MIXED, RESULT_OWN, TYPE_OPAQUE, VOLATILITY_IMMUTABLE},
+        {"mode", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE, VOLATILITY_IMMUTABLE},
+        {"percentile_cont", FUNCTION_ORDERED_SET, RESULT_OF_REAL, TYPE_OPAQUE,
+         VOLATILITY_IMMUTABLE},
+        {"percentile_disc", FUNCTION_ORDERED_SET, RESULT_OF_ANY, TYPE_OPAQUE,
+         VOLATILITY_IMMUTABLE},
+        {"rank", FUNCTION_ORDERED_SET, RESULT_OWN, TYPE_BIGINT, VOLATILITY_IMMUTABLE},
+        {"regr_slope", FUNCTION_AGGREGATE, RESULT_OWN, TYPE_DOUBLE, VOLATILITY_IMMUTABLE},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         struct function_info f = {.schema = STR("pg_catalog"),
                                   .name = str_of(list[i].name),
+                                  .volatility = list[i].volatility,
                                   .result = type_of(list[i].result),
                                   .kind = list[i].kind,
                                   .result_of = list[i].result_of};
@@ -179,6 +211,7 @@ struct catalog *rig_catalog(const char *schema)
     assert(b != NULL);
     add_people(b, schema);
     add_things(b, schema);
+    add_tokens(b, schema);
     struct table *departments = TABLE(b, schema, "departments", {"id", "integer", true},
                                       {"name", "varchar(50)", false});
     departments->primary_key = (struct key){.columns = first, .count = 1};
@@ -269,9 +302,15 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
     if (root->kind != JSON_OBJECT || json_get(root, "query") == NULL) {
         return fail_set(&r->fail, ERR_BAD_REQUEST, "no query");
     }
-    static const struct str functions[] = {
-        {"bit_and", 7},          {"both", 4}, {"mode", 4},       {"percentile_cont", 15},
-        {"percentile_disc", 15}, {"rank", 4}, {"regr_slope", 10}};
+    static const struct str functions[] = {{"bit_and", 7},
+                                           {"both", 4},
+                                           {"mode", 4},
+                                           {"percentile_cont", 15},
+                                           {"percentile_disc", 15},
+                                           {"rank", 4},
+                                           {"regr_slope", 10},
+                                           {"pause", 5},
+                                           {"today", 5}};
     const struct json *keys = json_get(root, "keys");
     *out = (struct compile_request){
         .query = r->seen != NULL ? compiler_seen_tree(r->seen) : json_get(root, "query"),

@@ -37,7 +37,8 @@ static const char *const schema[] = {
     " ip4 inet4, ip6 inet6, g geometry, po point, g1 int GENERATED ALWAYS AS (i + 1) VIRTUAL,"
     " g2 int AS (i + 2) STORED, n int DEFAULT NULL, txt text DEFAULT 'NULL', inv int INVISIBLE,"
     " ex varchar(40) DEFAULT (uuid()), cb varchar(9) COLLATE utf8mb4_bin,"
-    " cnb varchar(9) COLLATE utf8mb4_nopad_bin, cci varchar(9), `odd ``name` json,"
+    " cnb varchar(9) COLLATE utf8mb4_nopad_bin, cnl varchar(9) COLLATE latin1_nopad_bin, cci "
+    "varchar(9), `odd ``name` json,"
     " `Größe` int, jj longtext CHECK (json_valid(jj) AND jj <> '1'), `select` int)",
     "CREATE TABLE orders (id int PRIMARY KEY, user_id bigint, x int, y int, parent int,"
     " FOREIGN KEY fu (USER_ID) REFERENCES users (ID) ON DELETE CASCADE ON UPDATE SET NULL,"
@@ -166,7 +167,9 @@ END_TEST
 START_TEST(only_collations_that_do_not_pad_are_bytewise)
 {
     const struct table *t = need_table(catalog, "", "types");
-    ck_assert(need_column(t, "cnb")->binary_collation);
+    ck_assert(need_column(t, "cnb")->binary_collation && need_column(t, "cnb")->equal_bytewise);
+    ck_assert(need_column(t, "cnl")->binary_collation);
+    ck_assert(!need_column(t, "cnl")->equal_bytewise);
     ck_assert(!need_column(t, "cb")->binary_collation);
     ck_assert(!need_column(t, "cci")->binary_collation);
     ck_assert(str_is(need_column(t, "cci")->collation, "utf8mb4_general_ci"));

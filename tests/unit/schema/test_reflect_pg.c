@@ -26,6 +26,8 @@ static PGconn *connect_to(const char *database)
 static const char *const schema[] = {
     "CREATE SCHEMA shop",
     "CREATE SCHEMA \"Odd \"\"schema\"",
+    "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level2', deterministic ="
+    " false)",
     "CREATE TYPE mood AS ENUM ('sad', 'ok')",
     "CREATE TYPE shop.pair AS (a int, b text)",
     "CREATE DOMAIN posint AS integer CHECK (value > 0)",
@@ -44,7 +46,8 @@ static const char *const schema[] = {
     " pa point[], iv2 int2vector, ov oidvector,"
     " gen int GENERATED ALWAYS AS (i + 1) STORED,"
     " cc text COLLATE \"C\", cu text COLLATE ucs_basic, cx text COLLATE \"POSIX\","
-    " cde text COLLATE \"und-x-icu\", \"Über Name\" text, \"select\" int, \"a.b\" int)",
+    " cde text COLLATE \"und-x-icu\", cnd text COLLATE folding, \"Über Name\" text, \"select\" "
+    "int, \"a.b\" int)",
     "ALTER TABLE types DROP COLUMN bi",
     "CREATE TABLE shop.users (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, \"group\" int,"
     " a int, b int, CONSTRAINT users_ab UNIQUE (b, a), CONSTRAINT late UNIQUE (a) DEFERRABLE)",
@@ -192,6 +195,8 @@ START_TEST(bytewise_collations_are_told)
     ck_assert(str_is(need_column(t, "cde")->collation, "und-x-icu"));
     ck_assert(str_is(need_column(t, "t")->collation, ""));
     ck_assert(!need_column(t, "i")->binary_collation);
+    ck_assert(need_column(t, "cde")->equal_bytewise && need_column(t, "t")->equal_bytewise);
+    ck_assert(!need_column(t, "cnd")->equal_bytewise && !need_column(t, "i")->equal_bytewise);
 }
 END_TEST
 
