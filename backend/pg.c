@@ -11,16 +11,21 @@
 #include "backend/descriptor.h"
 #include "base/clock.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 /* A TLS record may be larger than what one read takes, and what the TLS library
  * keeps makes no socket readable. */
 enum { TLS_READS = 3 };
 
 #define CANCEL_WAIT_NS 20000000u
+#define UNASKED_BYTES 4096 /* more than what comes unasked in peace */
+#define PG_HEAD_BYTES 5    /* kind and length of a message */
 
 static struct pg_conn *conn_of(struct db_conn *c)
 {
@@ -88,11 +93,47 @@ void pg_lost(struct pg_conn *c)
     set_poll(c, 0);
 }
 
+/* Unasked, a server may send notices, notifications and settings that changed. Anything
+ * else is an answer that comes too late, and half a message would hide in libpq's
+ * buffer until the next answer is glued to it. Under TLS only whole messages are told
+ * apart, by on_notice. */
+static bool may_come_unasked(const struct pg_conn *c)
+{
+    unsigned char b[UNASKED_BYTES];
+    ssize_t n = PQsslInUse(c->pg) ? 0 : recv(c->poll_fd, b, sizeof b, MSG_PEEK | MSG_DONTWAIT);
+    size_t left = n > 0 ? (size_t)n : 0;
+    for (const unsigned char *m = b; left > 0;) {
+        uint32_t size = 0;
+        if (left < PG_HEAD_BYTES || memchr("NAS", m[0], 3) == NULL) {
+            return false;
+        }
+        memcpy(&size, m + 1, sizeof size);
+        size = 1 + ntohl(size);
+        if (size < PG_HEAD_BYTES || size > left) {
+            return false;
+        }
+        m += size;
+        left -= size;
+    }
+    return true;
+}
+
+/* A notice without SQLSTATE is libpq's own: a message came that nobody asked for. */
+static void on_notice(void *arg, const PGresult *res)
+{
+    struct pg_conn *c = arg;
+    if (PQresultErrorField(res, PG_DIAG_SQLSTATE) == NULL) {
+        c->base.broken = true;
+    }
+}
+
 static void idle_readable(struct pg_conn *c)
 {
-    if (consume(c) && PQstatus(c->pg) == CONNECTION_OK) {
+    if (may_come_unasked(c) && consume(c) && PQstatus(c->pg) == CONNECTION_OK) {
         drop_notifies(c);
-        return;
+        if (!c->base.broken) {
+            return;
+        }
     }
     pg_lost(c);
     c->base.idle_broke = true;
@@ -176,6 +217,7 @@ static void finish(struct pg_conn *c)
     if (c->err == ERR_CONNECTION_LOST) {
         pg_lost(c); /* the server said so, and is about to hang up */
     }
+    (void)PQisBusy(c->pg); /* looks at what stands behind the last answer: see on_notice */
     c->base.tx = tx_of(c);
     if (c->state == PG_SETTLED) {
         c->state = PG_IDLE;
@@ -345,6 +387,7 @@ static enum err pg_attach(struct db_conn *conn, struct loop *l, struct connector
     c->start_task.run = pg_on_start_failed;
     c->resume_task.run = pg_on_resume;
     c->poll.data = c;
+    (void)PQsetNoticeReceiver(c->pg, on_notice, c);
     c->poll_fd = descriptor_copy(PQsocket(c->pg));
     if (c->poll_fd < 0 || PQsetnonblocking(c->pg, 1) != 0 ||
         uv_poll_init(&l->uv, &c->poll, c->poll_fd) != 0) {

@@ -537,15 +537,28 @@ static void take(struct pg_conn *c, const PGresult *res)
     }
 }
 
+/* Two ends without a result between them: libpq waits for nothing more, and we do. The
+ * server has sent what does not belong to our statements. */
+static void out_of_step(struct pg_conn *c)
+{
+    pg_lost(c);
+    pg_fail_lost(c, "the server's answers do not fit what it was asked");
+    conclude(c);
+}
+
 static void pump_whole(struct pg_conn *c)
 {
+    int nulls = 0;
     while (c->state == PG_ACTIVE && c->link == PG_LINK_UP && !PQisBusy(c->pg)) {
         PGresult *res = PQgetResult(c->pg);
-        if (res == NULL) {
-            end_step(c);
-        } else {
+        if (res != NULL) {
+            nulls = 0;
             take(c, res);
             PQclear(res);
+        } else if (++nulls < 2) {
+            end_step(c);
+        } else {
+            out_of_step(c);
         }
     }
 }
