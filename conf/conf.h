@@ -50,7 +50,7 @@ enum conf_auto { CONF_AUTO, CONF_OFF };
 struct conf_pool {
     enum conf_pool_class kind;
     bool kind_set;
-    int64_t size, max_overflow, min_idle, max_waiting;
+    int64_t size, max_overflow, min_idle, max_waiting, max_per_client;
     uint64_t timeout_ms, recycle_ms, max_lifetime_ms, statement_timeout_ms;
     uint64_t connect_timeout_ms;
     int64_t statement_cache;

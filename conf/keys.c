@@ -155,6 +155,10 @@ const struct key conf_keys[] = {
                "Connections kept open even when nobody asks."),
     POOL_COUNT("pool.max_waiting", max_waiting, "10000", 0, 10000000,
                "Requests that may wait for a connection; more get overload. 0: no limit."),
+    POOL_COUNT(
+        "pool.max_per_client", max_per_client, "0", 0, 100000,
+        "Most connections that one client has at a time; its further requests wait. 0: no "
+        "limit."),
     {DATABASE(pool.kind), .path = "pool.class", .type = KEY_POOL_CLASS, .def = "queue",
      .words = pool_classes,
      .help = "queue keeps connections; null opens one for each request; static shares a single "

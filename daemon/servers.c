@@ -44,6 +44,7 @@ static struct pool_opts pool_opts_of(const struct conf_database *c)
         .max_lifetime_ms = p->max_lifetime_ms,
         .min_idle = (uint32_t)p->min_idle,
         .max_waiting = (uint32_t)p->max_waiting,
+        .max_per_client = (uint32_t)p->max_per_client,
         .pre_ping = p->pre_ping,
         .backoff_min_ms = 100,
         .backoff_max_ms = 5000,

@@ -59,6 +59,7 @@ int step_lend(struct req *r)
     r->ordered_ns = clock_now_ns();
     r->pool = r->backend->pools[0];
     r->pool_wait.party = r->conn->number;
+    r->pool_wait.arrived_ns = r->arrived_ns;
     r->pool_wait.cb = on_lease;
     r->pool_wait.fail = &r->fail;
     pool_acquire(r->pool, &r->pool_wait, r->due_ns);

@@ -20,7 +20,7 @@
  * Returns when to ask again, or NEVER_NS. */
 static uint64_t give_idle(struct pool *p, uint64_t now_ns)
 {
-    while (p->idle_last != NULL && p->waits == 0) {
+    while (p->idle_last != NULL && p->due == 0) {
         struct member *m = member_of(p->idle_last);
         if (!slot_asked(p, now_ns - m->idle_since_ns + 1, now_ns)) {
             break;
@@ -120,6 +120,7 @@ struct pool *pool_create(struct pool_share *share, const struct db_target *targe
     p->log = log;
     p->opens_max = OPENS_MAX;
     p->random = hash_seed() | 1;
+    party_init(p);
     p->tick.fire = on_tick;
     p->look.run = on_look;
     p->end.run = on_end;
@@ -139,6 +140,7 @@ void pool_try_end(struct pool *p)
     }
     void (*cb)(void *) = p->closed;
     void *arg = p->closed_arg;
+    party_fini(p);
     free(p);
     cb(arg);
 }
@@ -164,6 +166,7 @@ static void returned(struct member *m)
     m->pool->lent--;
     atomic_fetch_sub(&m->pool->share->counts.busy, 1);
     m->state = MEMBER_LOOSE;
+    party_back(m);
 }
 
 /* A transaction that is known to be open needs no more than its end; what else is
@@ -195,13 +198,13 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
         member_close(m, CLOSE_SURPLUS);
     } else if (slot_asked(p, 0, now_ns)) {
         member_close(m, CLOSE_MOVED);
-    } else if (aged && p->waits > 0) {
+    } else if (aged && p->due > 0) {
         member_close(m, CLOSE_AGE);
     } else {
         returned(m);
         clean_up(m, how, now_ns);
     }
-    if (p->waits > 0) {
+    if (p->due > 0) {
         pool_look(p);
     }
 }
@@ -211,7 +214,7 @@ void pool_abort(struct pool *p, struct db_conn *c)
     struct member *m = member_of(c);
     assert(m->pool == p && m->state == MEMBER_LENT);
     member_close(m, CLOSE_DEAD);
-    if (p->waits > 0) {
+    if (p->due > 0) {
         pool_look(p);
     }
 }

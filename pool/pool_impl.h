@@ -63,7 +63,30 @@ struct member {
     struct timer timer;  /* bounds the test */
     uint64_t started_ns; /* of the open */
     uint64_t retire_ns;  /* max_lifetime */
+    struct party *party; /* whose loan it is, if loans are limited; else NULL */
     uint64_t idle_since_ns;
+};
+
+/* Those who take turns: a client that waits, or has connections that are counted. */
+struct party {
+    uint64_t number;
+    struct pool_wait *first, *last; /* its line, in order of asking */
+    uint32_t waits, loans;          /* loans: only where they are limited */
+    bool turning;                   /* in the ring: one of its waiters may be served */
+    struct party *turn_next, *turn_prev;
+    struct party *chain; /* of its bucket, or of the spare ones */
+};
+
+enum { PARTY_FEW = 16 };
+
+/* The parties of one pool, by number. */
+struct parties {
+    struct party **buckets; /* `few`, or allocated */
+    uint32_t cap, count;    /* cap: a power of two */
+    struct party *few[PARTY_FEW];
+    struct party *turn_first, *turn_last; /* the ring: whose turn it is, and who comes last */
+    struct party *spare;
+    uint32_t spares;
 };
 
 enum pool_state { POOL_RUNS, POOL_ENDS };
@@ -79,8 +102,10 @@ struct pool {
     enum pool_state state;
     struct db_conn *idle_first, *idle_last; /* the latest returned first */
     uint32_t idle, opening, testing, lent, closing;
-    struct pool_wait *wait_first, *wait_last;
+    struct pool_wait *wait_first, *wait_last; /* in order of asking */
+    struct parties parties;
     uint32_t waits;
+    uint32_t due;         /* of them: whose party may have one more */
     uint32_t opens_max;   /* 1 after a failed connect, up to OPENS_MAX: slow start */
     struct member *probe; /* the prober's open under way, or NULL */
     uint64_t random;

@@ -110,7 +110,7 @@ void member_ready(struct member *m, uint64_t now_ns)
 {
     struct pool *p = m->pool;
     p->good_ns = now_ns;
-    if (p->waits > 0) { /* not while it ends */
+    if (p->due > 0) { /* not while it ends */
         wait_grant(p, m);
     } else if (now_ns >= m->retire_ns) {
         member_close(m, CLOSE_AGE);
@@ -279,6 +279,7 @@ void member_close(struct member *m, enum close_why why)
     case MEMBER_LENT:
         p->lent--;
         atomic_fetch_sub(&p->share->counts.busy, 1);
+        party_back(m);
         break;
     case MEMBER_LOOSE:
         break;

@@ -23,12 +23,27 @@ void pool_try_end(struct pool *p);
 void wait_refuse(struct pool *p, struct pool_wait *w, enum err e);
 /* Answers every waiter with e; f's words if not NULL. */
 void wait_refuse_all(struct pool *p, enum err e, const struct fail *f);
-/* Takes the head off the queue. */
-struct pool_wait *wait_pop(struct pool *p);
-/* Hands m to the first waiter. */
+/* Hands m to him whose turn it is; some are due. */
 void wait_grant(struct pool *p, struct member *m);
 /* Lends, pings and opens for the waiters as far as it goes. */
 void wait_serve(struct pool *p);
+
+/* -- pool_party.c ---------------------------------------------------------- */
+void party_init(struct pool *p);
+void party_fini(struct pool *p);
+/* Puts w at the end of its party's line, or (again, after a loan that came to
+ * nothing) in front, with the next turn. ERR_OUT_OF_MEMORY. */
+enum err party_enter(struct pool *p, struct pool_wait *w) MUST_CHECK;
+enum err party_reenter(struct pool *p, struct pool_wait *w) MUST_CHECK;
+void party_leave(struct pool *p, struct pool_wait *w);
+/* Takes him out whose turn it is, and gives his party its next turn behind the
+ * others. m, if not NULL, is his loan. */
+struct pool_wait *party_turn(struct pool *p, struct member *m);
+/* Whether the party may have one more, and counting a loan that nobody waited for. */
+bool party_has_room(const struct pool *p, uint64_t number);
+void party_lend(struct pool *p, uint64_t number, struct member *m);
+/* m comes back: it is no loan of anybody's any more. */
+void party_back(struct member *m);
 
 /* -- pool_member.c --------------------------------------------------------- */
 static inline struct member *member_of(const struct db_conn *c)

@@ -3,9 +3,9 @@
  * pool/pool_wait.c: the queue of those who want a connection, and how they get
  * their answer.
  *
- * Loop thread. First come, first served. A waiter is not tied to the connection
- * that is opened, pinged or reset for it: whichever is ready first goes to the
- * head of the queue. Every answer is a deferred task, so no callback runs inside
+ * Loop thread. Whose turn it is says pool_party.c. A waiter is not tied to the
+ * connection that is opened, pinged or reset for it: whichever is ready first goes to
+ * the next in turn. Every answer is a deferred task, so no callback runs inside
  * a call into the pool.
  */
 #include "base/clock.h"
@@ -16,6 +16,7 @@
 
 /* -- the queue ------------------------------------------------------------- */
 
+/* w's party has let go of it already. */
 static void wait_unlink(struct pool *p, struct pool_wait *w)
 {
     *(w->prev != NULL ? &w->prev->next : &p->wait_first) = w->next;
@@ -27,35 +28,31 @@ static void wait_unlink(struct pool *p, struct pool_wait *w)
     atomic_fetch_sub(&p->share->counts.waiting, 1);
 }
 
-static void wait_append(struct pool *p, struct pool_wait *w)
+/* Out of turn. */
+static void wait_leave(struct pool *p, struct pool_wait *w)
 {
-    w->next = NULL;
-    w->prev = p->wait_last;
-    *(w->prev != NULL ? &w->prev->next : &p->wait_first) = w;
-    p->wait_last = w;
-    w->queued = true;
-    p->waits++;
-    atomic_fetch_add(&p->share->counts.waiting, 1);
+    party_leave(p, w);
+    wait_unlink(p, w);
 }
 
-static void wait_prepend(struct pool *p, struct pool_wait *w)
+/* Him whose turn it is; m, if not NULL, will be his. */
+static struct pool_wait *wait_turn(struct pool *p, struct member *m)
 {
-    w->prev = NULL;
-    w->next = p->wait_first;
-    *(w->next != NULL ? &w->next->prev : &p->wait_last) = w;
-    p->wait_first = w;
-    w->queued = true;
-    p->waits++;
-    atomic_fetch_add(&p->share->counts.waiting, 1);
-}
-
-struct pool_wait *wait_pop(struct pool *p)
-{
-    struct pool_wait *w = p->wait_first;
-    if (w != NULL) {
-        wait_unlink(p, w);
-    }
+    struct pool_wait *w = party_turn(p, m);
+    wait_unlink(p, w);
     return w;
+}
+
+/* w is in its party's line already. */
+static void wait_link(struct pool *p, struct pool_wait *w, struct pool_wait *behind)
+{
+    w->prev = behind;
+    w->next = behind != NULL ? behind->next : p->wait_first;
+    *(w->prev != NULL ? &w->prev->next : &p->wait_first) = w;
+    *(w->next != NULL ? &w->next->prev : &p->wait_last) = w;
+    w->queued = true;
+    p->waits++;
+    atomic_fetch_add(&p->share->counts.waiting, 1);
 }
 
 static enum err MUST_CHECK start_deadline(struct pool *p, struct pool_wait *w)
@@ -79,7 +76,7 @@ static const char *refusal(enum err e)
     }
 }
 
-/* Back to the head of the queue. */
+/* Back to where it was: first in its line, and next in turn. */
 static enum err requeue(struct pool *p, struct pool_wait *w)
 {
     if (w->cancelled) {
@@ -88,11 +85,12 @@ static enum err requeue(struct pool *p, struct pool_wait *w)
     if (p->state != POOL_RUNS) {
         return ERR_SHUTTING_DOWN;
     }
-    enum err e = start_deadline(p, w);
-    if (e == ERR_OK) {
-        wait_prepend(p, w);
+    if (start_deadline(p, w) != ERR_OK || party_reenter(p, w) != ERR_OK) {
+        loop_timer_stop(p->loop, &w->timer);
+        return ERR_OUT_OF_MEMORY;
     }
-    return e;
+    wait_link(p, w, NULL);
+    return ERR_OK;
 }
 
 /* The connection broke between grant and delivery: true if w waits again. */
@@ -137,7 +135,8 @@ void wait_refuse(struct pool *p, struct pool_wait *w, enum err e)
 void wait_refuse_all(struct pool *p, enum err e, const struct fail *f)
 {
     struct pool_wait *w;
-    while ((w = wait_pop(p)) != NULL) {
+    while ((w = p->wait_first) != NULL) {
+        wait_leave(p, w);
         if (f != NULL && w->fail != NULL) {
             *w->fail = *f;
         }
@@ -168,7 +167,7 @@ static void grant(struct pool *p, struct pool_wait *w, struct member *m)
 
 void wait_grant(struct pool *p, struct member *m)
 {
-    grant(p, wait_pop(p), m);
+    grant(p, wait_turn(p, m), m);
 }
 
 /* At most one line a second: an exhausted pool times thousands out. */
@@ -195,7 +194,7 @@ static void on_deadline(struct timer *t)
     struct pool *p = w->pool;
     struct pool_share *s = p->share;
     uint64_t now_ns = clock_now_ns();
-    wait_unlink(p, w);
+    wait_leave(p, w);
     count_add(&s->counts.timeouts, 1);
     log_timeout(p, now_ns);
     fail_set(w->fail, ERR_POOL_TIMEOUT,
@@ -204,7 +203,7 @@ static void on_deadline(struct timer *t)
              (now_ns - w->since_ns) / NS_PER_MS, s->opts.size, s->opts.max_overflow,
              atomic_load(&s->counts.busy), atomic_load(&s->counts.waiting));
     answer(p, w, NULL, ERR_POOL_TIMEOUT);
-    if (p->waits == 0) {
+    if (p->due == 0) {
         slot_unwant(p);
     }
 }
@@ -215,14 +214,14 @@ static void on_deadline(struct timer *t)
 static uint32_t unserved(const struct pool *p)
 {
     uint32_t coming = p->opening + p->testing;
-    return p->waits > coming ? p->waits - coming : 0;
+    return p->due > coming ? p->due - coming : 0;
 }
 
 static void open_more(struct pool *p)
 {
     while (unserved(p) > 0 && p->opening < p->opens_max && slot_take(p)) {
         if (open_start(p, OPEN_WAITER) != ERR_OK) {
-            wait_refuse(p, wait_pop(p), ERR_OUT_OF_MEMORY);
+            wait_refuse(p, wait_turn(p, NULL), ERR_OUT_OF_MEMORY);
         }
     }
 }
@@ -256,7 +255,7 @@ void wait_serve(struct pool *p)
             return;
         }
         if (open_start(p, OPEN_WAITER) != ERR_OK) {
-            wait_refuse(p, wait_pop(p), ERR_OUT_OF_MEMORY);
+            wait_refuse(p, wait_turn(p, NULL), ERR_OUT_OF_MEMORY);
         }
     }
     slot_unwant(p);
@@ -270,11 +269,12 @@ static void refuse_now(struct pool *p, struct pool_wait *w, enum err e)
     wait_refuse(p, w, e);
 }
 
-static uint64_t deadline(const struct pool *p, uint64_t now_ns, uint64_t due_ns)
+static uint64_t deadline(const struct pool *p, uint64_t from_ns, uint64_t due_ns)
 {
     uint64_t timeout_ms = p->share->opts.timeout_ms;
-    uint64_t own_ns =
-        timeout_ms == 0 || timeout_ms > UINT32_MAX ? NEVER_NS : now_ns + timeout_ms * NS_PER_MS;
+    uint64_t own_ns = timeout_ms == 0 || timeout_ms > UINT32_MAX
+                          ? NEVER_NS
+                          : from_ns + timeout_ms * NS_PER_MS;
     return due_ns != 0 && due_ns < own_ns ? due_ns : own_ns;
 }
 
@@ -286,11 +286,12 @@ static void enqueue(struct pool *p, struct pool_wait *w)
         refuse_now(p, w, ERR_OVERLOAD);
         return;
     }
-    if (start_deadline(p, w) != ERR_OK) {
+    if (start_deadline(p, w) != ERR_OK || party_enter(p, w) != ERR_OK) {
+        loop_timer_stop(p->loop, &w->timer);
         refuse_now(p, w, ERR_OUT_OF_MEMORY);
         return;
     }
-    wait_append(p, w);
+    wait_link(p, w, p->wait_last);
     if (atomic_load(&s->down) != 0) {
         pool_look(p);
         return;
@@ -310,7 +311,7 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns)
     w->err = ERR_OK;
     w->cancelled = false;
     w->since_ns = now_ns;
-    w->due_ns = deadline(p, now_ns, due_ns);
+    w->due_ns = deadline(p, w->arrived_ns != 0 ? w->arrived_ns : now_ns, due_ns);
     w->task.run = deliver;
     w->timer.fire = on_deadline;
     if (p->state != POOL_RUNS) {
@@ -318,8 +319,9 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns)
         return;
     }
     struct member *m = NULL;
-    if (p->waits == 0 && !p->share->opts.pre_ping &&
+    if (p->due == 0 && !p->share->opts.pre_ping && party_has_room(p, w->party) &&
         (m = member_take_idle(p, now_ns)) != NULL) {
+        party_lend(p, w->party, m);
         grant(p, w, m);
         return;
     }
@@ -332,14 +334,14 @@ void pool_cancel(struct pool *p, struct pool_wait *w)
     if (!w->queued) {
         return; /* its answer is on the way */
     }
-    wait_unlink(p, w);
+    wait_leave(p, w);
     wait_refuse(p, w, ERR_CANCELLED);
-    if (p->waits == 0) {
+    if (p->due == 0) {
         slot_unwant(p);
     }
 }
 
 bool pool_contended(const struct pool *p)
 {
-    return p->waits > 0 || atomic_load(&p->share->starving) > 0;
+    return p->due > 0 || atomic_load(&p->share->starving) > 0;
 }

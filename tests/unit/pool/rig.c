@@ -101,15 +101,33 @@ static void on_answer(struct pool_wait *w, struct db_conn *c, enum err e)
     ck_assert((c == NULL) == (e != ERR_OK));
 }
 
-void ask_until(struct rig *r, int pool, struct ask *a, uint64_t due_ns)
+static void ask(struct rig *r, int pool, struct ask *a, uint64_t due_ns)
 {
-    memset(a, 0, sizeof *a);
+    a->calls = 0;
     fail_init(&a->fail);
     a->pool = r->pool[pool];
     a->w.cb = on_answer;
     a->w.fail = &a->fail;
     pool_acquire(a->pool, &a->w, due_ns);
     ck_assert_int_eq(a->calls, 0);
+}
+
+void ask_again(struct rig *r, int pool, struct ask *a)
+{
+    ask(r, pool, a, 0);
+}
+
+void ask_until(struct rig *r, int pool, struct ask *a, uint64_t due_ns)
+{
+    memset(a, 0, sizeof *a);
+    ask(r, pool, a, due_ns);
+}
+
+void ask_for(struct rig *r, int pool, struct ask *a, uint64_t party)
+{
+    memset(a, 0, sizeof *a);
+    a->w.party = party;
+    ask(r, pool, a, 0);
 }
 
 void ask_on(struct rig *r, int pool, struct ask *a)

@@ -49,6 +49,10 @@ void rig_turn(struct rig *r);
 void rig_close_pool(struct rig *r, int i);
 
 void ask_on(struct rig *r, int pool, struct ask *a);
+/* … as it is, with what the test has set in a->w. */
+void ask_again(struct rig *r, int pool, struct ask *a);
+/* … for a client. */
+void ask_for(struct rig *r, int pool, struct ask *a, uint64_t party);
 void ask_until(struct rig *r, int pool, struct ask *a, uint64_t due_ns);
 /* Waits for the answer, which must be a connection. */
 void ask_get(struct rig *r, struct ask *a);
