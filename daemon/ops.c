@@ -315,6 +315,20 @@ static void write_sql(struct buf *b, const struct plan *p)
     buf_fini(&all);
 }
 
+/* Whether it may share a connection, and how several runs of it become one: the form for
+ * any number of keys, or for the fewest. */
+static void write_share(struct buf *b, const struct plan *p)
+{
+    static const char *const words[] = {"no", "read", "write"};
+    const struct statement *s = p->step_count == 1 ? &p->steps[0].stmt : NULL;
+    buf_printf(b, ",\"shares\":\"%s\"", words[s == NULL ? SHARE_NO : s->share]);
+    if (s != NULL && s->fusion_count > 0) {
+        const struct statement *fused = s->fusions[0].stmt;
+        BUF_LIT(b, ",\"fused\":");
+        buf_json_str(b, fused->sql_many.len > 0 ? fused->sql_many : fused->sql);
+    }
+}
+
 static enum err plan_for(struct req *r, struct catalog *catalog, const struct dialect *d,
                          struct plan **out, bool *hit)
 {
@@ -374,6 +388,7 @@ enum err op_compile(struct req *r, struct catalog *catalog)
         encode_columns(b, p->columns, p->column_count);
         BUF_LIT(b, ",\"route\":");
         buf_json_str(b, r->backend->db->conf->name);
+        write_share(b, p);
         buf_printf(b, ",\"plan\":\"%s\",\"notes\":[", hit ? "hit" : "miss");
         write_notes(b, p->notes);
         BUF_LIT(b, "]}\n");

@@ -16,11 +16,14 @@ TABLES = """
 CREATE TABLE things (id BIGINT NOT NULL PRIMARY KEY, small SMALLINT, num INTEGER, big BIGINT,
   code VARCHAR(20) NOT NULL, uid {uuid}, day DATE, at {timestamp}, price NUMERIC(10,2),
   flag BOOLEAN, filler VARCHAR(200));
+CREATE TABLE tokens (id INTEGER NOT NULL PRIMARY KEY, small SMALLINT NOT NULL UNIQUE,
+  code VARCHAR(20) {exact} NOT NULL UNIQUE, uid {uuid} NOT NULL UNIQUE, filler VARCHAR(200));
 CREATE TABLE parts (id INTEGER PRIMARY KEY, thing_id BIGINT, note VARCHAR(200),
   FOREIGN KEY (thing_id) REFERENCES things (id));
 INSERT INTO things SELECT n, n % 30000, n, n * 100000, {code}, {uid}, {day}, {at}, n / 100.0,
   n % 2 = 0, {filler} FROM {numbers};
 INSERT INTO parts SELECT n, n % 5000 + 1, {filler} FROM {numbers};
+INSERT INTO tokens SELECT id, small, code, uid, filler FROM things;
 CREATE INDEX ix_small ON things (small);
 CREATE INDEX ix_num ON things (num);
 CREATE INDEX ix_big ON things (big);
@@ -35,19 +38,19 @@ CREATE INDEX ix_parts ON parts (thing_id);
 
 WORDS = {
     "postgresql": {
-        "uuid": "UUID", "timestamp": "TIMESTAMP", "pattern": "text_pattern_ops",
+        "uuid": "UUID", "timestamp": "TIMESTAMP", "pattern": "text_pattern_ops", "exact": "",
         "code": "'c' || lpad(n::text, 8, '0')", "uid": "md5(n::text)::uuid",
         "day": "date '2000-01-01' + n", "at": "timestamp '2000-01-01' + n * interval '1 hour'",
         "filler": "repeat('x', 100)", "numbers": f"generate_series(1, {ROWS}) AS n"},
     "mariadb": {
-        "uuid": "UUID", "timestamp": "DATETIME(6)", "pattern": "",
+        "uuid": "UUID", "timestamp": "DATETIME(6)", "pattern": "", "exact": "COLLATE utf8mb4_nopad_bin",
         "code": "concat('c', lpad(n, 8, '0'))",
         "uid": "concat(lpad(hex(n), 8, '0'), '-0000-4000-8000-000000000000')",
         "day": "date '2000-01-01' + interval n day",
         "at": "timestamp '2000-01-01 00:00:00' + interval n hour",
         "filler": "repeat('x', 100)", "numbers": f"(SELECT seq AS n FROM seq_1_to_{ROWS}) AS s"},
     "sqlite": {
-        "uuid": "UUID", "timestamp": "TIMESTAMP", "pattern": "",
+        "uuid": "UUID", "timestamp": "TIMESTAMP", "pattern": "", "exact": "",
         "code": "'c' || printf('%08d', n)", "uid": "printf('%08x-0000-4000-8000-000000000000', n)",
         "day": "date('2000-01-01', n || ' days')",
         "at": "strftime('%Y-%m-%d %H:%M:%S.000000', '2000-01-01', n || ' hours')",
@@ -56,7 +59,7 @@ WORDS = {
                    f"WHERE n < {ROWS}) SELECT n FROM c) AS s"},
 }
 
-TABLE_NAMES = ("things", "parts")
+TABLE_NAMES = ("things", "parts", "tokens")
 UID = "00000007-0000-4000-8000-000000000000"
 
 
@@ -144,7 +147,7 @@ def big(server):
     text = TABLES.format(**WORDS[server.name])
     server.create(name)
     server.load(text, name)
-    server.sql("ANALYZE" if server.name != "mariadb" else "ANALYZE TABLE things, parts", name)
+    server.sql("ANALYZE" if server.name != "mariadb" else "ANALYZE TABLE things, parts, tokens", name)
     daemon = Daemon({"main": {"url": server.url(name)}})
     yield server, name, daemon
     daemon.stop()
@@ -253,3 +256,26 @@ def test_the_index_is_used(big, case):
     values = bind_values(case, params, reply["binds"])
     scans = SCANS[server.name](case, server, name, reply["sql"], values)
     assert not scans, (server.name, reply["sql"], scans)
+
+
+# column: three of its values, none of which is the first.
+KEYS = {"id": [7, 8, 19000], "small": [7, 8, 19000], "code": ["c00000007", "c00000008", "nothing"],
+        "uid": [UID, "00000008-0000-4000-8000-000000000000", UID.replace("7", "9", 1)]}
+
+
+def fused_values(server, kind, keys, sql):
+    """The keys as the daemon sends them: one array, or a list that is filled up."""
+    if server.name == "postgresql":
+        return [(sql.partition("$1::")[2].rstrip(")"), "{" + ",".join(map(str, keys)) + "}")]
+    return [(kind, (keys + keys)[i]) for i in range(sql.count("?"))]
+
+
+@pytest.mark.parametrize("server", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize("column", KEYS)
+def test_a_fused_read_uses_the_index(big, column):
+    server, name, daemon = big
+    query = {"select": ["filler"], "from": "tokens", "where": ["=", column, ":p"]}
+    reply = daemon.ask({"op": "compile", "query": query, "params": {"p": KEYS[column][0]}})
+    assert reply["shares"] == "read", reply
+    values = fused_values(server, reply["binds"][0]["type"], KEYS[column], reply["fused"])
+    assert not SCANS[server.name]("", server, name, reply["fused"], values), reply["fused"]
