@@ -142,6 +142,17 @@ static void add_texts(struct buf *b, const struct key *k, const char *base)
     }
 }
 
+static void add_replicas(struct buf *b, const struct conf_database *d)
+{
+    buf_u64(b, d->replica_count);
+    for (uint32_t i = 0; i < d->replica_count; i++) {
+        const struct conf_replica *r = &d->replicas[i];
+        add_url(b, &r->url);
+        buf_add(b, &r->weight, sizeof r->weight);
+        buf_add(b, &r->role, sizeof r->role);
+    }
+}
+
 /* Adds the value of one key; types that no database has add nothing. */
 static void add_key(struct buf *b, const struct key *k, const struct conf_database *d)
 {
@@ -153,6 +164,10 @@ static void add_key(struct buf *b, const struct key *k, const struct conf_databa
         add_texts(b, k, base);
     } else if (k->type == KEY_SWITCH) {
         buf_add(b, base + k->offset, sizeof(bool));
+    } else if (k->type == KEY_REPLICAS) {
+        add_replicas(b, d);
+    } else if (k->type == KEY_WORD) {
+        buf_add(b, base + k->offset, sizeof(unsigned));
     } else if (k->type == KEY_POOL_CLASS) {
         buf_add(b, base + k->offset, sizeof d->pool.kind);
     } else if (k->type != KEY_SECTION && k->type != KEY_LATER) {
@@ -182,9 +197,56 @@ static bool set_digest(struct conf *c, struct conf_database *d)
     return ok;
 }
 
+static bool same_server(const struct conf_url *a, const struct conf_url *b)
+{
+    return a->port == b->port && str_eq(a->host, b->host) && str_eq(a->database, b->database);
+}
+
+/* A server given twice would seem to be two primaries one day. */
+static void check_replica(struct reading *r, struct place at, const struct conf_database *d,
+                          uint32_t n)
+{
+    const struct conf_url *url = &d->replicas[n].url;
+    if (url->scheme != d->url.scheme) {
+        fault_at(r->report, at, "a replica is of another kind than the database's `url`");
+    }
+    bool twice = url->host.len > 0 && same_server(url, &d->url);
+    for (uint32_t i = 0; i < n; i++) {
+        twice = twice || (url->host.len > 0 && same_server(url, &d->replicas[i].url));
+    }
+    if (twice) {
+        fault_at(r->report, at, "the same server is given twice");
+    }
+}
+
+static void check_replicas(struct reading *r, const struct yaml *root,
+                           const struct conf_database *d)
+{
+    const struct yaml *databases = yaml_get(root, "databases");
+    struct place at = place_of(r, databases, d->name.ptr, "replicas");
+    uint32_t primaries = d->role == CONF_ROLE_PRIMARY;
+    if (d->replica_count > 0 && d->url.scheme == SCHEME_SQLITE) {
+        fault_at(r->report, at, "a SQLite database is a file and has no replicas");
+        return;
+    }
+    for (uint32_t i = 0; i < d->replica_count; i++) {
+        primaries += d->replicas[i].role == CONF_ROLE_PRIMARY;
+        check_replica(r, at, d, i);
+    }
+    if (d->replica_count > 0 && d->lag_ms < 2 * d->check_ms) {
+        fault_at(r->report, at,
+                 "`lag` is measured in steps of `check`: it must be at least "
+                 "twice that");
+    }
+    if (primaries > 1) {
+        fault_at(r->report, at, "only one server of a database has the role primary");
+    }
+}
+
 static void check_database(struct reading *r, const struct yaml *root, struct conf_database *d)
 {
     const struct conf_pool *p = &d->pool;
+    check_replicas(r, root, d);
     bool limited = p->size > 0 && p->max_overflow >= 0;
     if (limited && p->min_idle > p->size + p->max_overflow) {
         fault_at(r->report, place_of(r, yaml_get(root, "databases"), d->name.ptr, "pool"),

@@ -58,9 +58,29 @@ struct conf_pool {
     bool pre_ping;
 };
 
+/* Whether a server of a database may be the one that is written to. */
+enum conf_role {
+    CONF_ROLE_AUTO,    /* it is asked */
+    CONF_ROLE_PRIMARY, /* no other is */
+    CONF_ROLE_REPLICA, /* never */
+};
+
+#define CONF_REPLICAS_MAX 15 /* of one database */
+
+struct conf_replica {
+    struct conf_url url;
+    int64_t weight;
+    enum conf_role role;
+};
+
 struct conf_database {
     struct str name;
     struct conf_url url;
+    enum conf_role role; /* of the server at `url` */
+    const struct conf_replica *replicas;
+    uint32_t replica_count;
+    uint64_t lag_ms; /* longest that a replica may be behind to serve `eventual` reads */
+    uint64_t position_wait_ms, check_ms;
     struct conf_pool pool;
     const struct str *on_connect;
     uint32_t on_connect_count;

@@ -16,12 +16,14 @@
 #define DAY (INT64_C(86400) * SECOND)
 
 static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const roles[] = {"auto", "primary", "replica", NULL};
 static const char *const pool_classes[] = {"queue", "null", "static", NULL};
 static const char *const auto_words[] = {"auto", "off", NULL};
 
 #define CONF(field) SCOPE_CONF, .offset = offsetof(struct conf, field)
 #define DATABASE(field) SCOPE_DATABASE, .offset = offsetof(struct conf_database, field)
 #define LISTEN(field) SCOPE_LISTEN, .offset = offsetof(struct conf_listen, field)
+#define REPLICA(field) SCOPE_REPLICA, .offset = offsetof(struct conf_replica, field)
 #define SIZE(key, field, text, low, high, words)                                               \
     {                                                                                          \
         CONF(field), .path = key, .type = KEY_SIZE, .def = text, .min = low, .max = high,      \
@@ -179,6 +181,31 @@ const struct key conf_keys[] = {
          "auto answers reads by unique key that wait at the same moment with one statement; "
          "off runs each on its own."},
 
+    {DATABASE(role), .path = "role", .type = KEY_WORD, .def = "auto", .words = roles,
+     .help = "Whether the server at `url` is written to: primary, no other is; replica, never; "
+             "auto, the servers are asked which of them takes writes."},
+    {DATABASE(replicas), .path = "replicas", .type = KEY_REPLICAS, .def = "[]",
+     .count_offset = offsetof(struct conf_database, replica_count),
+     .help = "Servers that follow the one at `url`, or may take its place. Each has a pool of "
+             "its own, with the settings of `pool`."},
+    {REPLICA(url), .path = "url", .type = KEY_URL, .example = "postgresql://app@db2/shop",
+     .help = "As the `url` of a database, of the same kind."},
+    {REPLICA(weight), .path = "weight", .type = KEY_COUNT, .def = "1", .min = 1, .max = 1000,
+     .help = "Its share of the reads, beside that of the other replicas."},
+    {REPLICA(role), .path = "role", .type = KEY_WORD, .def = "auto", .words = roles,
+     .help = "As the `role` of a database."},
+    {DATABASE(lag_ms), .path = "lag", .type = KEY_DURATION, .def = "10s", .min = 1, .max = DAY,
+     .help = "How far a replica may be behind to get reads at all, unless they wait for a "
+             "position; measured in steps of `check`."},
+    {DATABASE(position_wait_ms), .path = "position_wait", .type = KEY_DURATION, .def = "1s",
+     .min = 0, .max = DAY,
+     .help = "How long a read waits for a replica to have the write that it asks for; then it "
+             "goes to the primary."},
+    {DATABASE(check_ms), .path = "check", .type = KEY_DURATION, .def = "1s", .min = 50,
+     .max = DAY,
+     .help = "How often each server of a database with replicas is asked for its role and its "
+             "position."},
+
     {DATABASE(text), .path = "text", .type = KEY_SWITCH, .def = "true",
      .help = "Whether raw SQL is allowed."},
     {DATABASE(functions), .path = "functions", .type = KEY_TEXTS, .def = "[]",
@@ -204,7 +231,6 @@ const struct key conf_keys[] = {
     LATER(SCOPE_CONF, "tls"),
     LATER(SCOPE_CONF, "two_phase"),
     LATER(SCOPE_DATABASE, "isolation"),
-    LATER(SCOPE_DATABASE, "replicas"),
     LATER(SCOPE_DATABASE, "shards"),
     LATER(SCOPE_DATABASE, "tables"),
     LATER(SCOPE_DATABASE, "touches"),
@@ -290,6 +316,7 @@ static const struct {
     [KEY_MODE] = {"permissions", "file permissions in octal, such as \"0600\""},
     [KEY_URL] = {"URL", "a URL such as postgresql://user@host/name"},
     [KEY_LISTEN] = {"list", "a list of addresses: - tcp: 127.0.0.1:7432"},
+    [KEY_REPLICAS] = {"list", "a list of servers: - url: postgresql://user@host/name"},
     [KEY_DATABASES] = {"map", "a map of names to databases"},
     [KEY_INCLUDE] = {"pattern or list", "a file pattern or a list of them"},
     [KEY_LATER] = {"", ""},

@@ -16,6 +16,7 @@ enum key_scope {
     SCOPE_CONF,     /* struct conf; the file's own keys */
     SCOPE_DATABASE, /* struct conf_database; below databases.NAME */
     SCOPE_LISTEN,   /* struct conf_listen; an item of listen */
+    SCOPE_REPLICA,  /* struct conf_replica; an item of databases.NAME.replicas */
 };
 
 enum key_type {
@@ -37,6 +38,7 @@ enum key_type {
     KEY_MODE,         /* uint32_t file permissions */
     KEY_URL,          /* struct conf_url */
     KEY_LISTEN,       /* a list of maps of SCOPE_LISTEN */
+    KEY_REPLICAS,     /* a list of maps of SCOPE_REPLICA */
     KEY_DATABASES,    /* a map of names to maps of SCOPE_DATABASE */
     KEY_INCLUDE,      /* file patterns; done before the table is read */
     KEY_LATER,        /* belongs to a later version: refused by name */

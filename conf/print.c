@@ -40,6 +40,8 @@ static const char *scope_prefix(enum key_scope scope)
         return "databases.NAME.";
     case SCOPE_LISTEN:
         return "listen[].";
+    case SCOPE_REPLICA:
+        return "databases.NAME.replicas[].";
     }
     return "";
 }
@@ -97,11 +99,14 @@ static void print_sample_key(FILE *out, const struct key *k, unsigned indent)
     }
 }
 
-static void print_listen_forms(FILE *out)
+/* The keys of the items of a list, below it. */
+static void print_item_keys(FILE *out, enum key_scope scope, const char *lead)
 {
+    char text[512];
     for (const struct key *k = conf_keys; k->path != NULL; k++) {
-        if (k->scope == SCOPE_LISTEN) {
-            fprintf(out, "#   %s: %s\n", k->path, k->help);
+        if (k->scope == scope) {
+            snprintf(text, sizeof text, "%s: %s", k->path, k->help);
+            print_wrapped(out, lead, text);
         }
     }
 }
@@ -112,6 +117,9 @@ static void print_sample_databases(FILE *out)
     for (const struct key *k = conf_keys; k->path != NULL; k++) {
         if (k->scope == SCOPE_DATABASE && k->type != KEY_LATER) {
             print_sample_key(out, k, 4);
+        }
+        if (k->scope == SCOPE_DATABASE && k->type == KEY_REPLICAS) {
+            print_item_keys(out, SCOPE_REPLICA, "    #   ");
         }
     }
 }
@@ -136,7 +144,7 @@ void conf_print_sample(FILE *out)
         }
         print_sample_key(out, k, 0);
         if (k->type == KEY_LISTEN) {
-            print_listen_forms(out);
+            print_item_keys(out, SCOPE_LISTEN, "#   ");
         }
     }
 }

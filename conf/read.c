@@ -201,6 +201,7 @@ static set_fn *const setters[] = {
     [KEY_MODE] = set_mode,
     [KEY_URL] = NULL,
     [KEY_LISTEN] = NULL,
+    [KEY_REPLICAS] = NULL,
     [KEY_DATABASES] = NULL,
     [KEY_INCLUDE] = NULL,
     [KEY_LATER] = NULL,
@@ -405,6 +406,48 @@ static void read_listen(struct reading *r, const struct level *l, const struct k
     }
 }
 
+static void read_replica(struct reading *r, const struct level *l, const struct yaml *y,
+                         struct conf_replica *out)
+{
+    struct str where = arena_printf(&r->conf->arena, "%.*sreplicas.", STR_ARG(l->where));
+    struct level item = {SCOPE_REPLICA, NO_PREFIX, where, out};
+    if (where.ptr == NULL) {
+        fault_memory(r->report);
+        return;
+    }
+    set_defaults(r, &item);
+    if (y->kind != YAML_MAP || yaml_get(y, "url") == NULL) {
+        fault_at(r->report, y->at, "an item of `%.*sreplicas` is a map with a `url`",
+                 STR_ARG(l->where));
+        return;
+    }
+    read_map(r, &item, y);
+}
+
+static void read_replicas(struct reading *r, const struct level *l, const struct key *k,
+                          const struct yaml *y)
+{
+    struct conf_database *d = l->base;
+    if (y->kind != YAML_LIST) {
+        report_form(r, l, k, y);
+        return;
+    }
+    if (length(y) > CONF_REPLICAS_MAX) {
+        fault_at(r->report, y->at, "a database has at most %d replicas", CONF_REPLICAS_MAX);
+        return;
+    }
+    struct conf_replica *items =
+        ARENA_ARRAY(&r->conf->arena, length(y) + 1, struct conf_replica);
+    if (items == NULL) {
+        fault_memory(r->report);
+        return;
+    }
+    d->replicas = items;
+    for (const struct yaml *m = y->first; m != NULL; m = m->next) {
+        read_replica(r, l, m, &items[d->replica_count++]);
+    }
+}
+
 /* name := [A-Za-z_] [A-Za-z0-9_-]{0,62} */
 static bool is_database_name(struct str s)
 {
@@ -499,6 +542,9 @@ static void read_value(struct reading *r, const struct level *l, const struct ke
         return;
     case KEY_LISTEN:
         read_listen(r, l, k, y);
+        return;
+    case KEY_REPLICAS:
+        read_replicas(r, l, k, y);
         return;
     case KEY_DATABASES:
         read_databases(r, l, k, y);

@@ -213,8 +213,26 @@ START_TEST(faults_of_databases_are_told_with_their_name)
          "`queue`?\n"},
         {"databases: {a: {url: 'sqlite://', pool: {min_idle: 16}}}\n",
          "f:1:41: `databases.a.pool.min_idle` is more than size and max_overflow allow\n"},
-        {"databases: {a: {url: 'sqlite://', replicas: []}}\n",
-         "f:1:35: `databases.a.replicas` is not part of this version yet\n"},
+        {"databases: {a: {url: 'sqlite:///a', replicas: [{url: 'sqlite:///b'}]}}\n",
+         "f:1:47: a SQLite database is a file and has no replicas\n"},
+        {"databases: {a: {url: 'mariadb://h/d', replicas: [{url: 'postgresql://h/d'}]}}\n",
+         "f:1:49: a replica is of another kind than the database's `url`\n"},
+        {"databases: {a: {url: 'mariadb://h/d', replicas: [{url: 'mariadb://h/d'}]}}\n",
+         "f:1:49: the same server is given twice\n"},
+        {"databases: {a: {url: 'mariadb://h/d', replicas: [{url: 'mariadb://g/d'}], lag: "
+         "1s}}\n",
+         "f:1:49: `lag` is measured in steps of `check`: it must be at least twice that\n"},
+        {"databases: {a: {url: 'mariadb://h/d', role: primary, replicas: [{url: "
+         "'mariadb://g/d', role: primary}]}}\n",
+         "f:1:64: only one server of a database has the role primary\n"},
+        {"databases: {a: {url: 'mariadb://h/d', replicas: [{weight: 2}]}}\n",
+         "f:1:50: an item of `databases.a.replicas` is a map with a `url`\n"},
+        {"databases: {a: {url: 'mariadb://h/d', replicas: [{url: 'mariadb://g/d', weight: "
+         "0}]}}\n",
+         "f:1:82: `databases.a.replicas.weight` must be from 1 to 1000\n"},
+        {"databases: {a: {url: 'mariadb://h/d', replicas: {url: 'mariadb://g/d'}}}\n",
+         "f:1:49: `databases.a.replicas` must be a list of servers: - url: "
+         "postgresql://user@host/name, not a map\n"},
         {"databases: {a: {shards: {}}}\n", "f:1:17: `databases.a.shards` is not part of this "
                                            "version yet\n"},
         {"databases: {a: {url: 'sqlite://', pool: {fusion: on}}}\n",
