@@ -58,6 +58,7 @@ static const struct code codes[] = {
     {1263, ERR_NOT_NULL_VIOLATION, NULL},
     {1264, ERR_OUT_OF_RANGE, NULL},
     {1265, ERR_BAD_VALUE, NULL},
+    {1290, ERR_READ_ONLY, NULL}, /* --read-only, among others: see maria_fail */
     {1292, ERR_BAD_VALUE, "a value that its type cannot hold"},
     {1301, ERR_TOO_LONG, NULL},
     {1305, ERR_UNKNOWN_OPERATOR, NULL},
@@ -83,6 +84,8 @@ static const struct code codes[] = {
     {1690, ERR_OUT_OF_RANGE, "a number beyond the range of its type"},
     {1761, ERR_FOREIGN_KEY_VIOLATION, "a foreign key would lead to a duplicate key"},
     {1762, ERR_FOREIGN_KEY_VIOLATION, "a foreign key would lead to a duplicate key"},
+    {1792, ERR_READ_ONLY, NULL},
+    {1836, ERR_READ_ONLY, NULL},
     {1916, ERR_OUT_OF_RANGE, "a number beyond the range of its type"},
     {1927, ERR_CONNECTION_LOST, NULL},
     {1969, ERR_TIMEOUT, NULL},
@@ -297,6 +300,9 @@ enum err maria_fail(struct fail *f, unsigned number, const char *sqlstate, const
 {
     const struct code *c = find(number);
     enum err e = c == NULL ? ERR_DATABASE_ERROR : c->err;
+    if (number == 1290 && strstr(message, "read-only") == NULL) {
+        e = ERR_DATABASE_ERROR; /* another option of the server */
+    }
     if (f == NULL || f->code != ERR_OK) {
         return e; /* the first error wins */
     }

@@ -35,6 +35,7 @@ static const struct pg_code codes[] = {
     {"23505", ERR_UNIQUE_VIOLATION},
     {"23514", ERR_CHECK_VIOLATION},
     {"23P01", ERR_EXCLUSION_VIOLATION},
+    {"25006", ERR_READ_ONLY},       /* of a standby, too */
     {"26000", ERR_CATALOG_CHANGED}, /* the prepared statement is gone */
     {"40000", ERR_SERIALIZATION_FAILURE},
     {"40001", ERR_SERIALIZATION_FAILURE},

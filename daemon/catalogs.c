@@ -6,6 +6,7 @@
 #include "daemon/catalogs.h"
 
 #include "base/clock.h"
+#include "daemon/route.h"
 #include "daemon/trace.h"
 
 #include <assert.h>
@@ -16,6 +17,7 @@
 #define REST_FACTOR 20
 #define REST_MIN_NS UINT64_C(50000000)
 #define REST_MAX_NS UINT64_C(5000000000)
+#define ROLES_LOOK_NS UINT64_C(3000000)
 #define LONGEST_NS UINT64_C(60000000000)
 
 /* One reading of a catalog, from timer to snapshot. */
@@ -226,10 +228,23 @@ static void on_conn(struct pool_wait *w, struct db_conn *conn, enum err e)
 static void acquire(struct timer *t)
 {
     struct reflection *r = of_timer(t);
+    r->server = route_any(r->backend->db);
     r->state = REFLECT_WAITS;
     r->wait.cb = on_conn;
     r->wait.fail = &r->fail;
     pool_acquire(r->backend->pools[r->server], &r->wait, UINT64_MAX);
+}
+
+/* Before anybody knows which server is which, no request goes to any of them; the
+ * first of a database waits here. */
+static void on_rested(struct timer *t)
+{
+    struct reflection *r = of_timer(t);
+    struct loop *l = &r->backend->worker->loop;
+    if (atomic_load(&r->backend->db->roles.known) ||
+        loop_timer_start(l, t, clock_now_ns() + ROLES_LOOK_NS) != ERR_OK) {
+        acquire(t);
+    }
 }
 
 static uint64_t rest_ns(uint64_t took_ns)
@@ -261,7 +276,7 @@ static void begin(struct backend *b)
     if (r != NULL) {
         fail_init(&r->fail);
         r->reflect = reflect_create(b->db->source, b->worker->shared->seed);
-        r->timer.fire = acquire;
+        r->timer.fire = on_rested;
     }
     if (r == NULL || r->reflect == NULL ||
         loop_timer_start(&b->worker->loop, &r->timer, earliest_ns(b->db)) != ERR_OK) {

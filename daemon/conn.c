@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/request.h"
+#include "daemon/route.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ static void free_if_over(struct conn *c)
     buf_fini(&c->sending);
     (void)charge(c);
     free((void *)(uintptr_t)c->db.ptr);
+    route_forget(c);
     free(c);
     atomic_fetch_sub_explicit(&w->counts.clients, 1, memory_order_relaxed);
     worker_conn_gone(w);

@@ -55,7 +55,10 @@ struct conn {
     /* what hello set */
     struct str db; /* allocated; empty: the conf's default */
     enum int64_form int64;
-    struct map prepared; /* name → struct prepared */
+    enum reads reads;        /* where its reads go unless they say otherwise */
+    struct written *written; /* its last write to each database (daemon/route.c) … */
+    bool wrote_unknown;      /* … or there was no memory to note one */
+    struct map prepared;     /* name → struct prepared */
     struct conn *next, *prev;
 };
 

@@ -90,6 +90,9 @@ static enum err op_hello(struct req *r)
             return e;
         }
     }
+    if (m->reads != READS_DEFAULT) {
+        r->conn->reads = m->reads;
+    }
     if (m->has_int64) {
         r->conn->int64 = m->int64;
     }

@@ -159,6 +159,18 @@ enum err reply_prepare(struct req *r)
 
 /* ---- rows on their way ---- */
 
+/* `{"id":7,` and, after a write where there are replicas, how far it has come. */
+static void open_result(struct req *r)
+{
+    struct buf *out = &r->conn->out;
+    char position[POSITION_TEXT_BYTES];
+    encode_open(out, &r->msg.id);
+    if (r->route.at.kind != POSITION_NONE) {
+        position_write(&r->route.at, position);
+        buf_printf(out, "\"position\":\"%s\",", position);
+    }
+}
+
 static void begin_line(struct req *r)
 {
     struct buf *out = &r->conn->out;
@@ -170,7 +182,7 @@ static void begin_line(struct req *r)
         encode_stream_head(out, &r->msg.id, r->rows.opts.columns, r->rows.opts.column_count);
         return;
     }
-    encode_open(out, &r->msg.id);
+    open_result(r);
     encode_rows_head(out, r->rows.opts.columns, r->rows.opts.column_count, r->rows.opts.form);
 }
 
@@ -345,7 +357,7 @@ static void write_error(struct req *r)
 
 static void write_value(struct req *r)
 {
-    encode_open(&r->conn->out, &r->msg.id);
+    open_result(r);
     if (counts_rows(r)) {
         buf_clear(&r->rows.out);
         if (r->msg.expect == MODE_COUNT) {
@@ -393,7 +405,7 @@ static void write_count(struct req *r)
     if (r->bound.plan->role == STEP_KEYS) {
         keys = buf_str(&r->rows.out);
     }
-    encode_open(&r->conn->out, &r->msg.id);
+    open_result(r);
     encode_count(&r->conn->out, r->rowcount, keys);
 }
 

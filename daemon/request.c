@@ -35,12 +35,19 @@ static const struct {
     [REQ_REFRESH] = {"refresh", TO(REQ_PLAN) | TO(REQ_REPLY), step_refresh},
     [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_plan},
     [REQ_ORDER] = {"order", TO(REQ_LEND) | TO(REQ_REPLY), step_order},
-    [REQ_LEND] = {"lend", TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_REPLY), step_lend},
+    [REQ_LEND] = {"lend",
+                  TO(REQ_LEND) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_REPLY),
+                  step_lend},
+    [REQ_CATCH_UP] = {"catch_up", TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_RETURN),
+                      step_catch_up},
     [REQ_BEGIN] = {"begin", TO(REQ_RUN) | TO(REQ_ROLLBACK) | TO(REQ_RETURN), step_begin},
-    [REQ_RUN] = {"run", TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_RETURN),
+    [REQ_RUN] = {"run",
+                 TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION) |
+                     TO(REQ_RETURN),
                  step_run},
-    [REQ_COMMIT] = {"commit", TO(REQ_RETURN), step_commit},
+    [REQ_COMMIT] = {"commit", TO(REQ_POSITION) | TO(REQ_RETURN), step_commit},
     [REQ_ROLLBACK] = {"rollback", TO(REQ_RETURN), step_rollback},
+    [REQ_POSITION] = {"position", TO(REQ_RETURN), step_position},
     [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH), step_return},
     [REQ_REPLY] = {"reply", TO(REQ_DONE), step_reply},
     [REQ_DONE] = {"done", 0, NULL},
@@ -170,6 +177,7 @@ void req_stop(struct req *r, enum err why)
         r->stop = why;
         pool_cancel(r->pool, &r->pool_wait);
         return;
+    case REQ_CATCH_UP:
     case REQ_BEGIN:
     case REQ_RUN:
         r->stop = why;
@@ -181,6 +189,7 @@ void req_stop(struct req *r, enum err why)
         return;
     case REQ_COMMIT:
     case REQ_ROLLBACK:
+    case REQ_POSITION:
         start_watch(r); /* the outcome is on its way, but not for ever */
         return;
     case REQ_NEW:

@@ -14,6 +14,7 @@
 #include "compiler/compiler.h"
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
+#include "daemon/route.h"
 #include "daemon/worker.h"
 #include "protocol/message.h"
 #include "value/rows.h"
@@ -28,10 +29,12 @@ enum req_state {
     REQ_PLAN,     /* compiled and bound */
     REQ_ORDER,    /* waits until it may take effect */
     REQ_LEND,     /* waits for a connection */
+    REQ_CATCH_UP, /* waits on a replica for a write that it is to see */
     REQ_BEGIN,    /* opens the internal transaction */
     REQ_RUN,      /* one statement is in the database */
     REQ_COMMIT,   /* ends the internal transaction */
     REQ_ROLLBACK, /* undoes it */
+    REQ_POSITION, /* asks how far its write has come */
     REQ_RETURN,   /* the connection goes back */
     REQ_REPLY,    /* waits for its turn on the socket, then is written */
     REQ_DONE,
@@ -68,6 +71,7 @@ struct req {
     size_t spilled_bytes; /* … of these: what a reply that waits for its turn may hold */
     struct backend *backend;
     struct pool *pool; /* which its connection is from: the primary's or a replica's */
+    struct route route;
     struct prepared *prepared;
     struct seen *seen; /* its query is known by its bytes */
     struct catalog_wait catalog_wait;

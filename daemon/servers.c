@@ -82,20 +82,49 @@ static enum err set_target(struct server *s, const struct conf_database *conf, s
     return ERR_OK;
 }
 
+/* "db2:5432"; a socket or a file by its path. */
+static struct str name_of(const struct conf_url *u, struct arena *a)
+{
+    if (u->host.len == 0) {
+        return u->database;
+    }
+    return u->port == 0 ? u->host : arena_printf(a, "%.*s:%u", STR_ARG(u->host), u->port);
+}
+
+static enum err server_init(struct server *s, const struct conf_database *conf, uint32_t n,
+                            struct arena *a)
+{
+    const struct conf_replica *r = n == 0 ? NULL : &conf->replicas[n - 1];
+    s->url = r == NULL ? &conf->url : &r->url;
+    s->wanted = r == NULL ? conf->role : r->role;
+    s->weight = r == NULL ? 1 : (uint32_t)r->weight;
+    s->name = name_of(s->url, a);
+    enum err e = s->name.ptr == NULL ? ERR_OUT_OF_MEMORY : set_target(s, conf, a);
+    if (e == ERR_OK) {
+        struct pool_opts opts = pool_opts_of(conf);
+        if (conf->replica_count > 0 && conf->check_ms < opts.backoff_max_ms) {
+            opts.backoff_max_ms = conf->check_ms; /* it is looked at so often anyway */
+        }
+        opts.name = n == 0
+                        ? conf->name
+                        : arena_printf(a, "%.*s@%.*s", STR_ARG(conf->name), STR_ARG(s->name));
+        atomic_init(&s->lag_ns, UINT64_MAX);
+        pool_share_init(&s->share, &opts);
+        e = opts.name.ptr == NULL ? ERR_OUT_OF_MEMORY : ERR_OK;
+    }
+    return e;
+}
+
 enum err servers_create(const struct conf_database *conf, struct arena *a, struct server **out,
                         uint32_t *count)
 {
-    struct server *s = ARENA_NEW(a, struct server);
-    if (s == NULL) {
-        return ERR_OUT_OF_MEMORY;
-    }
-    s->url = &conf->url;
-    enum err e = set_target(s, conf, a);
-    if (e == ERR_OK) {
-        struct pool_opts opts = pool_opts_of(conf);
-        pool_share_init(&s->share, &opts);
-        *out = s;
-        *count = 1;
+    uint32_t wanted = 1 + conf->replica_count;
+    struct server *s = ARENA_ARRAY(a, wanted, struct server);
+    enum err e = s == NULL ? ERR_OUT_OF_MEMORY : ERR_OK;
+    *out = s;
+    for (uint32_t i = 0; e == ERR_OK && i < wanted; i++) {
+        e = server_init(&s[i], conf, i, a);
+        *count += e == ERR_OK;
     }
     return e;
 }
@@ -105,4 +134,91 @@ void servers_fini(struct server *servers, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         pool_share_fini(&servers[i].share);
     }
+}
+
+/* ---- roles ---- */
+
+void roles_init(struct roles *r, const struct server *servers, uint32_t count)
+{
+    pthread_mutex_init(&r->lock, NULL);
+    atomic_init(&r->known, count < 2);
+    for (uint32_t i = 0; i < count; i++) {
+        if (servers[i].wanted == CONF_ROLE_PRIMARY) {
+            atomic_init(&r->primary, i);
+        }
+    }
+    if (count == 1 && servers[0].wanted == CONF_ROLE_REPLICA) {
+        atomic_init(&r->writes, WRITES_NOWHERE);
+    }
+}
+
+void roles_fini(struct roles *r)
+{
+    pthread_mutex_destroy(&r->lock);
+}
+
+static bool claims(const struct server *s, enum server_role role)
+{
+    return s->wanted != CONF_ROLE_REPLICA && atomic_load(&s->health) == SERVER_UP &&
+           atomic_load(&s->role) == (int)role;
+}
+
+static uint32_t count_claims(const struct server *servers, uint32_t count,
+                             enum server_role role, uint32_t *last)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (claims(&servers[i], role)) {
+            *last = i;
+            n++;
+        }
+    }
+    return n;
+}
+
+/* The conf forbids writing to any other than the one it calls the primary. */
+static bool is_foreign(const struct server *servers, uint32_t count, uint32_t n)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (servers[i].wanted == CONF_ROLE_PRIMARY) {
+            return i != n;
+        }
+    }
+    return false;
+}
+
+bool roles_judge(struct roles *r, const struct server *servers, uint32_t count)
+{
+    uint32_t was = atomic_load(&r->primary), primary = was;
+    enum writes_go writes = WRITES_TO_PRIMARY;
+    uint32_t takers = count_claims(servers, count, ROLE_PRIMARY, &primary);
+    if (takers > 1) {
+        primary = was;
+        writes = WRITES_REFUSED;
+    } else if (takers == 1 && is_foreign(servers, count, primary)) {
+        primary = was;
+        writes = WRITES_NOWHERE;
+    } else if (takers == 0 && atomic_load(&servers[was].health) == SERVER_UP) {
+        /* It is there and does not take them. Were it away, its pool would say that. */
+        writes = WRITES_NOWHERE;
+        (void)count_claims(servers, count, ROLE_READ_ONLY, &primary);
+    }
+    int old = atomic_exchange(&r->writes, (int)writes);
+    atomic_store(&r->primary, primary);
+    return primary != was || old != (int)writes;
+}
+
+struct position server_position(struct roles *r, const struct server *s)
+{
+    pthread_mutex_lock(&r->lock);
+    struct position p = s->position;
+    pthread_mutex_unlock(&r->lock);
+    return p;
+}
+
+void server_reached(struct roles *r, struct server *s, const struct position *p)
+{
+    pthread_mutex_lock(&r->lock);
+    position_raise(&s->position, p);
+    pthread_mutex_unlock(&r->lock);
 }

@@ -66,6 +66,7 @@ static enum err database_create(struct shared_conf *owner, const struct conf_dat
     d->conf = conf;
     set_language(d, conf->url.scheme);
     enum err e = servers_create(conf, &owner->conf->arena, &d->servers, &d->server_count);
+    roles_init(&d->roles, d->servers, d->server_count);
     if (e == ERR_OK) {
         e = check_targets(d, f);
     }
@@ -94,6 +95,7 @@ void database_unref(struct database *d)
     catalog_unref(d->catalog);
     sqlite_keeper_close(d->keeper);
     servers_fini(d->servers, d->server_count);
+    roles_fini(&d->roles);
     pthread_mutex_destroy(&d->lock);
     conf_drop(d->owner);
     free(d);

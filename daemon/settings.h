@@ -40,6 +40,7 @@ struct database {
     enum reflect_source source;
     struct server *servers; /* the first is that of the database's own URL */
     uint32_t server_count;
+    struct roles roles;
     struct sqlite_keeper *keeper; /* SQLite: what its connections share; else NULL */
 
     pthread_mutex_t lock; /* guards what follows */

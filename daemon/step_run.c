@@ -46,9 +46,18 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
         }
         req_replace_err(r, r->stop);
     }
+    if (e != ERR_OK && route_again(r, e)) {
+        fail_init(&r->fail);
+        req_go(r, REQ_LEND);
+        return;
+    }
     req_set_err(r, e);
     if (r->err != ERR_OK) {
         req_go(r, REQ_REPLY);
+        return;
+    }
+    if (r->route.waits) {
+        req_go(r, REQ_CATCH_UP);
         return;
     }
     req_go(r, r->bound.needs_tx ? REQ_BEGIN : REQ_RUN);
@@ -57,7 +66,10 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
 int step_lend(struct req *r)
 {
     r->ordered_ns = clock_now_ns();
-    r->pool = r->backend->pools[0];
+    enum err e = route_choose(r);
+    if (e != ERR_OK) {
+        return req_fail_to(r, e, REQ_REPLY);
+    }
     r->pool_wait.party = r->conn->number;
     r->pool_wait.arrived_ns = r->arrived_ns;
     r->pool_wait.cb = on_lease;
@@ -149,7 +161,10 @@ static int after_run(struct req *r)
         r->at++;
         return REQ_RUN;
     }
-    return r->bound.needs_tx ? REQ_COMMIT : REQ_RETURN;
+    if (r->bound.needs_tx) {
+        return REQ_COMMIT;
+    }
+    return route_tells_position(r) ? REQ_POSITION : REQ_RETURN;
 }
 
 /* A row that is not to be written because its key is there. */
@@ -285,7 +300,7 @@ static void on_committed(struct run *run)
     } else {
         req_set_err(r, run->err);
     }
-    req_go(r, REQ_RETURN);
+    req_go(r, route_tells_position(r) ? REQ_POSITION : REQ_RETURN);
 }
 
 int step_commit(struct req *r)
@@ -344,7 +359,8 @@ static void give_back(struct req *r)
         return; /* it was given up */
     }
     r->lease = NULL;
-    enum pool_return how = c->broken                      ? POOL_BROKEN
+    bool refused = route_heed(r, r->err);
+    enum pool_return how = c->broken || refused           ? POOL_BROKEN
                            : r->bound.plan->leaves_traces ? POOL_DIRTY
                            : c->tx != DB_TX_NONE          ? POOL_ROLLBACK
                                                           : POOL_CLEAN;

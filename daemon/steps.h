@@ -18,6 +18,9 @@ step_fn step_read, step_admin, step_catalog, step_refresh, step_plan;
 step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback, step_return,
     step_reply;
 
+/* step_route.c: what a request does for the sake of replicas. */
+step_fn step_catch_up, step_position;
+
 /* Moves on; r may be gone afterwards. */
 void req_go(struct req *r, int next);
 /* The first error wins; its words are in r->fail already or are set here. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
+#include "daemon/monitor.h"
 #include "daemon/request.h"
 
 #include <assert.h>
@@ -146,6 +147,7 @@ static void retire(struct backend *b)
 {
     if (b->state == BACKEND_OPEN) {
         b->state = BACKEND_RETIRED;
+        monitor_stop(b);
         close_if_unused(b);
     }
 }
@@ -234,14 +236,19 @@ struct catalog *backend_catalog(struct backend *b)
     return b->catalog;
 }
 
-/* Opens the pools of databases that keep connections ready (min_idle). */
+/* Opens the pools of databases that keep connections ready (min_idle). The first
+ * worker watches those that have replicas. */
 static void warm_up(struct worker *w)
 {
     for (uint32_t i = 0; i < w->settings->database_count; i++) {
-        const struct conf_database *c = w->settings->databases[i]->conf;
-        if (c->pool.min_idle > 0) {
-            struct backend *b = worker_backend(w, c->name);
+        const struct database *db = w->settings->databases[i];
+        bool watched = w->index == 0 && db->server_count > 1;
+        if (db->conf->pool.min_idle > 0 || watched) {
+            struct backend *b = worker_backend(w, db->conf->name);
             if (b != NULL) {
+                if (watched) {
+                    monitor_start(b);
+                }
                 backend_release(b);
             }
         }

@@ -29,6 +29,7 @@ struct backend {
     struct database *db;             /* one reference */
     struct pool *pools[SERVERS_MAX]; /* one for each of db->servers */
     uint32_t pools_open;             /* so many are not closed yet */
+    uint32_t turn;                   /* of its replicas, where several are alike */
     struct worker *worker;
     struct catalog *catalog; /* the worker's copy of db->catalog (one reference) or NULL */
     uint32_t users;          /* requests and reflections that hold it */

@@ -127,10 +127,7 @@ static enum err check_stream(const struct message *m, struct fail *f)
 /* Keys that are read, of features that this server does not have yet. */
 static enum err check_later(const struct message *m, struct fail *f)
 {
-    const char *path = m->tx.present && m->op == OP_QUERY              ? "/tx"
-                       : m->reads > READS_PRIMARY && m->op == OP_QUERY ? "/reads"
-                       : m->read_after.len > 0                         ? "/read_after"
-                                                                       : NULL;
+    const char *path = m->tx.present && m->op == OP_QUERY ? "/tx" : NULL;
     return path == NULL ? ERR_OK
                         : fail_at(f, ERR_UNSUPPORTED_FEATURE, str_of(path),
                                   "this server does not have this yet");

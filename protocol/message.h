@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "protocol/position.h"
 #include "value/isolation.h"
 #include "value/rows.h"
 
@@ -108,10 +109,10 @@ struct message {
     bool has_int64;
     struct str dialects[3]; /* compile: names asked for */
     uint32_t dialect_count;
-    enum reads reads;         /* query, hello */
-    struct str read_after;    /* a position from another reply; empty: none */
-    enum isolation isolation; /* begin, batch */
-    bool read_only;           /* begin */
+    enum reads reads;           /* query, hello */
+    struct position read_after; /* from another reply; POSITION_NONE: none */
+    enum isolation isolation;   /* begin, batch */
+    bool read_only;             /* begin */
     bool deferrable;
     const struct json *steps; /* batch: a list */
     bool not_atomic;

@@ -341,7 +341,10 @@ static enum err read_reads(struct read *r)
 
 static enum err read_read_after(struct read *r)
 {
-    return read_name(r, &r->m->read_after);
+    bool text = r->value->kind == JSON_STRING;
+    return text && position_parse(json_text(r->value), &r->m->read_after)
+               ? ERR_OK
+               : bad(r, "read_after is the position of another reply");
 }
 
 static enum err read_what(struct read *r)

@@ -358,6 +358,116 @@ class MariaDB(Server):
                             f"WHERE db = '{database}' AND user = '{USER}'", "mysql"))
 
 
+class PostgresqlPrimary(Postgresql):
+    """A primary that replicas may follow."""
+
+    def __init__(self, **settings):
+        self.settings = {"hot_standby": "on", "wal_level": "replica", "max_wal_senders": "8",
+                         "wal_keep_size": "256MB", **settings}
+        super().__init__()
+
+    def prepare(self):
+        super().prepare()
+        self.configure(self.settings)
+        with open(os.path.join(self.data, "pg_hba.conf"), "a", encoding="utf-8") as f:
+            f.write("local replication all trust\n")
+
+    def configure(self, settings):
+        with open(os.path.join(self.data, "postgresql.auto.conf"), "a", encoding="utf-8") as f:
+            f.writelines(f"{k} = '{v}'\n" for k, v in settings.items())
+
+    def position(self):
+        return self.sql("select pg_current_wal_insert_lsn()", "postgres").strip()
+
+
+class PostgresqlReplica(PostgresqlPrimary):
+    """Streams from a primary (over its socket), from a copy of its files."""
+
+    def __init__(self, primary):
+        self.primary = primary
+        super().__init__()
+
+    def prepare(self):
+        self.socket = self.folder
+        self.copy_of(self.primary)
+
+    def copy_of(self, primary):
+        """Becomes a replica of `primary`, with nothing left of what it was."""
+        self.primary = primary
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.tool([self.binary("pg_basebackup"), "-D", self.data, "-R", "-X", "stream",
+                   "-c", "fast", "-h", primary.socket, "-p", str(primary.port), "-U",
+                   "postgres", "--no-sync"])
+        self.configure({"port": self.port, "unix_socket_directories": self.socket})
+
+    def first_start(self):
+        pass
+
+    def hold(self):
+        """Nothing more is replayed until let_go."""
+        self.sql("select pg_wal_replay_pause()", "postgres")
+        wait_for("the replay to pause", lambda: self.sql(
+            "select pg_get_wal_replay_pause_state()", "postgres").strip() == "paused")
+
+    def let_go(self):
+        self.sql("select pg_wal_replay_resume()", "postgres")
+
+    def promote(self):
+        self.sql("select pg_promote()", "postgres")
+
+    def has_all_of(self, primary):
+        """Whether all that the primary wrote until now is replayed here."""
+        return self.sql(f"select pg_last_wal_replay_lsn() >= '{primary.position()}'",
+                        "postgres").strip() == "t"
+
+
+class MariaDBPrimary(MariaDB):
+    """A primary with a binary log; each server has an id of its own."""
+
+    server_id = 1
+
+    def command(self):
+        less = [word for word in super().command() if word != "--skip-log-bin"]
+        return less + [f"--server-id={self.server_id}", "--log-bin=binlog",
+                       "--log-slave-updates=1", "--gtid-strict-mode=1", "--sync-binlog=0",
+                       "--slave-net-timeout=4"]
+
+    def position(self):
+        return self.sql("select @@gtid_current_pos", "mysql").strip()
+
+
+class MariaDBReplica(MariaDBPrimary):
+    """Follows a primary by GTID from its first event on, and is read_only."""
+
+    def __init__(self, primary, server_id):
+        self.primary, self.server_id = primary, server_id
+        super().__init__()
+
+    def first_start(self):
+        self.sql("reset master", "mysql")
+        self.follow(self.primary)
+
+    def follow(self, primary):
+        self.primary = primary
+        self.sql("stop slave; change master to master_host='127.0.0.1', "
+                 f"master_port={primary.port}, master_user='{USER}', "
+                 f"master_password='{PASSWORD}', master_use_gtid=slave_pos, "
+                 "master_connect_retry=1; start slave; set global read_only = 1", "mysql")
+
+    def hold(self):
+        self.sql("stop slave sql_thread", "mysql")
+
+    def let_go(self):
+        self.sql("start slave sql_thread", "mysql")
+
+    def promote(self):
+        self.sql("stop slave; reset slave all; set global read_only = 0", "mysql")
+
+    def has_all_of(self, primary):
+        return self.sql(f"select master_gtid_wait('{primary.position()}', 0)",
+                        "mysql").strip() == "0"
+
+
 KINDS = {"postgresql": Postgresql, "mariadb": MariaDB}
 
 

@@ -257,9 +257,8 @@ static const struct {
     {"{\"id\":1,\"query\":{},\"session\":\"s\"}", ERR_UNSUPPORTED_FEATURE, "/session", ""},
     {"{\"id\":1,\"query\":{},\"cache\":true}", ERR_UNSUPPORTED_FEATURE, "/cache", ""},
     {"{\"id\":1,\"query\":{},\"shard\":\"s1\"}", ERR_UNSUPPORTED_FEATURE, "/shard", ""},
-    {"{\"id\":1,\"query\":{},\"reads\":\"session\"}", ERR_UNSUPPORTED_FEATURE, "/reads", ""},
-    {"{\"id\":1,\"query\":{},\"read_after\":\"x\"}", ERR_UNSUPPORTED_FEATURE, "/read_after",
-     ""},
+    {"{\"id\":1,\"query\":{},\"reads\":\"near\"}", ERR_BAD_REQUEST, "/reads", ""},
+    {"{\"id\":1,\"query\":{},\"read_after\":\"x\"}", ERR_BAD_REQUEST, "/read_after", ""},
     {"{\"id\":1,\"query\":{},\"why\":true}", ERR_UNSUPPORTED_FEATURE, "/why", ""},
 };
 
