@@ -207,8 +207,8 @@ static void put_liveness(struct keywords *k, const struct db_target *t)
     put(k, "keepalives", "1");
     put(k, "keepalives_idle", "2");
     put(k, "keepalives_interval", "1");
-    put(k, "keepalives_count", "3");
-    put(k, "tcp_user_timeout", "5000");
+    put(k, "keepalives_count", "2");
+    put(k, "tcp_user_timeout", "4000");
 }
 
 /* Of a keyword given twice libpq takes the last, so the URL wins over our

@@ -69,6 +69,7 @@ static void free_if_over(struct conn *c)
     free((void *)(uintptr_t)c->db.ptr);
     route_forget(c);
     free(c);
+    w->freed++;
     atomic_fetch_sub_explicit(&w->counts.clients, 1, memory_order_relaxed);
     worker_conn_gone(w);
 }

@@ -268,6 +268,7 @@ static void recycle(struct worker *w, struct req *r)
 {
     if (w->free_req_count >= FREE_REQS_MAX || w->state != WORKER_RUNNING) {
         req_destroy(r);
+        w->freed++;
         return;
     }
     struct arena arena = r->arena;

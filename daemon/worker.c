@@ -12,11 +12,13 @@
 #include "daemon/request.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define BEAT_NS UINT64_C(1000000000)
+#define BURST_FREED 256 /* requests and clients: less is not worth the time */
 #define LAST_WORDS_NS UINT64_C(3000000000) /* to read the error of a request cut short */
 
 /* ---- what other threads send ---- */
@@ -394,12 +396,25 @@ void worker_conn_gone(struct worker *w)
 
 /* ---- the thread ---- */
 
+/* malloc keeps whole pages in the middle of its heaps for ever unless it is told. That
+ * takes milliseconds, so it is done once, behind a burst and not in it. */
+static void give_memory_back(struct worker *w)
+{
+    uint32_t lately = w->freed - w->freed_seen;
+    w->freed_seen = w->freed;
+    if (w->freed >= BURST_FREED && lately < BURST_FREED / 8) {
+        w->freed = w->freed_seen = 0;
+        (void)malloc_trim(0);
+    }
+}
+
 /* Copies what other modules count into the worker's atomics. */
 static void on_beat(struct timer *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, beat));
     struct compiler_counts c = compiler_counts(w->compiler);
     req_trim(w);
+    give_memory_back(w);
     atomic_store_explicit(&w->counts.plan_hits, c.hits, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_known, c.seen, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_misses, c.misses, memory_order_relaxed);

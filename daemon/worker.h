@@ -68,6 +68,8 @@ struct worker {
     struct req *free_reqs;
     uint32_t free_req_count;
     uint32_t free_req_low; /* least of it since the last beat: so many were not needed */
+    uint32_t freed;        /* requests and clients freed since memory was given back … */
+    uint32_t freed_seen;   /* … of these at the last beat */
     enum worker_state state;
     struct timer drain_timer;
     struct loop *main_loop;    /* told when the thread has ended … */
