@@ -16,23 +16,6 @@
 
 /* -- what is due ----------------------------------------------------------- */
 
-/* Gives the connections that were idle longest to workers that have too few.
- * Returns when to ask again, or NEVER_NS. */
-static uint64_t give_idle(struct pool *p, uint64_t now_ns)
-{
-    while (p->idle_last != NULL && p->due == 0) {
-        struct member *m = member_of(p->idle_last);
-        if (!slot_asked(p, now_ns - m->idle_since_ns + 1, now_ns)) {
-            break;
-        }
-        member_close(m, CLOSE_MOVED);
-    }
-    if (p->idle_last == NULL || atomic_load(&p->share->starving) == 0) {
-        return NEVER_NS;
-    }
-    return slot_ask_again(p, now_ns);
-}
-
 static uint64_t first_retirement(const struct pool *p)
 {
     uint64_t first_ns = NEVER_NS;
@@ -68,18 +51,18 @@ void pool_look(struct pool *p)
     uint64_t now_ns = clock_now_ns();
     member_purge(p, now_ns);
     if (p->state != POOL_RUNS) {
+        loan_take(p);
         slot_return_gifts(p);
         pool_try_end(p);
         return;
     }
     wait_serve(p);
     uint64_t probe_ns = atomic_load(&p->share->down) != 0 ? down_look(p, now_ns) : NEVER_NS;
-    uint64_t give_ns = give_idle(p, now_ns);
+    loan_give_idle(p, now_ns);
     open_warm(p);
     slot_return_gifts(p);
     loop_timer_stop(p->loop, &p->tick);
     pool_tick(p, probe_ns);
-    pool_tick(p, give_ns);
     pool_tick(p, first_retirement(p));
     pool_tick(p, impatience(p, now_ns));
 }
@@ -133,8 +116,8 @@ struct pool *pool_create(struct pool_share *share, const struct db_target *targe
 
 void pool_try_end(struct pool *p)
 {
-    bool over =
-        pool_own(p) == 0 && p->closing == 0 && !p->end.queued && !atomic_load(&p->look_posted);
+    bool over = pool_own(p) == 0 && p->closing == 0 && p->borrowed == 0 && !p->end.queued &&
+                !atomic_load(&p->look_posted);
     if (!over) {
         return;
     }
@@ -166,7 +149,7 @@ static void returned(struct member *m)
     m->pool->lent--;
     atomic_fetch_sub(&m->pool->share->counts.busy, 1);
     m->state = MEMBER_LOOSE;
-    party_back(m);
+    party_back(m->pool, &m->party);
 }
 
 /* A transaction that is known to be open needs no more than its end; what else is
@@ -185,6 +168,10 @@ static void clean_up(struct member *m, enum pool_return how, uint64_t now_ns)
 
 void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
 {
+    if (remote_of(c) != NULL) {
+        loan_return(p, c, how);
+        return;
+    }
     struct member *m = member_of(c);
     assert(m->pool == p && m->state == MEMBER_LENT && c->running == NULL);
     uint64_t now_ns = clock_now_ns();
@@ -196,8 +183,6 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
         member_close(m, CLOSE_DEAD);
     } else if (p->state != POOL_RUNS || p->share->opts.kind == POOL_NULL) {
         member_close(m, CLOSE_SURPLUS);
-    } else if (slot_asked(p, 0, now_ns)) {
-        member_close(m, CLOSE_MOVED);
     } else if (aged && p->due > 0) {
         member_close(m, CLOSE_AGE);
     } else {
@@ -211,6 +196,10 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
 
 void pool_abort(struct pool *p, struct db_conn *c)
 {
+    if (remote_of(c) != NULL) {
+        loan_abort(p, c);
+        return;
+    }
     struct member *m = member_of(c);
     assert(m->pool == p && m->state == MEMBER_LENT);
     member_close(m, CLOSE_DEAD);

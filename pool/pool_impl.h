@@ -10,6 +10,7 @@
 #ifndef POOL_POOL_IMPL_H
 #define POOL_POOL_IMPL_H
 
+#include "backend/remote.h"
 #include "pool/pool.h"
 
 #include <stddef.h>
@@ -19,11 +20,12 @@
 #define CONTAINER(ptr, type, field) ((type *)(void *)((char *)(ptr)-offsetof(type, field)))
 
 enum {
-    OPENS_MAX = 4,    /* connects under way at a time, of one pool */
-    PATIENCE_MS = 50, /* a wait longer than this asks other workers for a slot; a
-                       * connection idle longer than this is given to who asks; and a
-                       * worker's only connection is kept so long against others */
-    ALIVE_MS = 1000,  /* a connection that worked so recently says: not down */
+    OPENS_MAX = 4,      /* connects under way at a time, of one pool */
+    PATIENCE_MS = 50,   /* a worker with connections of its own asks the others' when its
+                         * first waiter waits longer than this, and so much longer than
+                         * theirs */
+    LOANS_A_MOVE = 100, /* so many loans cost a worker as much as to connect */
+    ALIVE_MS = 1000,    /* a connection that worked so recently says: not down */
 };
 
 enum member_state {
@@ -61,6 +63,7 @@ struct member {
     struct run run; /* of the test */
     enum member_test test;
     struct timer timer;  /* bounds the test */
+    struct loan *loan;   /* for lending it to another worker; NULL while that has it */
     uint64_t started_ns; /* of the open */
     uint64_t retire_ns;  /* max_lifetime */
     struct party *party; /* whose loan it is, if loans are limited; else NULL */
@@ -89,6 +92,17 @@ struct parties {
     uint32_t spares;
 };
 
+/* A connection in the hands of another worker's pool. Made with its member, so that
+ * lending cannot fail. */
+struct loan {
+    struct remote remote; /* first: what the borrower sees */
+    struct member *member;
+    struct pool *to;
+    struct party *party; /* of `to`, as a member's */
+    enum pool_return how;
+    struct loan *next; /* of to->offers */
+};
+
 enum pool_state { POOL_RUNS, POOL_ENDS };
 
 /* Loop thread, but for what is said below. */
@@ -102,6 +116,7 @@ struct pool {
     enum pool_state state;
     struct db_conn *idle_first, *idle_last; /* the latest returned first */
     uint32_t idle, opening, testing, lent, closing;
+    uint32_t borrowed;                        /* connections of other workers in its hands */
     struct pool_wait *wait_first, *wait_last; /* in order of asking */
     struct parties parties;
     uint32_t waits;
@@ -121,12 +136,16 @@ struct pool {
     /* any thread */
     struct task look;
     _Atomic bool look_posted;
-    _Atomic uint32_t gifts; /* slots given by others, not yet used */
+    _Atomic uint32_t gifts;   /* slots given by others, not yet used */
+    _Atomic uint32_t offered; /* length of `offers` */
 
     /* guarded by share->lock */
     struct pool *next, *want_next;
-    bool wanting; /* on the want list */
-    uint32_t want_has;
+    bool wanting;           /* on the want list */
+    uint32_t want_has;      /* its own connections when it joined */
+    uint64_t want_since_ns; /* … and since when its first waiter waits */
+    struct loan *offers;    /* connections that others lend to it, not yet seen */
+    uint32_t loans;         /* lent to it since a slot was moved to it */
 };
 
 /* Connections it has or is about to have; a loose one is not counted. */

@@ -74,6 +74,13 @@ static bool idle_dead(const struct member *m)
            m->idle_since_ns < atomic_load(&m->pool->share->invalid_before_ns);
 }
 
+void member_lend(struct member *m)
+{
+    m->state = MEMBER_LENT;
+    m->pool->lent++;
+    atomic_fetch_add(&m->pool->share->counts.busy, 1);
+}
+
 struct member *member_take_idle(struct pool *p, uint64_t now_ns)
 {
     while (p->idle_first != NULL) {
@@ -110,8 +117,12 @@ void member_ready(struct member *m, uint64_t now_ns)
 {
     struct pool *p = m->pool;
     p->good_ns = now_ns;
+    if (p->state == POOL_RUNS && loan_give(m)) {
+        return;
+    }
     if (p->due > 0) { /* not while it ends */
-        wait_grant(p, m);
+        member_lend(m);
+        wait_grant(p, m->conn);
     } else if (now_ns >= m->retire_ns) {
         member_close(m, CLOSE_AGE);
     } else if (!idle_room(p)) {
@@ -120,7 +131,7 @@ void member_ready(struct member *m, uint64_t now_ns)
         idle_push(m, now_ns);
         pool_tick(p, m->retire_ns);
         if (atomic_load(&p->share->starving) > 0) {
-            pool_tick(p, slot_ask_again(p, now_ns));
+            slot_wake(p); /* somebody joined the want list since loan_give looked */
         }
     }
 }
@@ -171,10 +182,13 @@ static void test_done(struct run *r)
     p->testing--;
     atomic_fetch_sub(&p->share->counts.busy, 1);
     m->state = MEMBER_LOOSE;
-    if (clean) {
-        member_ready(m, clock_now_ns());
-    } else {
+    if (!clean) {
         member_test(m, TEST_RESET);
+        return;
+    }
+    member_ready(m, clock_now_ns());
+    if (p->due > 0) {
+        pool_look(p); /* it may have gone to another worker */
     }
 }
 
@@ -234,6 +248,7 @@ static void on_closed(struct db_conn *c, void *arg)
     p->closing--;
     count_add(&p->share->counts.closed, 1);
     slot_give(p->share, m->end);
+    free(m->loan);
     free(m);
     pool_look(p);
 }
@@ -279,7 +294,7 @@ void member_close(struct member *m, enum close_why why)
     case MEMBER_LENT:
         p->lent--;
         atomic_fetch_sub(&p->share->counts.busy, 1);
-        party_back(m);
+        party_back(m->pool, &m->party);
         break;
     case MEMBER_LOOSE:
         break;

@@ -200,6 +200,7 @@ static void on_detached(struct db_conn *c, void *arg)
     struct pool *p = m->pool;
     p->closing--;
     slot_give(p->share, CLOSE_SURPLUS);
+    free(m->loan);
     free(m);
     pool_look(p);
 }
@@ -229,6 +230,7 @@ static void open_done(struct connector_job *j)
     if (m->err != ERR_OK) {
         slot_give(p->share, CLOSE_SURPLUS);
         open_failed(m, now_ns);
+        free(m->loan);
         free(m);
         pool_look(p);
         return;
@@ -250,11 +252,15 @@ static void open_done(struct connector_job *j)
 enum err open_start(struct pool *p, enum open_why why)
 {
     struct member *m = calloc(1, sizeof *m);
-    if (m == NULL) {
+    struct loan *loan = calloc(1, sizeof *loan);
+    if (m == NULL || loan == NULL) {
+        free(m);
+        free(loan);
         slot_give(p->share, CLOSE_SURPLUS);
         return ERR_OUT_OF_MEMORY;
     }
     m->pool = p;
+    m->loan = loan;
     m->state = MEMBER_OPENING;
     m->why = why;
     m->started_ns = clock_now_ns();

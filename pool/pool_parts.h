@@ -23,8 +23,10 @@ void pool_try_end(struct pool *p);
 void wait_refuse(struct pool *p, struct pool_wait *w, enum err e);
 /* Answers every waiter with e; f's words if not NULL. */
 void wait_refuse_all(struct pool *p, enum err e, const struct fail *f);
-/* Hands m to him whose turn it is; some are due. */
-void wait_grant(struct pool *p, struct member *m);
+/* Hands c to him whose turn it is; some are due. It is lent, or borrowed. */
+void wait_grant(struct pool *p, struct db_conn *c);
+/* Since when he waits; NEVER_NS: nobody is due. */
+uint64_t wait_since(const struct pool *p);
 /* Lends, pings and opens for the waiters as far as it goes. */
 void wait_serve(struct pool *p);
 
@@ -37,13 +39,13 @@ enum err party_enter(struct pool *p, struct pool_wait *w) MUST_CHECK;
 enum err party_reenter(struct pool *p, struct pool_wait *w) MUST_CHECK;
 void party_leave(struct pool *p, struct pool_wait *w);
 /* Takes him out whose turn it is, and gives his party its next turn behind the
- * others. m, if not NULL, is his loan. */
-struct pool_wait *party_turn(struct pool *p, struct member *m);
+ * others. *loan, if not NULL, is to say whose his loan is. */
+struct pool_wait *party_turn(struct pool *p, struct party **loan);
 /* Whether the party may have one more, and counting a loan that nobody waited for. */
 bool party_has_room(const struct pool *p, uint64_t number);
-void party_lend(struct pool *p, uint64_t number, struct member *m);
-/* m comes back: it is no loan of anybody's any more. */
-void party_back(struct member *m);
+void party_lend(struct pool *p, uint64_t number, struct party **loan);
+/* It comes back: it is no loan of anybody's any more. */
+void party_back(struct pool *p, struct party **loan);
 
 /* -- pool_member.c --------------------------------------------------------- */
 static inline struct member *member_of(const struct db_conn *c)
@@ -52,6 +54,8 @@ static inline struct member *member_of(const struct db_conn *c)
 }
 /* m is loose, whole and clean: lent on, kept idle, or closed if there is no room. */
 void member_ready(struct member *m, uint64_t now_ns);
+/* Notes that a loose one is in somebody's hands. */
+void member_lend(struct member *m);
 /* Takes the newest idle one that may still be lent, or NULL. */
 struct member *member_take_idle(struct pool *p, uint64_t now_ns);
 /* Whether it has to be replaced before a loan. */
@@ -77,6 +81,21 @@ uint64_t down_look(struct pool *p, uint64_t now_ns);
 /* Copies the words of the failed connect. */
 void down_words(struct pool_share *s, struct fail *f);
 
+/* -- pool_loan.c ----------------------------------------------------------- */
+/* Lends m, which is loose, to another worker whose turn comes before p's own waiters
+ * (or gives its slot up to it, once that pays); true if so: m is not p's any more. */
+bool loan_give(struct member *m);
+/* Lends what is idle to the workers that wait. */
+void loan_give_idle(struct pool *p, uint64_t now_ns);
+/* Takes what others lent to p: for its waiters, or back it goes. */
+void loan_take(struct pool *p);
+/* c, borrowed from another worker, goes back to it. */
+void loan_return(struct pool *p, struct db_conn *c, enum pool_return how);
+/* … and its session is to end. */
+void loan_abort(struct pool *p, struct db_conn *c);
+/* Where it says whose loan c is, lent or borrowed. */
+struct party **loan_party(struct db_conn *c);
+
 /* -- pool_slot.c ----------------------------------------------------------- */
 /* Takes a gift or a free slot. */
 bool slot_take(struct pool *p);
@@ -89,16 +108,8 @@ void slot_return_gifts(struct pool *p);
 bool slot_want(struct pool *p);
 /* Takes p off the want list, if it is on it. */
 void slot_unwant(struct pool *p);
-/* Whether p should close a connection for another worker now; then the slot is
- * promised and it must be closed as CLOSE_MOVED. idle_ns: how long that one has
- * been idle, 0: it is being returned. */
-bool slot_asked(struct pool *p, uint64_t idle_ns, uint64_t now_ns);
-/* When it may say something else for a connection that stays idle. */
-static inline uint64_t slot_ask_again(const struct pool *p, uint64_t now_ns)
-{
-    uint64_t kept_ns = p->got_ns + PATIENCE_MS * NS_PER_MS;
-    return kept_ns > now_ns ? kept_ns : now_ns + PATIENCE_MS * NS_PER_MS;
-}
+/* Takes p off it; the share is locked, and p on the list. */
+void slot_unlist(struct pool *p);
 /* Joins and leaves the share. */
 void slot_join(struct pool *p);
 void slot_leave(struct pool *p);

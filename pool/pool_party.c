@@ -231,15 +231,15 @@ void party_leave(struct pool *p, struct pool_wait *w)
     settle(p, t, was_due);
 }
 
-struct pool_wait *party_turn(struct pool *p, struct member *m)
+struct pool_wait *party_turn(struct pool *p, struct party **loan)
 {
     struct party *t = p->parties.turn_first;
     struct pool_wait *w = t->first;
     uint32_t was_due = due_of(p, t);
     line_remove(t, w);
     ring_remove(&p->parties, t);
-    if (m != NULL && is_limited(p, t->number)) {
-        m->party = t;
+    if (loan != NULL && is_limited(p, t->number)) {
+        *loan = t;
         t->loans++;
     }
     settle(p, t, was_due);
@@ -254,21 +254,21 @@ bool party_has_room(const struct pool *p, uint64_t number)
     return t == NULL || t->loans < p->share->opts.max_per_client;
 }
 
-void party_lend(struct pool *p, uint64_t number, struct member *m)
+void party_lend(struct pool *p, uint64_t number, struct party **loan)
 {
-    m->party = is_limited(p, number) ? find_or_make(&p->parties, number) : NULL;
-    if (m->party != NULL) { /* else without memory it is not counted */
-        m->party->loans++;
+    *loan = is_limited(p, number) ? find_or_make(&p->parties, number) : NULL;
+    if (*loan != NULL) { /* else without memory it is not counted */
+        (*loan)->loans++;
     }
 }
 
-void party_back(struct member *m)
+void party_back(struct pool *p, struct party **loan)
 {
-    struct party *t = m->party;
+    struct party *t = *loan;
     if (t != NULL) {
-        uint32_t was_due = due_of(m->pool, t);
-        m->party = NULL;
+        uint32_t was_due = due_of(p, t);
+        *loan = NULL;
         t->loans--;
-        settle(m->pool, t, was_due);
+        settle(p, t, was_due);
     }
 }

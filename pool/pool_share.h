@@ -53,7 +53,8 @@ struct pool_counts {
     _Atomic uint64_t recycled;    /* closed for their age */
     _Atomic uint64_t invalidated; /* closed because dead, or as old as a dead one */
     _Atomic uint64_t ping_failed, rolled_back, reset;
-    _Atomic uint64_t moved; /* closed so that another worker may open one */
+    _Atomic uint64_t borrowed; /* loans of another worker's connection */
+    _Atomic uint64_t moved;    /* closed so that another worker may open one */
     _Atomic uint64_t wait_max_ns;
 };
 
@@ -62,15 +63,14 @@ struct pool_share {
     struct pool_opts opts;
     int32_t cap;                        /* sessions over all workers; INT32_MAX/2: unlimited */
     _Atomic int32_t slots_free;         /* of cap; 0 whenever somebody is on the want list */
-    _Atomic int32_t starving;           /* workers that wait for a slot of the others */
-    _Atomic int32_t starving_least;     /* fewest connections of any of them, else INT32_MAX */
+    _Atomic int32_t starving;           /* workers that wait for the others */
     _Atomic int32_t down;               /* 1 while the last connect failed */
     _Atomic uint64_t invalid_before_ns; /* what is idle since before then is dead */
     struct pool_counts counts;
 
     pthread_mutex_t lock;   /* guards what follows */
     struct pool *pools;     /* of the workers that are open */
-    struct pool *want_list; /* starving ones, fewest connections first, then FIFO */
+    struct pool *want_list; /* starving ones, the one whose waiter waits longest first */
     int32_t promised;       /* connections that are being closed for the want list */
     int32_t warming;        /* opens under way for min_idle */
     struct pool *prober;    /* who tries to connect while down, or NULL */

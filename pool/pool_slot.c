@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool/pool_slot.c: the cap over all workers, and how a worker without a slot
- * gets one from the others.
+ * pool/pool_slot.c: the cap over all workers, and the list of those that need a
+ * slot or a connection of another one.
  *
  * Slots change hands under the share's lock, which is taken when connections are
  * opened and closed or workers starve, never for a plain loan. Invariant: while
  * somebody is on the want list no slot is free, because slot_give serves the list
  * first and slot_want looks for a free slot before it joins: no wake-up is lost.
- * Any thread.
+ * What comes of the list otherwise: pool_loan.c. Any thread.
  */
 #include "base/clock.h"
 #include "pool/pool_parts.h"
@@ -46,7 +46,6 @@ void pool_share_init(struct pool_share *s, const struct pool_opts *opts)
         s->opts.min_idle = 0;
     }
     atomic_init(&s->slots_free, s->cap);
-    atomic_init(&s->starving_least, INT32_MAX);
     pthread_mutex_init(&s->lock, NULL);
 }
 
@@ -87,12 +86,10 @@ static void count_wants(struct pool_share *s)
     for (const struct pool *p = s->want_list; p != NULL; p = p->want_next) {
         n++;
     }
-    int32_t least = s->want_list == NULL ? INT32_MAX : (int32_t)s->want_list->want_has;
     atomic_store(&s->starving, n);
-    atomic_store(&s->starving_least, least);
 }
 
-static void want_remove(struct pool *p)
+void slot_unlist(struct pool *p)
 {
     struct pool **at = &p->share->want_list;
     while (*at != p) {
@@ -101,17 +98,19 @@ static void want_remove(struct pool *p)
     *at = p->want_next;
     p->want_next = NULL;
     p->wanting = false;
+    count_wants(p->share);
 }
 
 static void want_insert(struct pool *p)
 {
     struct pool **at = &p->share->want_list;
-    while (*at != NULL && (*at)->want_has <= p->want_has) {
+    while (*at != NULL && (*at)->want_since_ns <= p->want_since_ns) {
         at = &(*at)->want_next;
     }
     p->want_next = *at;
     *at = p;
     p->wanting = true;
+    count_wants(p->share);
 }
 
 /* -- slots ----------------------------------------------------------------- */
@@ -158,8 +157,7 @@ void slot_give(struct pool_share *s, enum close_why why)
     }
     struct pool *to = s->want_list;
     if (to != NULL) {
-        want_remove(to);
-        count_wants(s);
+        slot_unlist(to);
         atomic_fetch_add(&to->gifts, 1);
         slot_wake(to);
     } else {
@@ -182,18 +180,20 @@ bool slot_want(struct pool *p)
 {
     struct pool_share *s = p->share;
     uint32_t has = pool_own(p);
+    uint64_t since_ns = wait_since(p);
     lock(s);
     bool got = take_free(s);
-    bool fewer = !p->wanting || has < p->want_has;
-    if (p->wanting && (got || has != p->want_has)) {
-        want_remove(p);
+    bool joins = !p->wanting;
+    if (p->wanting && (got || has != p->want_has || since_ns != p->want_since_ns)) {
+        slot_unlist(p);
     }
     if (!got && !p->wanting) {
         p->want_has = has;
+        p->want_since_ns = since_ns;
         want_insert(p);
     }
-    count_wants(s);
-    if (!got && fewer) {
+    /* Whoever keeps one idle looks at the list after that, so none is overlooked. */
+    if (!got && joins && atomic_load(&s->counts.idle) > 0) {
         wake_others(s, p);
     }
     unlock(s);
@@ -207,55 +207,9 @@ void slot_unwant(struct pool *p)
     }
     lock(p->share);
     if (p->wanting) {
-        want_remove(p);
-        count_wants(p->share);
+        slot_unlist(p);
     }
     unlock(p->share);
-}
-
-/* The first of the want list whom no connection being closed is promised to:
- * slots go to the list in order, so the first `promised` are provided for. */
-static const struct pool *unprovided(const struct pool_share *s)
-{
-    const struct pool *p = s->want_list;
-    for (int32_t i = 0; i < s->promised && p != NULL; i++) {
-        p = p->want_next;
-    }
-    return p;
-}
-
-/* Whether p gives one of its connections to `to`. A balance of one is left alone,
- * or slots would go to and fro. */
-static bool gives_to(const struct pool *p, const struct pool *to, uint64_t idle_ns,
-                     uint64_t now_ns)
-{
-    uint32_t own = pool_own(p);
-    if (to->want_has + 1 < own || idle_ns >= PATIENCE_MS * NS_PER_MS) {
-        return true;
-    }
-    /* Its only one goes to a worker without any, but not at once, or two workers
-     * with one slot would reconnect for every loan. */
-    return to->want_has == 0 && now_ns - p->got_ns >= PATIENCE_MS * NS_PER_MS;
-}
-
-bool slot_asked(struct pool *p, uint64_t idle_ns, uint64_t now_ns)
-{
-    struct pool_share *s = p->share;
-    if (atomic_load(&s->starving) == 0) {
-        return false;
-    }
-    /* the usual case when all are hungry and even: no lock */
-    if (idle_ns == 0 && (uint32_t)atomic_load(&s->starving_least) >= pool_own(p)) {
-        return false;
-    }
-    lock(s);
-    const struct pool *to = unprovided(s);
-    bool yes = to != NULL && to != p && gives_to(p, to, idle_ns, now_ns);
-    if (yes) {
-        s->promised++;
-    }
-    unlock(s);
-    return yes;
 }
 
 /* -- membership ------------------------------------------------------------ */
@@ -278,8 +232,7 @@ void slot_leave(struct pool *p)
     }
     *at = p->next;
     if (p->wanting) {
-        want_remove(p);
-        count_wants(s);
+        slot_unlist(p);
     }
     if (s->prober == p) {
         s->prober = NULL; /* the next one to look takes it over */

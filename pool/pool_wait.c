@@ -35,10 +35,10 @@ static void wait_leave(struct pool *p, struct pool_wait *w)
     wait_unlink(p, w);
 }
 
-/* Him whose turn it is; m, if not NULL, will be his. */
-static struct pool_wait *wait_turn(struct pool *p, struct member *m)
+/* Him whose turn it is; loan: as of party_turn. */
+static struct pool_wait *wait_turn(struct pool *p, struct party **loan)
 {
-    struct pool_wait *w = party_turn(p, m);
+    struct pool_wait *w = party_turn(p, loan);
     wait_unlink(p, w);
     return w;
 }
@@ -97,7 +97,11 @@ static enum err requeue(struct pool *p, struct pool_wait *w)
 static bool granted_in_vain(struct pool_wait *w)
 {
     struct pool *p = w->pool;
-    member_close(member_of(w->conn), CLOSE_DEAD);
+    if (remote_of(w->conn) != NULL) {
+        loan_return(p, w->conn, POOL_BROKEN);
+    } else {
+        member_close(member_of(w->conn), CLOSE_DEAD);
+    }
     w->conn = NULL;
     w->err = requeue(p, w);
     if (w->err != ERR_OK) {
@@ -145,8 +149,8 @@ void wait_refuse_all(struct pool *p, enum err e, const struct fail *f)
     slot_unwant(p);
 }
 
-/* w is off the queue, m loose. */
-static void grant(struct pool *p, struct pool_wait *w, struct member *m)
+/* w is off the queue, c lent or borrowed. */
+static void grant(struct pool *p, struct pool_wait *w, struct db_conn *c)
 {
     struct pool_counts *n = &p->share->counts;
     uint64_t now_ns = clock_now_ns();
@@ -155,19 +159,25 @@ static void grant(struct pool *p, struct pool_wait *w, struct member *m)
     while (waited_ns > max_ns &&
            !atomic_compare_exchange_weak(&n->wait_max_ns, &max_ns, waited_ns)) {
     }
-    m->state = MEMBER_LENT;
-    m->conn->lent_ns = now_ns;
-    p->lent++;
-    atomic_fetch_add(&n->busy, 1);
+    c->lent_ns = now_ns;
     count_add(&n->lent, 1);
     LOG(p->log, LOG_POOL, LOG_DEBUG, "lent", LOG_S("db", p->share->opts.name),
-        LOG_I("backend", m->conn->backend_id), LOG_I("waited_us", waited_ns / 1000), LOG_END);
-    answer(p, w, m->conn, ERR_OK);
+        LOG_I("backend", c->backend_id), LOG_I("waited_us", waited_ns / 1000), LOG_END);
+    answer(p, w, c, ERR_OK);
 }
 
-void wait_grant(struct pool *p, struct member *m)
+void wait_grant(struct pool *p, struct db_conn *c)
 {
-    grant(p, wait_turn(p, m), m);
+    grant(p, wait_turn(p, loan_party(c)), c);
+    if (p->due == 0) {
+        slot_unwant(p);
+    }
+}
+
+uint64_t wait_since(const struct pool *p)
+{
+    const struct party *next = p->parties.turn_first;
+    return next == NULL ? NEVER_NS : next->first->since_ns;
 }
 
 /* At most one line a second: an exhausted pool times thousands out. */
@@ -227,8 +237,8 @@ static void open_more(struct pool *p)
 }
 
 /* Somebody waits and all slots are taken. A worker with connections of its own
- * gives them a while to come back before it asks for those of others, else every
- * short peak would move connections. */
+ * gives them a while to come back before it asks for those of others: work that
+ * stays on its thread is cheaper. */
 static bool impatient(const struct pool *p)
 {
     return pool_own(p) == 0 ||
@@ -239,11 +249,13 @@ void wait_serve(struct pool *p)
 {
     uint64_t now_ns = clock_now_ns();
     struct member *m;
+    loan_take(p);
     while (unserved(p) > 0 && (m = member_take_idle(p, now_ns)) != NULL) {
         if (p->share->opts.pre_ping) {
             member_test(m, TEST_PING);
         } else {
-            wait_grant(p, m);
+            member_lend(m);
+            wait_grant(p, m->conn);
         }
     }
     if (atomic_load(&p->share->down) != 0) {
@@ -321,8 +333,9 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns)
     struct member *m = NULL;
     if (p->due == 0 && !p->share->opts.pre_ping && party_has_room(p, w->party) &&
         (m = member_take_idle(p, now_ns)) != NULL) {
-        party_lend(p, w->party, m);
-        grant(p, w, m);
+        party_lend(p, w->party, &m->party);
+        member_lend(m);
+        grant(p, w, m->conn);
         return;
     }
     enqueue(p, w);
