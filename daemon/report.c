@@ -38,6 +38,8 @@ const struct report_field report_pool_totals[] = {
     POOL_TOTAL(ping_failed, "pool_ping_failures_total", "Pings before a loan that failed."),
     POOL_TOTAL(rolled_back, "pool_rollbacks_total", "Open transactions ended after a loan."),
     POOL_TOTAL(reset, "pool_resets_total", "Connections reset after a loan."),
+    POOL_TOTAL(borrowed, "pool_borrowed_total",
+               "Loans of a connection that another worker owns."),
     POOL_TOTAL(moved, "pool_moved_total",
                "Connections closed so that another worker may open one."),
     {NULL, NULL, NULL, 0},
