@@ -10,7 +10,6 @@
 #ifndef POOL_POOL_IMPL_H
 #define POOL_POOL_IMPL_H
 
-#include "backend/remote.h"
 #include "pool/pool.h"
 
 #include <stddef.h>
@@ -90,17 +89,6 @@ struct parties {
     struct party *turn_first, *turn_last; /* the ring: whose turn it is, and who comes last */
     struct party *spare;
     uint32_t spares;
-};
-
-/* A connection in the hands of another worker's pool. Made with its member, so that
- * lending cannot fail. */
-struct loan {
-    struct remote remote; /* first: what the borrower sees */
-    struct member *member;
-    struct pool *to;
-    struct party *party; /* of `to`, as a member's */
-    enum pool_return how;
-    struct loan *next; /* of to->offers */
 };
 
 enum pool_state { POOL_RUNS, POOL_ENDS };

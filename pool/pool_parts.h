@@ -9,6 +9,7 @@
 #define POOL_POOL_PARTS_H
 
 #include "pool/pool_impl.h"
+#include "pool/pool_loan.h"
 
 /* -- pool.c ---------------------------------------------------------------- */
 /* Does what is due: buries the dead, serves waiters, asks for slots and gives them. */
@@ -80,21 +81,6 @@ bool down_alive(const struct pool *p, uint64_t now_ns);
 uint64_t down_look(struct pool *p, uint64_t now_ns);
 /* Copies the words of the failed connect. */
 void down_words(struct pool_share *s, struct fail *f);
-
-/* -- pool_loan.c ----------------------------------------------------------- */
-/* Lends m, which is loose, to another worker whose turn comes before p's own waiters
- * (or gives its slot up to it, once that pays); true if so: m is not p's any more. */
-bool loan_give(struct member *m);
-/* Lends what is idle to the workers that wait. */
-void loan_give_idle(struct pool *p, uint64_t now_ns);
-/* Takes what others lent to p: for its waiters, or back it goes. */
-void loan_take(struct pool *p);
-/* c, borrowed from another worker, goes back to it. */
-void loan_return(struct pool *p, struct db_conn *c, enum pool_return how);
-/* … and its session is to end. */
-void loan_abort(struct pool *p, struct db_conn *c);
-/* Where it says whose loan c is, lent or borrowed. */
-struct party **loan_party(struct db_conn *c);
 
 /* -- pool_slot.c ----------------------------------------------------------- */
 /* Takes a gift or a free slot. */
