@@ -16,6 +16,10 @@
  * again: a task that defers itself for ever must not starve the sockets. */
 enum { ROUNDS_MAX = 8 };
 
+/* So many later timers may stand at the end of the row (those of pools, of the beat)
+ * before one that is started goes to the heap instead. */
+enum { ROW_STEPS_MAX = 8 };
+
 #define NS_PER_MS 1000000u
 
 /* -- timers ---------------------------------------------------------------- */
@@ -75,6 +79,41 @@ static bool heap_room(struct loop *l)
     return true;
 }
 
+/* false: too far from the end of the row. */
+static bool row_put(struct loop *l, struct timer *t)
+{
+    struct timer *before = l->row_last;
+    for (int steps = 0; before != NULL && before->due_ns > t->due_ns; steps++) {
+        if (steps == ROW_STEPS_MAX) {
+            return false;
+        }
+        before = before->prev;
+    }
+    t->prev = before;
+    t->next = before == NULL ? l->row_first : before->next;
+    *(t->prev != NULL ? &t->prev->next : &l->row_first) = t;
+    *(t->next != NULL ? &t->next->prev : &l->row_last) = t;
+    t->slot = TIMER_IN_ROW;
+    return true;
+}
+
+static void row_take(struct loop *l, struct timer *t)
+{
+    *(t->prev != NULL ? &t->prev->next : &l->row_first) = t->next;
+    *(t->next != NULL ? &t->next->prev : &l->row_last) = t->prev;
+    t->prev = t->next = NULL;
+    t->slot = 0;
+}
+
+static struct timer *earliest(const struct loop *l)
+{
+    struct timer *top = l->heap_count == 0 ? NULL : l->heap[0];
+    if (top == NULL || (l->row_first != NULL && l->row_first->due_ns <= top->due_ns)) {
+        return l->row_first;
+    }
+    return top;
+}
+
 /* The uv timer only ends the wait; due timers fire after it. */
 static void on_tick(uv_timer_t *h)
 {
@@ -91,10 +130,11 @@ static void on_not_idle(uv_idle_t *h)
  * left alone: it finds nothing due. */
 static void arm_tick(struct loop *l)
 {
-    if (l->heap_count == 0) {
+    const struct timer *t = earliest(l);
+    if (t == NULL) {
         return;
     }
-    uint64_t due_ns = l->heap[0]->due_ns;
+    uint64_t due_ns = t->due_ns;
     if (l->armed_ns != 0 && l->armed_ns <= due_ns) {
         return;
     }
@@ -106,21 +146,28 @@ static void arm_tick(struct loop *l)
 enum err loop_timer_start(struct loop *l, struct timer *t, uint64_t due_ns)
 {
     loop_timer_stop(l, t);
-    if (!heap_room(l)) {
-        return ERR_OUT_OF_MEMORY;
-    }
     /* Never due in this turn: a timer that restarts itself for the past would
      * keep fire_due busy for ever. */
     t->due_ns = due_ns > l->now_ns ? due_ns : l->now_ns + 1;
+    if (row_put(l, t)) {
+        return ERR_OK; /* armed before the next wait */
+    }
+    if (!heap_room(l)) {
+        return ERR_OUT_OF_MEMORY;
+    }
     uint32_t i = l->heap_count++;
     heap_put(l, i, t);
     heap_up(l, i);
-    return ERR_OK; /* armed before the next wait */
+    return ERR_OK;
 }
 
 void loop_timer_stop(struct loop *l, struct timer *t)
 {
     if (t->slot == 0) {
+        return;
+    }
+    if (t->slot == TIMER_IN_ROW) {
+        row_take(l, t);
         return;
     }
     uint32_t i = t->slot - 1;
@@ -137,8 +184,8 @@ void loop_timer_stop(struct loop *l, struct timer *t)
 
 static void fire_due(struct loop *l)
 {
-    while (l->heap_count > 0 && l->heap[0]->due_ns <= l->now_ns) {
-        struct timer *t = l->heap[0];
+    struct timer *t;
+    while ((t = earliest(l)) != NULL && t->due_ns <= l->now_ns) {
         loop_timer_stop(l, t);
         t->fire(t);
     }

@@ -4,8 +4,8 @@
  * threads, and timers, over a libuv loop.
  *
  * Owns the uv_loop_t. Everything is loop thread only except loop_post. Timers
- * are a heap over one uv_timer_t, because they are started and stopped for every
- * request; tasks and timers are caller-owned and need no closing.
+ * are a sorted row and a heap over one uv_timer_t, because they are started and
+ * stopped for every request; tasks and timers are caller-owned and need no closing.
  *
  * A turn: wait, then call what is ready: descriptors, due timers, deferred and
  * posted tasks.
@@ -37,8 +37,11 @@ typedef void timer_fn(struct timer *t);
 struct timer {
     timer_fn *fire;
     uint64_t due_ns;
-    uint32_t slot; /* place in the heap + 1; 0: not running */
+    uint32_t slot;             /* place in the heap + 1, or TIMER_IN_ROW; 0: not running */
+    struct timer *prev, *next; /* in the row */
 };
+
+#define TIMER_IN_ROW UINT32_MAX
 
 struct loop {
     uv_loop_t uv;
@@ -50,7 +53,10 @@ struct loop {
     uv_mutex_t lock; /* guards posted */
     struct task *posted, *posted_last;
     struct task *deferred, *deferred_last;
-    struct timer **heap; /* binary heap by due_ns */
+    /* Timers that were started in the order in which they are due, which nearly all
+     * are because they have the same timeout: starting and stopping costs no search. */
+    struct timer *row_first, *row_last;
+    struct timer **heap; /* the others: binary heap by due_ns */
     uint32_t heap_count, heap_cap;
     uint64_t armed_ns; /* what tick waits for; 0: nothing */
     /* clock_now_ns when this turn's timers and tasks began. In the callback of a

@@ -38,16 +38,13 @@ void buf_shrink(struct buf *b, size_t keep_bytes)
     }
 }
 
-bool buf_reserve(struct buf *b, size_t extra)
+bool buf_grow(struct buf *b, size_t extra)
 {
-    if (b->cap - b->len >= extra) {
-        return !b->failed;
-    }
     if (b->failed || extra > SIZE_MAX / 2 - b->len) {
         b->failed = true;
         return false;
     }
-    size_t cap = b->cap < 128 ? 128 : b->cap + b->cap / 2;
+    size_t cap = b->cap < 128 ? 128 : b->cap < 65536 ? b->cap * 2 : b->cap + b->cap / 2;
     if (cap < b->len + extra) {
         cap = b->len + extra;
     }
@@ -78,26 +75,6 @@ void buf_consume(struct buf *b, size_t n)
     b->len -= n;
     if (n > 0 && b->len > 0) {
         memmove(b->ptr, b->ptr + n, b->len);
-    }
-}
-
-void buf_add(struct buf *b, const void *ptr, size_t len)
-{
-    if (len > 0 && buf_reserve(b, len)) {
-        memcpy(b->ptr + b->len, ptr, len);
-        b->len += len;
-    }
-}
-
-void buf_str_add(struct buf *b, struct str s)
-{
-    buf_add(b, s.ptr, s.len);
-}
-
-void buf_char(struct buf *b, char c)
-{
-    if (buf_reserve(b, 1)) {
-        b->ptr[b->len++] = c;
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     char *ptr;
@@ -27,8 +28,13 @@ void buf_fini(struct buf *b);
 void buf_clear(struct buf *b);
 /* Empties b and gives memory above keep_bytes back. */
 void buf_shrink(struct buf *b, size_t keep_bytes);
+/* buf_reserve where there is not room enough yet. */
+bool buf_grow(struct buf *b, size_t extra);
 /* Room for at least extra bytes behind len; false (and failed) if there is none. */
-bool buf_reserve(struct buf *b, size_t extra);
+static inline bool buf_reserve(struct buf *b, size_t extra)
+{
+    return b->cap - b->len >= extra ? !b->failed : buf_grow(b, extra);
+}
 /* What is in b; borrowed until the next change. */
 struct str buf_str(const struct buf *b);
 /* Swaps the content of two buffers. */
@@ -36,9 +42,27 @@ void buf_swap(struct buf *a, struct buf *b);
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
 
-void buf_add(struct buf *b, const void *ptr, size_t len);
-void buf_str_add(struct buf *b, struct str s);
-void buf_char(struct buf *b, char c);
+/* Inline, because a reply is some forty of these. */
+static inline void buf_add(struct buf *b, const void *ptr, size_t len)
+{
+    if (len > 0 && buf_reserve(b, len)) {
+        memcpy(b->ptr + b->len, ptr, len);
+        b->len += len;
+    }
+}
+
+static inline void buf_str_add(struct buf *b, struct str s)
+{
+    buf_add(b, s.ptr, s.len);
+}
+
+static inline void buf_char(struct buf *b, char c)
+{
+    if (buf_reserve(b, 1)) {
+        b->ptr[b->len++] = c;
+    }
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_i64(struct buf *b, int64_t v);
 void buf_u64(struct buf *b, uint64_t v);

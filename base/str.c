@@ -11,11 +11,6 @@ struct str str_of(const char *cstr)
     return cstr == NULL ? (struct str){"", 0} : (struct str){cstr, strlen(cstr)};
 }
 
-bool str_eq(struct str a, struct str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 bool str_is(struct str a, const char *cstr)
 {
     return str_eq(a, str_of(cstr));

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
     const char *ptr;
@@ -28,7 +29,10 @@ struct str {
 
 /* Borrows a C string; NULL gives an empty str. */
 struct str str_of(const char *cstr);
-bool str_eq(struct str a, struct str b);
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 /* Compares with a C string. */
 bool str_is(struct str a, const char *cstr);
 /* ASCII case is ignored; other bytes must be equal. */

@@ -339,6 +339,17 @@ uint64_t build_id(_Atomic uint64_t *next_statement)
     return next_statement == NULL ? 0 : atomic_fetch_add(next_statement, 1) + 1;
 }
 
+/* Replies begin with it; without memory each makes it anew. */
+static void keep_columns_text(struct plan *p)
+{
+    struct buf b;
+    buf_init(&b);
+    rows_write_columns(&b, p->columns, p->column_count);
+    struct str kept = b.failed ? (struct str){NULL, 0} : arena_str(&p->arena, buf_str(&b));
+    p->columns_text = kept.ptr == NULL ? (struct str){"", 0} : kept;
+    buf_fini(&b);
+}
+
 void build_finish(struct plan *p, _Atomic uint64_t *next_statement)
 {
     struct plan_step *list;
@@ -347,5 +358,6 @@ void build_finish(struct plan *p, _Atomic uint64_t *next_statement)
         /* what leaves traces runs once: its session is reset */
         list[i].stmt.id = build_id(p->leaves_traces ? NULL : next_statement);
     }
+    keep_columns_text(p);
     p->bytes = sizeof *p + p->arena.used_bytes;
 }

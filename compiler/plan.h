@@ -88,6 +88,7 @@ struct plan {
     uint32_t step_count, set_steps;
     const struct column_info *columns; /* of the reply; 0: a count */
     uint32_t column_count;
+    struct str columns_text; /* as every reply shows them (rows_write_columns), or empty */
     const struct plan_table *tables;
     uint32_t table_count;
     enum volatility volatility;     /* the worst function in it */

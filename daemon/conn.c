@@ -350,6 +350,10 @@ static void start_reading(struct conn *c)
 static void poke_waiting(struct conn *c)
 {
     struct req *next;
+    if (!c->unsettled) {
+        return;
+    }
+    c->unsettled = false;
     for (struct req *r = c->first; r != NULL; r = next) {
         next = r->next;
         req_poke(r);
@@ -408,10 +412,25 @@ void conn_request_done(struct conn *c, struct req *r)
     conn_wake(c);
 }
 
+/* Length, first and last bytes: of up to eight bytes it is the whole id. */
+uint64_t conn_id_tag(const struct request_id *id)
+{
+    if (!id->present) {
+        return 0;
+    }
+    uint64_t first = 0, last = 0;
+    size_t len = id->text.len, n = len < sizeof first ? len : sizeof first;
+    memcpy(&first, id->text.ptr, n);
+    memcpy(&last, id->text.ptr + len - n, n);
+    uint64_t tag = (first * UINT64_C(0x9e3779b97f4a7c15)) ^ last ^ ((uint64_t)len << 56);
+    return tag == 0 ? 1 : tag;
+}
+
 struct req *conn_find(const struct conn *c, const struct request_id *id)
 {
+    uint64_t tag = conn_id_tag(id);
     for (struct req *r = c->first; r != NULL; r = r->next) {
-        if (r->msg.id.present && str_eq(r->msg.id.text, id->text)) {
+        if (r->id_tag == tag && r->msg.id.present && str_eq(r->msg.id.text, id->text)) {
             return r;
         }
     }

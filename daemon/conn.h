@@ -49,6 +49,7 @@ struct conn {
     struct req *first, *last; /* in order of arrival */
     uint32_t req_count;
     struct req *writer;   /* whose line is begun and not ended; NULL: a line may begin */
+    bool unsettled;       /* some of its requests may wait to be poked */
     bool reading;         /* uv_read_start is on */
     bool writing;         /* uv_write is under way */
     size_t charged_bytes; /* of its buffers, counted in worker_shared.request_bytes */
@@ -82,6 +83,8 @@ void conn_request_done(struct conn *c, struct req *r);
 void conn_wake(struct conn *c);
 /* The request in flight with this id, or NULL. */
 struct req *conn_find(const struct conn *c, const struct request_id *id);
+/* What stands in req.id_tag for this id. */
+uint64_t conn_id_tag(const struct request_id *id);
 
 /* A statement kept under a name by `prepare`. References: one of the name, one of
  * each request that runs it. */

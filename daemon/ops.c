@@ -210,7 +210,7 @@ enum err op_prepare(struct req *r)
 void op_prepared(struct req *r, const struct plan *plan)
 {
     BUF_LIT(&r->answer, "\"ok\":true,");
-    encode_columns(&r->answer, plan->columns, plan->column_count);
+    rows_write_columns(&r->answer, plan->columns, plan->column_count);
     BUF_LIT(&r->answer, "}\n");
 }
 
@@ -388,7 +388,7 @@ enum err op_compile(struct req *r, struct catalog *catalog)
         BUF_LIT(b, "\"binds\":");
         write_binds(b, p);
         buf_char(b, ',');
-        encode_columns(b, p->columns, p->column_count);
+        rows_write_columns(b, p->columns, p->column_count);
         BUF_LIT(b, ",\"route\":");
         buf_json_str(b, r->backend->db->conf->name);
         write_share(b, p);

@@ -13,6 +13,7 @@
 
 #define FULL_BYTES (64u * 1024)
 #define RECHECK_NS UINT64_C(250000000)
+#define OUT_BYTES 1000 /* the largest that malloc keeps in each thread's own list */
 
 static const struct conf_limits *limits(const struct req *r)
 {
@@ -153,6 +154,7 @@ enum err reply_prepare(struct req *r)
     }
     r->rows_ready = true; /* rows_fini is owed after either outcome */
     enum err e = rows_init(&r->rows, &o, &r->fail);
+    buf_swap(&r->rows.out, &r->text);
     r->rows.credit = r->msg.stream ? r->msg.credit : UINT32_MAX;
     return e;
 }
@@ -183,7 +185,14 @@ static void begin_line(struct req *r)
         return;
     }
     open_result(r);
-    encode_rows_head(out, r->rows.opts.columns, r->rows.opts.column_count, r->rows.opts.form);
+    const struct rows_opts *o = &r->rows.opts;
+    const struct plan *p = r->bound.plan;
+    if (p->columns_text.len > 0 && o->columns == p->columns &&
+        o->column_count == p->column_count) {
+        encode_rows_head_made(out, p->columns_text, o->form);
+    } else { /* the database said what they are, or there are keys of a write */
+        encode_rows_head(out, o->columns, o->column_count, o->form);
+    }
 }
 
 /* Moves what is encoded so far to the connection, and keeps the line open unless
@@ -276,6 +285,7 @@ static void on_paused_long(struct timer *t)
 static void start_pause(struct req *r, enum pause why)
 {
     r->pause = why;
+    r->conn->unsettled = true;
     r->paused_ns = clock_now_ns();
     count_add(&r->worker->counts.paused, 1);
     r->pause_timer.fire = on_paused_long;
@@ -461,6 +471,9 @@ void reply_write(struct req *r)
 {
     struct conn *c = r->conn;
     assert(c->writer == NULL || c->writer == r);
+    if (c->out.cap == 0) {
+        (void)buf_reserve(&c->out, OUT_BYTES); /* else it would grow in steps */
+    }
     if (r->err != ERR_OK) {
         write_error(r);
     } else {

@@ -19,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FREE_REQS_MAX 64
+#define FREE_REQS_MAX 1024 /* those that nobody needs are given back within seconds */
+#define KEPT_BYTES 4096    /* of each buffer of a free request */
 #define TO(state) (UINT32_C(1) << (state))
 
 /* Read top to bottom: it is a request's life. */
@@ -60,6 +61,19 @@ const char *req_state_name(enum req_state s)
 
 static void finish(struct req *r);
 
+/* Who waits in these is moved on by a callback; all others wait for what req_poke
+ * looks at, at the end of a turn of their connection. */
+#define CALLED_BACK                                                                            \
+    (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) |          \
+     TO(REQ_COMMIT) | TO(REQ_ROLLBACK))
+
+static void note_unsettled(struct req *r)
+{
+    if (!(CALLED_BACK & TO(r->state)) || r->pause != PAUSE_NONE) {
+        r->conn->unsettled = true;
+    }
+}
+
 void req_go(struct req *r, int next)
 {
     while (next != REQ_WAIT) {
@@ -71,6 +85,7 @@ void req_go(struct req *r, int next)
         }
         next = req_table[next].run(r);
     }
+    note_unsettled(r);
 }
 
 /* ---- small helpers ---- */
@@ -205,6 +220,7 @@ void req_stop(struct req *r, enum err why)
 
 void req_poke(struct req *r)
 {
+    note_unsettled(r); /* it may have to wait again */
     if (r->state == REQ_ORDER && req_may_take_effect(r)) {
         req_go(r, REQ_LEND);
     } else if (r->state == REQ_REPLY &&
@@ -249,6 +265,7 @@ void req_destroy(struct req *r)
 {
     arena_fini(&r->arena);
     buf_fini(&r->answer);
+    buf_fini(&r->text);
     free(r);
 }
 
@@ -272,12 +289,14 @@ static void recycle(struct worker *w, struct req *r)
         return;
     }
     struct arena arena = r->arena;
-    struct buf answer = r->answer;
+    struct buf answer = r->answer, text = r->text;
     arena_reset(&arena);
-    buf_shrink(&answer, 4096);
-    memset(r, 0, sizeof *r);
+    buf_shrink(&answer, KEPT_BYTES);
+    buf_shrink(&text, KEPT_BYTES);
+    memset(r, 0, offsetof(struct req, fail));
     r->arena = arena;
     r->answer = answer;
+    r->text = text;
     fail_init(&r->fail);
     r->next = w->free_reqs;
     w->free_reqs = r;
@@ -317,6 +336,7 @@ static void finish(struct req *r)
     loop_timer_stop(&w->loop, &r->timer);
     loop_timer_stop(&w->loop, &r->watch);
     if (r->rows_ready) {
+        buf_swap(&r->rows.out, &r->text);
         rows_fini(&r->rows);
     }
     plan_unref(r->bound.plan);

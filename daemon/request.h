@@ -60,11 +60,11 @@ struct req {
     struct conn *conn;
     struct worker *worker;
     struct req *next, *prev; /* of the connection, or of the free list */
+    uint64_t id_tag;         /* of its id: other tags are other ids; 0: it has none */
     enum req_state state;
     struct arena arena;
     struct str line; /* the request's own copy, in the arena */
     struct message msg;
-    struct fail fail;
     enum err err;         /* the outcome; ERR_OK so far */
     enum err stop;        /* why it is to be stopped (cancel, timeout, …) or ERR_OK */
     size_t charged_bytes; /* counted in worker_shared.request_bytes */
@@ -84,6 +84,7 @@ struct req {
     struct db_conn *lease; /* NULL again after pool_abort, though the run is not done yet */
     struct run run;
     struct rows rows;
+    struct buf text;        /* memory that rows.out had in an earlier life */
     struct capture capture; /* rows that later statements of the request bind */
     uint64_t changed;       /* rows that its last statement wrote */
     bool rows_ready;        /* rows_init was called */
@@ -100,6 +101,7 @@ struct req {
     uint64_t due_ns; /* deadline, or UINT64_MAX */
     uint64_t arrived_ns, planned_ns, ordered_ns, lent_ns, returned_ns;
     uint64_t database_ns; /* spent in the database so far */
+    struct fail fail;     /* last: it is large, and most of it is never touched */
 };
 
 /* Begins a request with its line (copied). Runs until it has to wait. */

@@ -37,6 +37,7 @@ static enum err parse(struct req *r)
         count_add(&r->worker->counts.malformed, 1);
         return e;
     }
+    r->id_tag = conn_id_tag(&r->msg.id);
     e = charge(r);
     if (e != ERR_OK) {
         return e;

@@ -341,6 +341,8 @@ static void forget_plan(struct req *r)
     plan_unref(r->bound.plan);
     r->bound = (struct bound){0};
     if (r->rows_ready) {
+        buf_swap(&r->rows.out, &r->text);
+        buf_clear(&r->text);
         rows_fini(&r->rows);
         r->rows_ready = false;
     }

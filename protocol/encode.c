@@ -94,38 +94,19 @@ void encode_error(struct buf *b, const struct fail *f, struct str db)
     BUF_LIT(b, "}\n");
 }
 
-void encode_columns(struct buf *b, const struct column_info *columns, uint32_t count)
+static bool shows_columns(enum rows_form form)
 {
-    BUF_LIT(b, "\"columns\":[");
-    for (uint32_t i = 0; i < count; i++) {
-        if (i > 0) {
-            buf_char(b, ',');
-        }
-        buf_json_str(b, columns[i].name);
-    }
-    BUF_LIT(b, "],\"types\":[");
-    for (uint32_t i = 0; i < count; i++) {
-        if (i > 0) {
-            buf_char(b, ',');
-        }
-        buf_char(b, '"');
-        buf_str_add(b, str_of(type_kind_name(columns[i].type.kind)));
-        buf_char(b, '"');
-    }
-    buf_char(b, ']');
+    return form != ROWS_VALUES && form != ROWS_COUNTED;
 }
 
-void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t count,
-                      enum rows_form form)
+static void open_rows(struct buf *b, enum rows_form form)
 {
     switch (form) {
     case ROWS_ARRAYS:
     case ROWS_OBJECTS:
-        encode_columns(b, columns, count);
         BUF_LIT(b, ",\"rows\":[");
         return;
     case ROWS_COLUMNS:
-        encode_columns(b, columns, count);
         BUF_LIT(b, ",\"data\":{");
         return;
     case ROWS_VALUES:
@@ -133,6 +114,23 @@ void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t
         BUF_LIT(b, "\"values\":[");
         return;
     }
+}
+
+void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t count,
+                      enum rows_form form)
+{
+    if (shows_columns(form)) {
+        rows_write_columns(b, columns, count);
+    }
+    open_rows(b, form);
+}
+
+void encode_rows_head_made(struct buf *b, struct str columns, enum rows_form form)
+{
+    if (shows_columns(form)) {
+        buf_str_add(b, columns);
+    }
+    open_rows(b, form);
 }
 
 static void close_rows(struct buf *b, enum rows_form form)
@@ -192,7 +190,7 @@ void encode_stream_head(struct buf *b, const struct request_id *id,
                         const struct column_info *columns, uint32_t count)
 {
     encode_open(b, id);
-    encode_columns(b, columns, count);
+    rows_write_columns(b, columns, count);
     BUF_LIT(b, "}\n");
 }
 

@@ -22,12 +22,12 @@ void encode_open_malformed(struct buf *b);
 /* `"error":{…}}\n`: closes the line. db and table names may be empty. */
 void encode_error(struct buf *b, const struct fail *f, struct str db);
 
-/* `"columns":[…],"types":[…]` */
-void encode_columns(struct buf *b, const struct column_info *columns, uint32_t count);
 /* `"columns":[…],"types":[…],"rows":[` (arrays, objects), `…,"data":{` (columns),
  * `"values":[` (ROWS_VALUES); the rows' own text follows. */
 void encode_rows_head(struct buf *b, const struct column_info *columns, uint32_t count,
                       enum rows_form form);
+/* The same where the text of the columns was made before (rows_write_columns). */
+void encode_rows_head_made(struct buf *b, struct str columns, enum rows_form form);
 /* Closes what encode_rows_head opened, then `,"rowcount":n}\n`. */
 void encode_rows_tail(struct buf *b, enum rows_form form, uint64_t rowcount, struct str after);
 /* As encode_rows_tail, but the rows before are void: `],"error":{…}}\n`. */

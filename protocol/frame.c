@@ -30,6 +30,9 @@ static bool is_http(struct str line)
         {"GET ", 4},    {"POST ", 5},    {"PUT ", 4},   {"HEAD ", 5},  {"OPTIONS ", 8},
         {"DELETE ", 7}, {"CONNECT ", 8}, {"TRACE ", 6}, {"PATCH ", 6}, {"PRI * ", 6},
     };
+    if (line.len == 0 || line.ptr[0] < 'A' || line.ptr[0] > 'Z') {
+        return false; /* nearly all lines */
+    }
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         if (str_starts(line, methods[i])) {
             return true;

@@ -217,6 +217,27 @@ static enum sink_verdict rows_row(struct row_sink *s, const struct value *cells,
     return verdict(r, before, f);
 }
 
+void rows_write_columns(struct buf *b, const struct column_info *columns, uint32_t count)
+{
+    BUF_LIT(b, "\"columns\":[");
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buf_char(b, ',');
+        }
+        buf_json_str(b, columns[i].name);
+    }
+    BUF_LIT(b, "],\"types\":[");
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buf_char(b, ',');
+        }
+        buf_char(b, '"');
+        buf_str_add(b, str_of(type_kind_name(columns[i].type.kind)));
+        buf_char(b, '"');
+    }
+    buf_char(b, ']');
+}
+
 /* ---- life ---- */
 
 static enum err check_names(const struct rows_opts *o, struct fail *f)

@@ -84,5 +84,7 @@ void rows_fini(struct rows *r);
 /* After the last row, when the run succeeded: checks `expect`, joins ROWS_COLUMNS
  * as `"a":[1,2],"b":[…]` into out, ends a stream's last chunk. */
 enum err rows_finish(struct rows *r, struct fail *f) MUST_CHECK;
+/* `"columns":[…],"types":[…]` */
+void rows_write_columns(struct buf *b, const struct column_info *columns, uint32_t count);
 
 #endif

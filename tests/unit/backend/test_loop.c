@@ -273,6 +273,36 @@ START_TEST(timers_fire_once_in_order_of_time_and_stopped_ones_never)
 }
 END_TEST
 
+/* As requests do it: equal timeouts in order of time, ended in any order, beside a few
+ * timers that are due much later and others that are due much sooner. */
+START_TEST(timers_of_equal_length_keep_their_order_among_others)
+{
+    clear_alarms();
+    uint64_t now = clock_now_ns();
+    int stopped = 0;
+    start(&alarms[0], now + 3600u * 1000u * (uint64_t)MS);
+    start(&alarms[1], now + 7200u * 1000u * (uint64_t)MS);
+    for (int i = 2; i < TIMERS; i++) {
+        uint64_t sooner = i % 5 == 0 ? 15 * MS : 0;
+        start(&alarms[i], now + 20 * MS + (uint64_t)i * 1000 - sooner);
+        if (i % 3 == 0) {
+            loop_timer_stop(&loop, &alarms[i / 2 + 2].timer);
+        }
+    }
+    for (int i = 0; i < TIMERS; i++) {
+        stopped += alarms[i].timer.slot == 0;
+    }
+    fired_stop = TIMERS - stopped - 2;
+    loop_run(&loop);
+    ck_assert_int_eq(fired_total, fired_stop);
+    loop_timer_stop(&loop, &alarms[0].timer);
+    loop_timer_stop(&loop, &alarms[1].timer);
+    ck_assert_ptr_null(loop.row_first);
+    ck_assert_ptr_null(loop.row_last);
+    ck_assert_uint_eq(loop.heap_count, 0);
+}
+END_TEST
+
 static int again_left;
 static uint64_t again_turns[16];
 
@@ -376,6 +406,7 @@ int main(void)
     tcase_add_test(tc, posts_of_many_threads_arrive_once_and_in_order);
     tcase_add_test(tc, a_loop_may_be_freed_by_the_last_post);
     tcase_add_test(tc, timers_fire_once_in_order_of_time_and_stopped_ones_never);
+    tcase_add_test(tc, timers_of_equal_length_keep_their_order_among_others);
     tcase_add_test(tc, a_time_in_the_past_fires_in_the_next_turn);
     tcase_add_test(tc, a_stopped_loop_returns_though_timers_run);
     tcase_add_test(tc, the_time_is_taken_after_a_long_wait);
