@@ -11,6 +11,7 @@
 #include "daemon/request.h"
 
 #include "base/clock.h"
+#include "daemon/ops_gate.h"
 #include "daemon/reply.h"
 #include "daemon/steps.h"
 #include "daemon/trace.h"
@@ -30,8 +31,10 @@ static const struct {
     step_fn *run;
 } req_table[REQ_STATE_COUNT] = {
     [REQ_NEW] = {"new", TO(REQ_READ), NULL},
-    [REQ_READ] = {"read", TO(REQ_ADMIN) | TO(REQ_CATALOG) | TO(REQ_REPLY), step_read},
+    [REQ_READ] = {"read", TO(REQ_ADMIN) | TO(REQ_WORKERS) | TO(REQ_CATALOG) | TO(REQ_REPLY),
+                  step_read},
     [REQ_ADMIN] = {"admin", TO(REQ_REPLY), step_admin},
+    [REQ_WORKERS] = {"workers", TO(REQ_REPLY), step_workers},
     [REQ_CATALOG] = {"catalog", TO(REQ_PLAN) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_catalog},
     [REQ_REFRESH] = {"refresh", TO(REQ_PLAN) | TO(REQ_REPLY), step_refresh},
     [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_plan},
@@ -201,6 +204,12 @@ void req_stop(struct req *r, enum err why)
             r->lease->driver->cancel(r->lease);
         }
         reply_unpause(r);
+        return;
+    case REQ_WORKERS:
+        if (r->gate != NULL) { /* else its answer is on the way */
+            r->stop = why;
+            op_gate_stop(r);
+        }
         return;
     case REQ_COMMIT:
     case REQ_ROLLBACK:

@@ -24,6 +24,7 @@ enum req_state {
     REQ_NEW,
     REQ_READ,     /* the line is being read */
     REQ_ADMIN,    /* an operation that needs no database */
+    REQ_WORKERS,  /* an operation in which all workers take part */
     REQ_CATALOG,  /* waits for the first catalog of its database */
     REQ_REFRESH,  /* waits for a newer catalog, because a name was not found */
     REQ_PLAN,     /* compiled and bound */
@@ -93,6 +94,7 @@ struct req {
     enum pause pause;
     bool void_rows; /* rows were dropped while it was being stopped: it cannot succeed */
     uint32_t credit_added;
+    struct gate_op *gate;     /* pause, drain: in the arena */
     struct buf answer;        /* the whole line of an operation without rows */
     struct timer timer;       /* timeout */
     struct timer watch;       /* the database's time to answer after it was asked to stop */

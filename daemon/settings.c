@@ -4,6 +4,8 @@
  */
 #include "daemon/settings.h"
 
+#include "pool/pool_gate.h"
+
 #include <stdlib.h>
 
 static struct shared_conf *conf_hold(struct shared_conf *c)
@@ -108,6 +110,18 @@ static struct database *unchanged(struct settings *old, const struct conf_databa
     return d != NULL && str_eq(d->conf->digest, conf->digest) ? d : NULL;
 }
 
+/* A database that an administrator has paused or drained stays so, whatever else
+ * changes. */
+static void carry_gate(struct database *to, struct settings *old)
+{
+    struct database *from = old == NULL ? NULL : settings_database(old, to->conf->name);
+    uint64_t turn;
+    for (uint32_t i = 0; from != NULL && i < to->server_count; i++) {
+        (void)pool_gate_set(&to->servers[i].share, pool_gate_of(&from->servers[0].share),
+                            &turn);
+    }
+}
+
 static enum err fill(struct settings *s, struct settings *old, struct fail *f)
 {
     const struct conf *c = s->conf->conf;
@@ -124,6 +138,7 @@ static enum err fill(struct settings *s, struct settings *old, struct fail *f)
             if (e != ERR_OK) {
                 return e;
             }
+            carry_gate(d, old);
         }
         s->databases[s->database_count++] = d;
     }

@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "daemon/ops.h"
+#include "daemon/ops_gate.h"
 #include "daemon/steps.h"
 
 /* ---- read ---- */
@@ -83,6 +84,8 @@ int step_read(struct req *r)
     switch (op_way(r->msg.op)) {
     case WAY_CATALOG:
         return REQ_CATALOG;
+    case WAY_WORKERS:
+        return REQ_WORKERS;
     case WAY_HERE:
     case WAY_TX:
     case WAY_BATCH:
@@ -96,11 +99,23 @@ int step_admin(struct req *r)
     return req_fail_to(r, op_admin(r), REQ_REPLY);
 }
 
+int step_workers(struct req *r)
+{
+    return r->msg.op == OP_SHOW ? req_fail_to(r, op_admin(r), REQ_REPLY) : op_gate(r);
+}
+
 /* ---- catalog ---- */
 
 static void on_timeout(struct timer *t)
 {
     req_stop((struct req *)((char *)t - offsetof(struct req, timer)), ERR_TIMEOUT);
+}
+
+enum err req_start_timer(struct req *r, uint64_t ms)
+{
+    r->due_ns = r->arrived_ns + ms * 1000000;
+    r->timer.fire = on_timeout;
+    return loop_timer_start(&r->worker->loop, &r->timer, r->due_ns);
 }
 
 /* The request's own timeout, else the database's. A stream has none of the latter:
@@ -111,15 +126,10 @@ static enum err start_timer(struct req *r)
     if (ms == 0 && !r->msg.stream) {
         ms = r->backend->db->conf->pool.statement_timeout_ms;
     }
-    r->due_ns = ms == 0 ? UINT64_MAX : r->arrived_ns + ms * 1000000;
-    if (ms == 0) {
-        return ERR_OK;
-    }
-    r->timer.fire = on_timeout;
-    return loop_timer_start(&r->worker->loop, &r->timer, r->due_ns);
+    return ms == 0 ? ERR_OK : req_start_timer(r, ms);
 }
 
-static enum err find_backend(struct req *r)
+enum err req_find_backend(struct req *r)
 {
     struct str name = r->msg.db.len > 0 ? r->msg.db : r->conn->db;
     r->backend = worker_backend(r->worker, name);
@@ -165,7 +175,7 @@ static int wait_for_catalog(struct req *r)
 
 int step_catalog(struct req *r)
 {
-    enum err e = find_backend(r);
+    enum err e = req_find_backend(r);
     if (e == ERR_OK) {
         e = start_timer(r);
     }

@@ -13,7 +13,7 @@
 typedef int step_fn(struct req *r);
 
 /* step_plan.c: from the line to bound statements. */
-step_fn step_read, step_admin, step_catalog, step_refresh, step_plan;
+step_fn step_read, step_admin, step_workers, step_catalog, step_refresh, step_plan;
 /* step_run.c: from the turn to the reply. */
 step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback, step_return,
     step_reply;
@@ -23,6 +23,10 @@ step_fn step_catch_up, step_position;
 
 /* Moves on; r may be gone afterwards. */
 void req_go(struct req *r, int next);
+/* Holds the database that r names, or the connection's, as r->backend. */
+enum err req_find_backend(struct req *r) MUST_CHECK;
+/* Stops r with ERR_TIMEOUT so long after its arrival. */
+enum err req_start_timer(struct req *r, uint64_t ms) MUST_CHECK;
 /* The first error wins; its words are in r->fail already or are set here. */
 void req_set_err(struct req *r, enum err e);
 /* The error is `e`, whatever r->fail says of the database's own words. */

@@ -49,6 +49,11 @@ void pool_tick(struct pool *p, uint64_t due_ns)
 void pool_look(struct pool *p)
 {
     uint64_t now_ns = clock_now_ns();
+    gate_follow(p);
+    if (p->gate == GATE_DRAINED) {
+        count_add(&p->share->counts.refused, p->waits);
+        wait_refuse_all(p, ERR_DRAINED, NULL);
+    }
     member_purge(p, now_ns);
     if (p->state != POOL_RUNS) {
         loan_take(p);
@@ -57,8 +62,11 @@ void pool_look(struct pool *p)
         return;
     }
     wait_serve(p);
-    uint64_t probe_ns = atomic_load(&p->share->down) != 0 ? down_look(p, now_ns) : NEVER_NS;
-    loan_give_idle(p, now_ns);
+    bool down = atomic_load(&p->share->down) != 0 && p->gate == GATE_OPEN;
+    uint64_t probe_ns = down ? down_look(p, now_ns) : NEVER_NS;
+    if (p->gate == GATE_OPEN) {
+        loan_give_idle(p, now_ns);
+    }
     open_warm(p);
     slot_return_gifts(p);
     loop_timer_stop(p->loop, &p->tick);
@@ -189,7 +197,7 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
         returned(m);
         clean_up(m, how, now_ns);
     }
-    if (p->due > 0) {
+    if (p->due > 0 || p->gate != GATE_OPEN) {
         pool_look(p);
     }
 }
@@ -203,7 +211,7 @@ void pool_abort(struct pool *p, struct db_conn *c)
     struct member *m = member_of(c);
     assert(m->pool == p && m->state == MEMBER_LENT);
     member_close(m, CLOSE_DEAD);
-    if (p->due > 0) {
+    if (p->due > 0 || p->gate != GATE_OPEN) {
         pool_look(p);
     }
 }

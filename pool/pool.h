@@ -80,7 +80,8 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how);
  * database that does not answer a cancel. */
 void pool_abort(struct pool *p, struct db_conn *c);
 /* Whether a connection that came back now would be lent on at once, by this pool or
- * by another worker's that has too few. */
+ * by another worker's that has too few, or is waited for: the pool is paused or
+ * drained. */
 bool pool_contended(const struct pool *p);
 
 #endif

@@ -102,6 +102,7 @@ struct pool {
     struct connector *connector;
     struct log *log;
     enum pool_state state;
+    enum pool_gate gate;                    /* what it has seen of the share's */
     struct db_conn *idle_first, *idle_last; /* the latest returned first */
     uint32_t idle, opening, testing, lent, closing;
     uint32_t borrowed;                        /* connections of other workers in its hands */
@@ -129,6 +130,7 @@ struct pool {
 
     /* guarded by share->lock */
     struct pool *next, *want_next;
+    uint64_t gate_seen;     /* the share's gate_turn that `gate` is of; its own thread writes */
     bool wanting;           /* on the want list */
     uint32_t want_has;      /* its own connections when it joined */
     uint64_t want_since_ns; /* … and since when its first waiter waits */

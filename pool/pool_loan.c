@@ -145,7 +145,7 @@ void loan_take(struct pool *p)
 {
     while (atomic_load(&p->offered) > 0) {
         struct db_conn *c = &next_offer(p)->remote.base;
-        if (p->due == 0) {
+        if (p->due == 0 || p->gate != GATE_OPEN) {
             loan_return(p, c, POOL_CLEAN);
         } else {
             count_add(&p->share->counts.borrowed, 1);
@@ -164,7 +164,7 @@ void loan_return(struct pool *p, struct db_conn *c, enum pool_return how)
     remote_return(&l->remote);
     if (p->state != POOL_RUNS) {
         slot_wake(p); /* it may have waited for this */
-    } else if (p->due > 0) {
+    } else if (p->due > 0 && p->gate == GATE_OPEN) {
         pool_look(p);
     }
 }

@@ -18,7 +18,7 @@
 static bool idle_room(struct pool *p)
 {
     struct pool_share *s = p->share;
-    if (s->opts.kind == POOL_NULL || p->state != POOL_RUNS) {
+    if (s->opts.kind == POOL_NULL || p->state != POOL_RUNS || p->gate == GATE_DRAINED) {
         return false;
     }
     int64_t most = s->opts.kind == POOL_STATIC ? 1 : s->opts.size;
@@ -103,7 +103,7 @@ void member_purge(struct pool *p, uint64_t now_ns)
     for (struct db_conn *c = p->idle_first; c != NULL; c = next) {
         next = c->next;
         struct member *m = member_of(c);
-        if (p->state != POOL_RUNS) {
+        if (p->state != POOL_RUNS || p->gate == GATE_DRAINED) {
             member_close(m, CLOSE_SURPLUS);
         } else if (idle_dead(m)) {
             member_close(m, CLOSE_DEAD);
@@ -117,10 +117,12 @@ void member_ready(struct member *m, uint64_t now_ns)
 {
     struct pool *p = m->pool;
     p->good_ns = now_ns;
-    if (p->state == POOL_RUNS && loan_give(m)) {
+    if (p->gate != GATE_OPEN) {
+        slot_wake(p); /* somebody may wait for this */
+    } else if (p->state == POOL_RUNS && loan_give(m)) {
         return;
     }
-    if (p->due > 0) { /* not while it ends */
+    if (p->due > 0 && p->gate == GATE_OPEN) { /* not while it ends */
         member_lend(m);
         wait_grant(p, m->conn);
     } else if (now_ns >= m->retire_ns) {

@@ -298,7 +298,8 @@ static void warm_unclaim(struct pool_share *s)
 void open_warm(struct pool *p)
 {
     struct pool_share *s = p->share;
-    if (s->opts.min_idle == 0 || p->due > 0 || atomic_load(&s->down) != 0) {
+    if (s->opts.min_idle == 0 || p->due > 0 || p->gate != GATE_OPEN ||
+        atomic_load(&s->down) != 0) {
         return;
     }
     while (p->opening < p->opens_max && warm_claim(s)) {

@@ -31,6 +31,12 @@ uint64_t wait_since(const struct pool *p);
 /* Lends, pings and opens for the waiters as far as it goes. */
 void wait_serve(struct pool *p);
 
+/* -- pool_gate.c ----------------------------------------------------------- */
+/* Takes note of the share's gate. */
+void gate_follow(struct pool *p);
+/* Tells those who wait if all is still; any thread, the share locked. */
+void gate_check(struct pool_share *s);
+
 /* -- pool_party.c ---------------------------------------------------------- */
 void party_init(struct pool *p);
 void party_fini(struct pool *p);

@@ -37,11 +37,14 @@ struct pool_opts {
                                * for POOL_STATIC: a database in memory would go */
     uint32_t min_idle;        /* over all workers; at most size */
     uint32_t max_waiting;     /* 0: no limit; more is ERR_OVERLOAD at once */
-    uint32_t max_per_client; /* 0: no limit; most that one party has at a time, of one worker */
+    uint32_t max_per_client;  /* 0: no limit; most that one party has at a time */
     bool pre_ping;
     uint64_t backoff_min_ms; /* 100 after a failed connect, doubled up to … */
     uint64_t backoff_max_ms; /* 5000 */
 };
+
+/* Whether connections are lent (pool_gate.h). */
+enum pool_gate { GATE_OPEN, GATE_PAUSED, GATE_DRAINED };
 
 /* Counters of one database over all workers; read by the stats from any thread.
  * Sessions = idle + busy + opening + those that are being closed. */
@@ -66,14 +69,17 @@ struct pool_share {
     _Atomic int32_t starving;           /* workers that wait for the others */
     _Atomic int32_t down;               /* 1 while the last connect failed */
     _Atomic uint64_t invalid_before_ns; /* what is idle since before then is dead */
+    _Atomic uint64_t gate_turn;         /* changes of `gate` so far */
     struct pool_counts counts;
 
-    pthread_mutex_t lock;   /* guards what follows */
-    struct pool *pools;     /* of the workers that are open */
-    struct pool *want_list; /* starving ones, the one whose waiter waits longest first */
-    int32_t promised;       /* connections that are being closed for the want list */
-    int32_t warming;        /* opens under way for min_idle */
-    struct pool *prober;    /* who tries to connect while down, or NULL */
+    pthread_mutex_t lock; /* guards what follows */
+    enum pool_gate gate;
+    struct pool_still *stills; /* who waits until it is still behind the gate */
+    struct pool *pools;        /* of the workers that are open */
+    struct pool *want_list;    /* starving ones, the one whose waiter waits longest first */
+    int32_t promised;          /* connections that are being closed for the want list */
+    int32_t warming;           /* opens under way for min_idle */
+    struct pool *prober;       /* who tries to connect while down, or NULL */
     uint64_t probe_due_ns, backoff_ms, down_since_ns;
     struct fail down_fail; /* the words of the last failed connect */
 };

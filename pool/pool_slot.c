@@ -166,6 +166,7 @@ void slot_give(struct pool_share *s, enum close_why why)
             wake_others(s, NULL);
         }
     }
+    gate_check(s);
     unlock(s);
 }
 
@@ -219,6 +220,8 @@ void slot_join(struct pool *p)
     lock(p->share);
     p->next = p->share->pools;
     p->share->pools = p;
+    p->gate = p->share->gate;
+    p->gate_seen = atomic_load(&p->share->gate_turn);
     unlock(p->share);
 }
 
@@ -238,6 +241,7 @@ void slot_leave(struct pool *p)
         s->prober = NULL; /* the next one to look takes it over */
         wake_others(s, p);
     }
+    gate_check(s);
     unlock(s);
     /* gifts go back in the look that came with them */
 }

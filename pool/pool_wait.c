@@ -69,6 +69,8 @@ static const char *refusal(enum err e)
         return "too many requests wait for a connection to this database";
     case ERR_SHUTTING_DOWN:
         return "the connections to this database are being closed";
+    case ERR_DRAINED:
+        return "the database was drained by an administrator";
     case ERR_CANCELLED:
         return "cancelled while waiting for a connection";
     default:
@@ -84,6 +86,9 @@ static enum err requeue(struct pool *p, struct pool_wait *w)
     }
     if (p->state != POOL_RUNS) {
         return ERR_SHUTTING_DOWN;
+    }
+    if (p->gate == GATE_DRAINED) {
+        return ERR_DRAINED;
     }
     if (start_deadline(p, w) != ERR_OK || party_reenter(p, w) != ERR_OK) {
         loop_timer_stop(p->loop, &w->timer);
@@ -247,9 +252,13 @@ static bool impatient(const struct pool *p)
 
 void wait_serve(struct pool *p)
 {
+    loan_take(p);
+    if (p->gate != GATE_OPEN) {
+        slot_unwant(p);
+        return;
+    }
     uint64_t now_ns = clock_now_ns();
     struct member *m;
-    loan_take(p);
     while (unserved(p) > 0 && (m = member_take_idle(p, now_ns)) != NULL) {
         if (p->share->opts.pre_ping) {
             member_test(m, TEST_PING);
@@ -330,9 +339,13 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns)
         wait_refuse(p, w, ERR_SHUTTING_DOWN);
         return;
     }
+    if (p->gate == GATE_DRAINED) {
+        refuse_now(p, w, ERR_DRAINED);
+        return;
+    }
     struct member *m = NULL;
-    if (p->due == 0 && !p->share->opts.pre_ping && party_has_room(p, w->party) &&
-        (m = member_take_idle(p, now_ns)) != NULL) {
+    if (p->due == 0 && p->gate == GATE_OPEN && !p->share->opts.pre_ping &&
+        party_has_room(p, w->party) && (m = member_take_idle(p, now_ns)) != NULL) {
         party_lend(p, w->party, &m->party);
         member_lend(m);
         grant(p, w, m->conn);
@@ -356,5 +369,5 @@ void pool_cancel(struct pool *p, struct pool_wait *w)
 
 bool pool_contended(const struct pool *p)
 {
-    return p->due > 0 || atomic_load(&p->share->starving) > 0;
+    return p->due > 0 || p->gate != GATE_OPEN || atomic_load(&p->share->starving) > 0;
 }

@@ -29,10 +29,10 @@
     X(CANCEL, "cancel", HERE)                                                                  \
     X(COMPILE, "compile", CATALOG)                                                             \
     X(STATS, "stats", HERE)                                                                    \
-    X(SHOW, "show", HERE)                                                                      \
-    X(PAUSE, "pause", HERE)                                                                    \
-    X(RESUME, "resume", HERE)                                                                  \
-    X(DRAIN, "drain", HERE)                                                                    \
+    X(SHOW, "show", WORKERS)                                                                   \
+    X(PAUSE, "pause", WORKERS)                                                                 \
+    X(RESUME, "resume", WORKERS)                                                               \
+    X(DRAIN, "drain", WORKERS)                                                                 \
     X(SCHEMA_RELOAD, "schema.reload", CATALOG)                                                 \
     X(BATCH, "batch", BATCH)                                                                   \
     X(BEGIN, "begin", TX)                                                                      \
@@ -54,6 +54,7 @@ const char *op_name(enum op op);
 /* Which way an operation takes through the daemon. */
 enum op_way {
     WAY_HERE,    /* answered at once, without a database connection */
+    WAY_WORKERS, /* all workers take part; without a database connection */
     WAY_CATALOG, /* needs a database and its catalog */
     WAY_TX,      /* begins, ends or marks a transaction */
     WAY_BATCH,   /* several statements, one after the other */
