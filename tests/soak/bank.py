@@ -7,6 +7,8 @@ read under lock and written as absolute values, or with a part of it done, undon
 savepoint, and done again. Sums are read twice in one transaction, or once outside of
 any. A mark is a single insert outside of transactions.
 """
+import time
+
 from statements import insert, read, total, update
 
 ACCOUNTS, START = 10, 1000
@@ -56,8 +58,7 @@ class Bank:
         elif op["manner"] == "savepoint":
             self._with_savepoint(session, op, rng)
         else:
-            for step in self._steps(op, rng):
-                session.run(step)
+            slowly(session, self._steps(op, rng), rng)
         session.commit()
         return {}
 
@@ -110,6 +111,16 @@ class Bank:
         nonce = rng.choice((None, fresh(rng)))
         session.auto(insert("marks", {"id": op["id"], "proc": 0}, nonce))
         return {}
+
+
+def slowly(session, steps, rng):
+    """One by one, now and then with a pause, so that transactions meet."""
+    answers = []
+    for step in steps:
+        answers.append(session.run(step))
+        if rng.random() < 0.4:
+            time.sleep(rng.uniform(0, 0.006))
+    return answers
 
 
 def fresh(rng):

@@ -5,7 +5,7 @@ A list is a row of `lists`, its members in a text, one blank before each. Every 
 is appended once in a run. At a time a few keys are in use; they move on with the
 number of transactions, so that no list grows long.
 """
-from bank import fresh, sometimes
+from bank import fresh, slowly, sometimes
 from statements import read, update
 
 ACTIVE, PER_KEY = 6, 24
@@ -51,7 +51,7 @@ class ListAppend:
             answers = session.pipeline(self.isolation, statements)
         else:
             session.begin(self.isolation)
-            answers = [session.run(s) for s in statements]
+            answers = slowly(session, statements, rng)
             session.commit()
         return {"steps": [self._done(step, answer)
                           for step, answer in zip(op["steps"], answers)]}

@@ -15,6 +15,7 @@ import time
 import psycopg2
 import pymysql
 
+from daemon import DaemonError
 from servers import ServerError, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -175,7 +176,7 @@ class Nemesis:
                 self.counts[name] += 1
             except (OSError, psycopg2.Error, pymysql.Error, IndexError) as e:
                 op["failed"] = f"{type(e).__name__}: {e}"[:200]  # the server is on its way up
-            except ServerError as e:
+            except (ServerError, DaemonError) as e:
                 self.history.fault(f"{name}: {e}", proc="nemesis")
                 return
             self.history.add("info", "nemesis", op)
@@ -186,8 +187,8 @@ class Nemesis:
         return op["session"]
 
     def _terminate(self, op):
-        op["sessions"] = self.rng.sample(found := self.hands.sessions(),
-                                         self.rng.randint(1, min(3, len(found)) or 1))
+        found = self.hands.sessions()
+        op["sessions"] = self.rng.sample(found, min(len(found), self.rng.randint(1, 3)))
         for each in op["sessions"]:
             self.hands.terminate(each)
 

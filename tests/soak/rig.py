@@ -125,6 +125,7 @@ class Rig:
     def __exit__(self, *exc):
         if self.daemon:
             self.daemon.kill()
+            shutil.copy(self.daemon.log_path, self.history.path.replace(".jsonl", ".log"))
         if self.network:
             self.network.close()
 
