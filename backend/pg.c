@@ -127,9 +127,11 @@ static void on_notice(void *arg, const PGresult *res)
     }
 }
 
-static void idle_readable(struct pg_conn *c)
+/* With an error of the socket libuv has stopped polling: whatever was said before it,
+ * nobody would hear of the end. */
+static void idle_readable(struct pg_conn *c, int status)
 {
-    if (may_come_unasked(c) && consume(c) && PQstatus(c->pg) == CONNECTION_OK) {
+    if (status == 0 && may_come_unasked(c) && consume(c) && PQstatus(c->pg) == CONNECTION_OK) {
         drop_notifies(c);
         if (!c->base.broken) {
             return;
@@ -148,7 +150,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
     (void)events;
     switch (c->state) {
     case PG_IDLE:
-        idle_readable(c);
+        idle_readable(c, status);
         break;
     case PG_ACTIVE:
         if (status != 0 || !consume(c)) {

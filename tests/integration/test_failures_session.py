@@ -6,6 +6,7 @@ Each case here is about a connection that goes from one borrower to the next:
 what is left on it, what comes too late for it, who may have it at all.
 """
 import random
+import signal
 import socket
 import struct
 import threading
@@ -341,6 +342,24 @@ def test_7_connections_closed_by_the_server_are_replaced(wired):
             time.sleep(0.2)
             for nonce in range(1, 20):
                 assert c.ask({"query": echo(nonce), "expect": "scalar"}) == {"value": nonce}
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_7_a_last_word_before_a_reset(wired):
+    """Failure 7. A notice and a reset that come together: what is said may be said, but
+    behind it there is no session, and a request that is sent there hangs."""
+    db, wire = wired()
+    notice = pg_message(b"N", b"SWARNING\0C57P02\0Mthe server is about to end\0\0")
+    with db.client(seconds=20) as c:
+        for nonce in range(10, 15):
+            assert c.ask({"query": echo(nonce), "expect": "scalar"}) == {"value": nonce}
+            db.daemon.signal(signal.SIGSTOP)
+            wire.inject(notice)
+            wire.reset()
+            time.sleep(0.05)
+            db.daemon.signal(signal.SIGCONT)
+            time.sleep(0.05)
+            assert c.ask({"query": echo(nonce + 1), "expect": "scalar"}) == {"value": nonce + 1}
 
 
 @both
