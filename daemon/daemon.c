@@ -166,9 +166,11 @@ static bool is_ready(void *arg, struct buf *out)
     }
     struct settings *s = current_settings(d);
     for (uint32_t i = 0; i < s->database_count; i++) {
-        if (atomic_load(&s->databases[i]->servers[0].share.down) != 0) {
+        const struct database *db = s->databases[i];
+        uint32_t primary = atomic_load(&db->roles.primary);
+        if (atomic_load(&db->servers[primary].share.down) != 0) {
             ready = false;
-            buf_printf(out, "database %.*s is down\n", STR_ARG(s->databases[i]->conf->name));
+            buf_printf(out, "database %.*s is down\n", STR_ARG(db->conf->name));
         }
     }
     settings_unref(s);

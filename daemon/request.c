@@ -52,7 +52,7 @@ static const struct {
     [REQ_COMMIT] = {"commit", TO(REQ_POSITION) | TO(REQ_RETURN), step_commit},
     [REQ_ROLLBACK] = {"rollback", TO(REQ_RETURN), step_rollback},
     [REQ_POSITION] = {"position", TO(REQ_RETURN), step_position},
-    [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH), step_return},
+    [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH) | TO(REQ_LEND), step_return},
     [REQ_REPLY] = {"reply", TO(REQ_DONE), step_reply},
     [REQ_DONE] = {"done", 0, NULL},
 };

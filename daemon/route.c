@@ -254,6 +254,35 @@ bool route_again(struct req *r, enum err e)
     return true;
 }
 
+/* What a replica fails with and a primary does not: it was lost, its replay takes away
+ * rows or locks that the read needs, or it has not yet what the catalog has. */
+static bool is_of_replica(enum err e)
+{
+    static const enum err codes[] = {
+        ERR_CONNECTION_LOST, ERR_SERIALIZATION_FAILURE, ERR_DEADLOCK,         ERR_LOCK_TIMEOUT,
+        ERR_CATALOG_CHANGED, ERR_UNKNOWN_TABLE,         ERR_UNKNOWN_COLUMN,   ERR_UNKNOWN_TYPE,
+        ERR_READ_ONLY,       ERR_UNKNOWN_OPERATOR,      ERR_CONNECTION_FAILED};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i] == e) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool route_turn_back(struct req *r)
+{
+    bool elsewhere = has_replicas(r->backend->db) &&
+                     r->route.server != atomic_load(&r->backend->db->roles.primary);
+    if (!elsewhere || r->route.primary_only || r->stop != ERR_OK || r->phase != REPLY_NONE ||
+        !is_read(r) || !is_of_replica(r->err)) {
+        return false;
+    }
+    r->route.primary_only = true;
+    r->route.again = true;
+    return true;
+}
+
 bool route_tells_position(const struct req *r)
 {
     return has_replicas(r->backend->db) && r->err == ERR_OK && r->lease != NULL &&

@@ -20,6 +20,7 @@ struct route {
     uint32_t server;      /* number of */
     bool primary_only;    /* a replica was tried in vain */
     bool waits;           /* for the server to come to `want` */
+    bool again;           /* its read failed on a replica: to the primary with it */
     struct position want; /* what the server must have; POSITION_NONE: nothing */
     struct position at;   /* of its own write, when it was done */
 };
@@ -30,6 +31,9 @@ enum err route_choose(struct req *r) MUST_CHECK;
 /* Whether r, which could not be served where it went because of e, may go to the
  * primary instead. */
 bool route_again(struct req *r, enum err e);
+/* r's read failed with r->err for a reason that the primary need not share, and nothing
+ * of it was told: notes that it goes there next, and returns true. */
+bool route_turn_back(struct req *r);
 /* Whether the position of r's effect is to be asked for, and told. */
 bool route_tells_position(const struct req *r);
 /* What r's end says about the server: it may be time to ask all of them again. true if

@@ -209,6 +209,10 @@ static void on_run(struct run *run)
     judge_loss(r);
     blame(r->bound.plan, &r->fail);
     trace_run(r);
+    if (route_turn_back(r)) {
+        req_go(r, REQ_RETURN);
+        return;
+    }
     req_go(r, after_run(r));
 }
 
@@ -336,10 +340,9 @@ static bool may_plan_again(const struct req *r)
            r->phase == REPLY_NONE && r->rows.count == 0;
 }
 
-static void forget_plan(struct req *r)
+/* Nothing of what was run so far counts. */
+static void forget_run(struct req *r)
 {
-    plan_unref(r->bound.plan);
-    r->bound = (struct bound){0};
     if (r->rows_ready) {
         buf_swap(&r->rows.out, &r->text);
         buf_clear(&r->text);
@@ -352,6 +355,13 @@ static void forget_plan(struct req *r)
     r->rowcount = 0;
     r->err = ERR_OK;
     fail_init(&r->fail);
+}
+
+static void forget_plan(struct req *r)
+{
+    plan_unref(r->bound.plan);
+    r->bound = (struct bound){0};
+    forget_run(r);
 }
 
 static void give_back(struct req *r)
@@ -373,6 +383,11 @@ int step_return(struct req *r)
 {
     loop_timer_stop(&r->worker->loop, &r->watch);
     give_back(r);
+    if (r->route.again) {
+        r->route.again = false;
+        forget_run(r);
+        return REQ_LEND;
+    }
     if (may_plan_again(r)) {
         forget_plan(r);
         return REQ_REFRESH;

@@ -359,7 +359,7 @@ class MariaDB(Server):
 
 
 class PostgresqlPrimary(Postgresql):
-    """A primary that replicas may follow."""
+    """A primary that replicas may follow, and that may become one."""
 
     def __init__(self, **settings):
         self.settings = {"hot_standby": "on", "wal_level": "replica", "max_wal_senders": "8",
@@ -376,20 +376,13 @@ class PostgresqlPrimary(Postgresql):
         with open(os.path.join(self.data, "postgresql.auto.conf"), "a", encoding="utf-8") as f:
             f.writelines(f"{k} = '{v}'\n" for k, v in settings.items())
 
+    def refuse_writes(self):
+        """Sessions that are open have to heed it too."""
+        self.sql("alter system set default_transaction_read_only = on", "postgres")
+        self.sql("select pg_reload_conf()", "postgres")
+
     def position(self):
         return self.sql("select pg_current_wal_insert_lsn()", "postgres").strip()
-
-
-class PostgresqlReplica(PostgresqlPrimary):
-    """Streams from a primary (over its socket), from a copy of its files."""
-
-    def __init__(self, primary):
-        self.primary = primary
-        super().__init__()
-
-    def prepare(self):
-        self.socket = self.folder
-        self.copy_of(self.primary)
 
     def copy_of(self, primary):
         """Becomes a replica of `primary`, with nothing left of what it was."""
@@ -399,9 +392,6 @@ class PostgresqlReplica(PostgresqlPrimary):
                    "-c", "fast", "-h", primary.socket, "-p", str(primary.port), "-U",
                    "postgres", "--no-sync"])
         self.configure({"port": self.port, "unix_socket_directories": self.socket})
-
-    def first_start(self):
-        pass
 
     def hold(self):
         """Nothing more is replayed until let_go."""
@@ -421,8 +411,24 @@ class PostgresqlReplica(PostgresqlPrimary):
                         "postgres").strip() == "t"
 
 
+class PostgresqlReplica(PostgresqlPrimary):
+    """Streams from a primary (over its socket), from a copy of its files."""
+
+    def __init__(self, primary):
+        self.primary = primary
+        super().__init__()
+
+    def prepare(self):
+        self.socket = self.folder
+        self.copy_of(self.primary)
+
+    def first_start(self):
+        pass
+
+
 class MariaDBPrimary(MariaDB):
-    """A primary with a binary log; each server has an id of its own."""
+    """A primary with a binary log, that may become a replica; each server has an id of its
+    own."""
 
     server_id = 1
 
@@ -432,20 +438,17 @@ class MariaDBPrimary(MariaDB):
                        "--log-slave-updates=1", "--gtid-strict-mode=1", "--sync-binlog=0",
                        "--slave-net-timeout=4"]
 
+    def first_start(self):
+        """The ordinary user is bound by read_only, as it is where it has few rights."""
+        super().first_start()
+        for host in ("%", "localhost"):
+            self.sql(f"REVOKE READ_ONLY ADMIN, SUPER ON *.* FROM {USER}@'{host}'", "mysql")
+
+    def refuse_writes(self):
+        self.sql("set global read_only = 1", "mysql")
+
     def position(self):
         return self.sql("select @@gtid_current_pos", "mysql").strip()
-
-
-class MariaDBReplica(MariaDBPrimary):
-    """Follows a primary by GTID from its first event on, and is read_only."""
-
-    def __init__(self, primary, server_id):
-        self.primary, self.server_id = primary, server_id
-        super().__init__()
-
-    def first_start(self):
-        self.sql("reset master", "mysql")
-        self.follow(self.primary)
 
     def follow(self, primary):
         self.primary = primary
@@ -466,6 +469,18 @@ class MariaDBReplica(MariaDBPrimary):
     def has_all_of(self, primary):
         return self.sql(f"select master_gtid_wait('{primary.position()}', 0)",
                         "mysql").strip() == "0"
+
+
+class MariaDBReplica(MariaDBPrimary):
+    """Follows a primary by GTID from its first event on, and is read_only."""
+
+    def __init__(self, primary, server_id):
+        self.primary, self.server_id = primary, server_id
+        super().__init__()
+
+    def first_start(self):
+        self.sql("reset master", "mysql")
+        self.follow(self.primary)
 
 
 KINDS = {"postgresql": Postgresql, "mariadb": MariaDB}

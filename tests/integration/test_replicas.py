@@ -284,3 +284,113 @@ def test_two_primaries_stop_writes_and_reads_go_on(mortal):
         primary.kill()
         _, m = writes_until(c, 1000)
         assert replica.load(f"select count(*) from notes where id = {m}", "shop").strip() == "1"
+
+
+def test_a_primary_that_turns_read_only_is_left_at_once(mortal):
+    """Its sessions stay open; only their errors tell that roles have changed, for the
+    next check is far away."""
+    primary, replica = mortal.servers
+    with Daemon(mortal.conf(check="1h", lag="3h")) as daemon, daemon.client() as c:
+        c.query(insert(1))
+        mortal.settle(primary)
+        primary.refuse_writes()
+        replica.promote()
+        reply = c.ask({"query": insert(2)})
+        assert reply["error"]["code"] == "read_only", reply
+        errors, n = writes_until(c, 10)
+        assert replica.load(f"select count(*) from notes where id = {n}", "shop").strip() == "1"
+        assert "commit_unknown" not in errors
+
+
+def test_an_old_primary_comes_back_as_a_replica(mortal):
+    old, new = mortal.servers
+    with Daemon(mortal.conf()) as daemon, daemon.client() as c:
+        c.query(insert(1))
+        mortal.settle(old)
+        old.kill()
+        new.promote()
+        writes_until(c, 10)
+        come_back(mortal.kind, old, new)
+        mortal.servers = [new, old]
+        mortal.settle(new)
+
+        def served_by_old():
+            """A read that only the held replica answers without the latest row."""
+            return c.query(count(5000), expect="scalar", reads="eventual")["value"] == 0
+        old.hold()
+        c.query(insert(5000))
+        daemon.wait_until(served_by_old, "reads from the server that came back")
+        assert c.query(count(5000), expect="scalar")["value"] == 1
+
+
+def come_back(kind, old, new):
+    """What an administrator does with a primary that died: it follows the new one."""
+    if kind == "postgresql":
+        old.copy_of(new)
+        old.start()
+    else:
+        old.start()
+        old.follow(new)
+
+
+def test_a_read_that_a_replica_cannot_serve_goes_to_the_primary(cluster, daemon, held):
+    """The table is not there yet on replicas."""
+    name = "younger"
+    with daemon.client() as c:
+        cluster.servers[0].load(f"drop table if exists {name}; create table {name} "
+                                f"(id integer primary key); insert into {name} values (7)", "shop")
+        assert c.query({"select": ["id"], "from": name}, reads="eventual")["rows"] == [[7]]
+
+
+def test_reads_go_on_without_the_replicas(mortal):
+    primary, replica = mortal.servers
+    with Daemon(mortal.conf()) as daemon, daemon.client() as c:
+        c.query(insert(1))
+        replica.kill()
+        for mode in ("eventual", "session", "primary"):
+            for _ in range(5):
+                assert c.query(count(1), expect="scalar", reads=mode)["value"] == 1
+        assert c.query(insert(2))["rowcount"] == 1
+
+
+def test_a_replica_that_hangs_is_left_out(mortal):
+    """Whoever was sent to it before that was known gets an error in time; the primary
+    serves the rest."""
+    primary, replica = mortal.servers
+    with Daemon(mortal.conf()) as daemon, daemon.client() as c:
+        c.query(insert(1))
+        mortal.settle(primary)
+        replica.pause()
+        try:
+            def served():
+                reply = c.ask({"query": count(1), "expect": "scalar", "reads": "eventual",
+                               "timeout": "300ms"})
+                assert reply.get("error", {}).get("code") in (None, "timeout"), reply
+                return reply.get("value") == 1
+            daemon.wait_until(served, "serves reads from the primary")
+            for _ in range(5):
+                assert served()
+        finally:
+            replica.resume()
+
+
+def test_a_database_whose_role_is_replica_takes_no_writes(make_db):
+    db = make_db(settings={"role": "replica"})
+    with db.client() as c:
+        assert c.fails({"query": {"delete": "users", "where": True}}, "read_only")
+        assert c.query({"select": [{"n": ["count", "*"]}], "from": "users"})["rows"][0][0] > 0
+
+
+def test_a_reload_takes_replicas_on_and_lets_them_go(mortal):
+    primary, _ = mortal.servers
+    alone = {"main": {"url": primary.url("shop")}}
+    with Daemon(alone) as daemon, daemon.client() as c:
+        assert "position" not in c.query(insert(1))
+        for databases, told in ((mortal.conf(), True), (alone, False), (mortal.conf(), True)):
+            daemon.conf["databases"] = databases
+            daemon.write_conf()
+            daemon.reload()
+            n = iter(range(100, 100000))
+            daemon.wait_until(lambda t=told: ("position" in c.query(
+                {"update": "notes", "data": {"body": str(next(n))}, "where": ["=", "id", 1]})) == t,
+                "uses the new conf")
