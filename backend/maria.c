@@ -159,6 +159,7 @@ static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connec
     }
     c->poll.data = c;
     c->polls = true;
+    vigil_start(&c->vigil, l, c->fd);
     maria_watch(c, UV_READABLE);
     return ERR_OK;
 }
@@ -196,6 +197,7 @@ static void on_poll_closed(uv_handle_t *h)
 void maria_start_closing(struct maria_conn *c)
 {
     c->ending = ENDING_POLL;
+    vigil_stop(&c->vigil);
     if (c->polls) {
         uv_close((uv_handle_t *)&c->poll, on_poll_closed);
     } else {

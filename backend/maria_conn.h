@@ -21,6 +21,7 @@
 #define BACKEND_MARIA_CONN_H
 
 #include "backend/maria.h"
+#include "backend/vigil.h"
 
 #include <stddef.h>
 
@@ -63,7 +64,8 @@ struct maria_conn {
     struct db_conn conn; /* first */
     MYSQL *my;
     uv_poll_t poll;
-    int fd;     /* a duplicate of the socket, polled: the library closes its own at will */
+    int fd; /* a duplicate of the socket, polled: the library closes its own at will */
+    struct vigil vigil;
     bool polls; /* poll is initialised */
     int events; /* what poll watches; 0: nothing */
     bool tls;

@@ -260,15 +260,13 @@ static enum err ask_max_packet(MYSQL *my, uint64_t *out, struct fail *f)
                      : ERR_OK;
 }
 
-/* A peer that fell silent is noticed within about five seconds, also while we only
- * wait for its answer. Connector/C leaves both to the kernel: two hours, and a quarter
- * of one for bytes that nobody acknowledges. */
-static void watch_peer(MYSQL *my)
+/* A peer that fell silent is noticed within five seconds while we wait for its answer;
+ * Connector/C leaves that to the kernel, which takes two hours. */
+static void set_keepalive(MYSQL *my)
 {
     static const struct {
         int option, value;
-    } settings[] = {
-        {TCP_KEEPIDLE, 2}, {TCP_KEEPINTVL, 1}, {TCP_KEEPCNT, 2}, {TCP_USER_TIMEOUT, 4000}};
+    } settings[] = {{TCP_KEEPIDLE, 2}, {TCP_KEEPINTVL, 1}, {TCP_KEEPCNT, 2}};
     int fd = (int)mysql_get_socket(my), on = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
@@ -290,7 +288,7 @@ MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fai
                      ? link_up(my, t, timeout_s(t->connect_timeout_ms), f)
                      : fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     if (e == ERR_OK) {
-        watch_peer(my);
+        set_keepalive(my);
         e = pin(my, t, f);
     }
     if (e == ERR_OK) {

@@ -373,6 +373,7 @@ static void pg_close(struct db_conn *conn, db_conn_cb *cb, void *arg)
     c->close_cb = cb;
     c->close_arg = arg;
     set_poll(c, 0);
+    vigil_stop(&c->vigil);
     loop_timer_stop(c->base.loop, &c->cancel_again);
     c->close_task.run = on_close_task;
     loop_defer(c->base.loop, &c->close_task);
@@ -400,6 +401,7 @@ static enum err pg_attach(struct db_conn *conn, struct loop *l, struct connector
     }
     c->poll_state = PG_POLL_OPEN;
     set_poll(c, UV_READABLE);
+    vigil_start(&c->vigil, l, c->poll_fd);
     return ERR_OK;
 }
 

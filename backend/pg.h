@@ -16,6 +16,7 @@
 
 #include "backend/driver.h"
 #include "backend/pg_parts.h"
+#include "backend/vigil.h"
 
 /* -- pg_open.c -------------------------------------------------------------- */
 
@@ -67,7 +68,8 @@ struct pg_conn {
     enum pg_link link;
 
     uv_poll_t poll;
-    int poll_fd;     /* a duplicate of libpq's socket */
+    int poll_fd; /* a duplicate of libpq's socket */
+    struct vigil vigil;
     int poll_events; /* what poll waits for; 0: stopped */
     enum { PG_POLL_NONE, PG_POLL_OPEN } poll_state;
     struct task start_task, resume_task, close_task;

@@ -197,8 +197,8 @@ static void put_security(struct keywords *k, const struct db_target *t)
     }
 }
 
-/* A peer that fell silent is noticed within about five seconds, also while we
- * only wait for its answer. */
+/* A peer that fell silent is noticed within five seconds while we wait for its answer;
+ * backend/vigil.h looks after what is not acknowledged. */
 static void put_liveness(struct keywords *k, const struct db_target *t)
 {
     uint32_t seconds = (t->connect_timeout_ms + 999) / 1000;
@@ -208,7 +208,6 @@ static void put_liveness(struct keywords *k, const struct db_target *t)
     put(k, "keepalives_idle", "2");
     put(k, "keepalives_interval", "1");
     put(k, "keepalives_count", "2");
-    put(k, "tcp_user_timeout", "4000");
 }
 
 /* Of a keyword given twice libpq takes the last, so the URL wins over our

@@ -51,16 +51,17 @@ class Daemon:
 
     `databases` is the conf's map; `conf` more keys, merged over the defaults
     (loopback port, Unix socket, stats endpoint, two workers); `text` a whole conf
-    file instead, in which {port}, {socket} and {http} stand for ours.
+    file instead, in which {port}, {socket} and {http} stand for ours; `prefix` a command
+    that runs it elsewhere, where only the Unix socket leads to it.
     """
 
-    def __init__(self, databases=None, conf=None, text=None, env=None):
+    def __init__(self, databases=None, conf=None, text=None, env=None, prefix=()):
         self.folder = work_folder("daemon")
         self.port, self.http_port = free_port(), free_port()
         self.socket = os.path.join(self.folder, "sock")
         self.conf_path = os.path.join(self.folder, "tribikos.yaml")
         self.log_path = os.path.join(self.folder, "log")
-        self.env = env or {}
+        self.env, self.prefix = env or {}, list(prefix)
         self.proc = None
         self.conf = {"listen": [{"tcp": f"127.0.0.1:{self.port}"}, {"unix": self.socket}],
                      "http": f"127.0.0.1:{self.http_port}", "workers": 2}
@@ -93,8 +94,9 @@ class Daemon:
 
     def start(self, wait=True):
         with open(self.log_path, "ab") as log:
-            self.proc = subprocess.Popen([program(), "-c", self.conf_path], cwd=self.folder,
-                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.proc = subprocess.Popen([*self.prefix, program(), "-c", self.conf_path],
+                                         cwd=self.folder, stdin=subprocess.DEVNULL,
+                                         stdout=log, stderr=log,
                                          env={**environment(), **self.env})
         guard().add_process(self.proc.pid)
         if wait:
@@ -114,7 +116,7 @@ class Daemon:
 
     def answers(self):
         try:
-            with self.client(seconds=5) as c:
+            with self.client(unix=bool(self.prefix), seconds=5) as c:
                 return c.ask({"op": "ping"}).get("ok") is True
         except (OSError, TimeoutError):
             return False

@@ -85,7 +85,7 @@ class Link:
 
 
 class Wire:
-    def __init__(self, port, delay=0.0):
+    def __init__(self, port, delay=0.0, host="127.0.0.1"):
         """`delay`: seconds before a new link is joined to the server."""
         self.port_there, self.delay = port, delay
         self.links, self.came = [], []  # came: when each connection was taken
@@ -95,7 +95,7 @@ class Wire:
         self.lock = threading.Lock()
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", 0))
+        self.listener.bind((host, 0))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.run, daemon=True).start()
