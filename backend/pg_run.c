@@ -32,7 +32,14 @@ static struct pg_conn *conn_of(struct db_conn *c)
 
 static void name_text(uint64_t name, char out[NAME_BYTES])
 {
-    snprintf(out, NAME_BYTES, "t%llu", (unsigned long long)name);
+    char *at = out + NAME_BYTES - 1;
+    *at = '\0';
+    do {
+        *--at = (char)('0' + name % 10);
+        name /= 10;
+    } while (name > 0);
+    *--at = 't';
+    memmove(out, at, (size_t)(out + NAME_BYTES - at));
 }
 
 static bool is_many(const struct run *r)

@@ -184,6 +184,27 @@ void buf_json_str(struct buf *b, struct str s)
     buf_char(b, '"');
 }
 
+bool buf_json_text(struct buf *b, struct str s)
+{
+    uint64_t high = 0;
+    const char *at = s.len == 0 ? "" : s.ptr;
+    if (json_plain_end(at, at + s.len, &high) != at + s.len || high != 0) {
+        bool valid = utf8_valid(s, NULL);
+        if (valid) {
+            buf_json_str(b, s);
+        }
+        return valid;
+    }
+    if (buf_reserve(b, s.len + 2)) {
+        char *to = b->ptr + b->len;
+        *to = '"';
+        memcpy(to + 1, at, s.len);
+        to[1 + s.len] = '"';
+        b->len += s.len + 2;
+    }
+    return true;
+}
+
 /* true: v was not finite and has been written. */
 static bool not_finite(struct buf *b, double v)
 {

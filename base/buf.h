@@ -72,6 +72,8 @@ void buf_u64(struct buf *b, uint64_t v);
 /* s as a JSON string with quotes (RFC 8259 §7): escapes only what must be, so
  * UTF-8 stays as it is. s must be well-formed UTF-8. */
 void buf_json_str(struct buf *b, struct str s);
+/* As buf_json_str for a text that may not be UTF-8: false then, and nothing is added. */
+bool buf_json_text(struct buf *b, struct str s);
 /* v as a JSON number, the shortest text that reads back the same; NaN and the
  * infinities as the strings "NaN", "Infinity", "-Infinity". */
 void buf_json_double(struct buf *b, double v);

@@ -533,6 +533,27 @@ size_t json_object_bytes(struct str text)
     return 0;
 }
 
+/* Asks for the object at p->at: first whether it is one of those that are likely,
+ * which needs no search for its end. */
+static void ask_known(struct parser *p, struct json_known *k)
+{
+    struct str rest = {p->at, (size_t)(p->end - p->at)};
+    rest.len = rest.len < KNOWN_BYTES_MAX ? rest.len : KNOWN_BYTES_MAX;
+    size_t bytes = 0;
+    if (k->guess != NULL) {
+        k->found = k->guess(k, rest, p->max_depth - 1, &bytes);
+    }
+    if (k->found == NULL) {
+        bytes = json_object_bytes(rest);
+    }
+    if (bytes > 0) {
+        k->text = (struct str){p->at, bytes};
+    }
+    if (bytes > 0 && k->found == NULL) {
+        k->found = k->find(k, k->text, p->max_depth - 1);
+    }
+}
+
 /* The object at p->at, if its bytes are known: then it is not read, but passed. */
 static bool take_known(struct parser *p, struct json *j)
 {
@@ -541,21 +562,14 @@ static bool take_known(struct parser *p, struct json *j)
         j->key == NULL || !str_eq(json_key(j), k->key)) {
         return false;
     }
-    size_t most = (size_t)(p->end - p->at);
-    most = most < KNOWN_BYTES_MAX ? most : KNOWN_BYTES_MAX;
-    size_t bytes = json_object_bytes((struct str){p->at, most});
-    if (bytes == 0) {
-        return false;
-    }
-    k->text = (struct str){p->at, bytes};
-    k->found = k->find(k, k->text, p->max_depth - 1);
+    ask_known(p, k);
     if (k->found == NULL) {
         return false;
     }
     j->kind = JSON_OBJECT;
     j->len = k->found->len;
     j->first = k->found->first;
-    p->at += bytes;
+    p->at += k->text.len;
     return true;
 }
 

@@ -59,6 +59,10 @@ struct json_known {
     /* The tree of this object, read with at most max_depth open brackets and living as
      * long as the new tree; or NULL. */
     const struct json *(*find)(struct json_known *k, struct str object, unsigned max_depth);
+    /* The same for an object that `rest` begins with and whose end nobody looked for yet:
+     * one that is likely, compared byte by byte. Sets *bytes. May be NULL. */
+    const struct json *(*guess)(struct json_known *k, struct str rest, unsigned max_depth,
+                                size_t *bytes);
     struct str text;          /* set: the bytes of that object, if it was looked for */
     const struct json *found; /* set: what `find` gave */
 };

@@ -292,6 +292,16 @@ struct seen *compiler_seen(struct compiler *c, struct str query_text, unsigned m
     return seen_find(&c->seen, query_text, max_depth);
 }
 
+struct seen *compiler_guess(struct compiler *c, struct str rest, unsigned max_depth)
+{
+    return seen_guess(&c->seen, rest, max_depth);
+}
+
+size_t compiler_seen_bytes(const struct seen *s)
+{
+    return s->text.len;
+}
+
 const struct json *compiler_seen_tree(const struct seen *s)
 {
     return s->tree;

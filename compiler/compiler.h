@@ -121,7 +121,10 @@ enum err compiler_plan(struct compiler *c, const struct compile_request *in, str
 /* What is known of a query with these bytes, or NULL: then it must be read. It lends its
  * tree until compiler_seen_done. */
 struct seen *compiler_seen(struct compiler *c, struct str query_text, unsigned max_depth);
+/* The same for one of the latest queries, if `rest` begins with it. */
+struct seen *compiler_guess(struct compiler *c, struct str rest, unsigned max_depth);
 const struct json *compiler_seen_tree(const struct seen *s);
+size_t compiler_seen_bytes(const struct seen *s);
 /* NULL is accepted. */
 void compiler_seen_done(struct seen *s);
 

@@ -8,6 +8,7 @@
 
 /* Deeper than any line may be; what was read once is not deeper than its limit then. */
 #define ANY_DEPTH 100000
+#define GUESSES 12
 
 void seen_init(struct seen_cache *c, size_t max_bytes, uint64_t seed)
 {
@@ -58,9 +59,8 @@ void seen_fini(struct seen_cache *c)
     map_fini(&c->map);
 }
 
-struct seen *seen_find(struct seen_cache *c, struct str text, unsigned max_depth)
+static struct seen *take(struct seen_cache *c, struct seen *s, unsigned max_depth)
 {
-    struct seen *s = map_get(&c->map, text);
     if (s == NULL || s->depth > max_depth) {
         return NULL;
     }
@@ -71,6 +71,24 @@ struct seen *seen_find(struct seen_cache *c, struct str text, unsigned max_depth
     c->hits++;
     s->refs++;
     return s;
+}
+
+struct seen *seen_find(struct seen_cache *c, struct str text, unsigned max_depth)
+{
+    return take(c, map_get(&c->map, text), max_depth);
+}
+
+/* An object ends where its brackets say: what begins with all bytes of one is that
+ * one and something behind it. */
+struct seen *seen_guess(struct seen_cache *c, struct str rest, unsigned max_depth)
+{
+    struct seen *s = c->newest;
+    for (int i = 0; i < GUESSES && s != NULL; i++, s = s->older) {
+        if (str_starts(rest, s->text)) {
+            return take(c, s, max_depth);
+        }
+    }
+    return NULL;
 }
 
 bool seen_again(struct seen_cache *c, struct str text)

@@ -44,6 +44,8 @@ void seen_fini(struct seen_cache *c);
 /* What is known of these bytes, with one more reference; NULL if nothing is, or if it
  * is deeper than that. */
 struct seen *seen_find(struct seen_cache *c, struct str text, unsigned max_depth);
+/* As seen_find for one of those that came last, if `rest` begins with it. */
+struct seen *seen_guess(struct seen_cache *c, struct str rest, unsigned max_depth);
 /* Says that a query with these bytes was read and is good; true if it has come before
  * and should be kept. */
 bool seen_again(struct seen_cache *c, struct str text);

@@ -242,6 +242,7 @@ static void part_from_foreigner(struct conn *c)
 static void feed(struct conn *c, struct str input)
 {
     enum frame_result got = FRAME_MORE;
+    c->worker->read_ns = clock_now_ns();
     while (has_room(c)) {
         struct str line;
         got = frame_next(&c->frame, &input, &line);

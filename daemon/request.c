@@ -68,7 +68,7 @@ static void finish(struct req *r);
  * looks at, at the end of a turn of their connection. */
 #define CALLED_BACK                                                                            \
     (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) |          \
-     TO(REQ_COMMIT) | TO(REQ_ROLLBACK))
+     TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION))
 
 static void note_unsettled(struct req *r)
 {
@@ -312,10 +312,9 @@ static void recycle(struct worker *w, struct req *r)
     w->free_req_count++;
 }
 
-static void count_time(struct req *r)
+static void count_time(struct req *r, uint64_t now)
 {
     struct worker_counts *n = &r->worker->counts;
-    uint64_t now = clock_now_ns();
     histogram_add(&n->stages[STAGE_TOTAL], now - r->arrived_ns);
     if (r->planned_ns != 0) {
         histogram_add(&n->stages[STAGE_PLAN], r->planned_ns - r->arrived_ns);
@@ -333,15 +332,15 @@ static void count_time(struct req *r)
 static void finish(struct req *r)
 {
     struct worker *w = r->worker;
-    count_time(r);
-    trace_request(r);
+    uint64_t now_ns = clock_now_ns();
+    count_time(r, now_ns);
+    trace_request(r, now_ns);
     if (r->err != ERR_OK) {
         count_add(&w->counts.errors[err_class(r->err)], 1);
     }
     count_add(&w->counts.rows_out, r->rows.count);
     atomic_fetch_sub_explicit(&w->counts.in_flight, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&w->shared->request_bytes, r->charged_bytes,
-                              memory_order_relaxed);
+    (void)worker_charge(w, 0 - (uint64_t)r->charged_bytes);
     loop_timer_stop(&w->loop, &r->timer);
     loop_timer_stop(&w->loop, &r->watch);
     if (r->rows_ready) {
@@ -378,7 +377,7 @@ static struct req *begin(struct conn *c)
     r->conn = c;
     r->worker = w;
     r->due_ns = UINT64_MAX;
-    r->arrived_ns = clock_now_ns();
+    r->arrived_ns = w->read_ns; /* what came in one read is told apart by step_plan */
     r->arena.limit_bytes = req_conf(r)->limits.request_bytes;
     count_add(&w->counts.in_flight, 1);
     link_last(c, r);
@@ -414,12 +413,12 @@ void req_start(struct conn *c, struct str line)
 
 bool req_charge(struct req *r)
 {
-    _Atomic uint64_t *all = &r->worker->shared->request_bytes;
     size_t now = r->arena.used_bytes + r->spilled_bytes;
     size_t was = r->charged_bytes;
+    if (now == was) {
+        return true;
+    }
     r->charged_bytes = now;
-    /* wraps round when it shrinks, which is what is meant */
-    uint64_t sum = atomic_fetch_add_explicit(all, (uint64_t)now - was, memory_order_relaxed) +
-                   ((uint64_t)now - was);
+    uint64_t sum = worker_charge(r->worker, (uint64_t)now - was);
     return now <= was || sum <= req_conf(r)->limits.memory_bytes;
 }

@@ -28,9 +28,22 @@ static const struct json *find_seen(struct json_known *k, struct str text, unsig
     return r->seen == NULL ? NULL : compiler_seen_tree(r->seen);
 }
 
+static const struct json *guess_seen(struct json_known *k, struct str rest, unsigned max_depth,
+                                     size_t *bytes)
+{
+    struct req *r = ((struct finder *)k)->req;
+    r->seen = compiler_guess(r->worker->compiler, rest, max_depth);
+    if (r->seen == NULL) {
+        return NULL;
+    }
+    *bytes = compiler_seen_bytes(r->seen);
+    return compiler_seen_tree(r->seen);
+}
+
 static enum err parse(struct req *r)
 {
-    struct finder f = {.known = {.key = STR("query"), .find = find_seen}, .req = r};
+    struct finder f = {.known = {.key = STR("query"), .find = find_seen, .guess = guess_seen},
+                       .req = r};
     struct json_opts opts = {.max_depth = (unsigned)req_conf(r)->limits.depth,
                              .known = &f.known};
     enum err e = message_parse(r->line, &r->arena, &opts, &r->msg, &r->fail);
@@ -332,7 +345,7 @@ int step_plan(struct req *r)
                            REQ_REPLY);
     }
     enum err e = plan_op(r, catalog);
-    r->planned_ns = clock_now_ns();
+    r->planned_ns = r->worker->read_ns = clock_now_ns();
     if ((e == ERR_UNKNOWN_TABLE || e == ERR_UNKNOWN_COLUMN) && !r->refreshed) {
         fail_init(&r->fail); /* perhaps it is new */
         buf_clear(&r->answer);

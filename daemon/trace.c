@@ -62,12 +62,12 @@ static void tell(const struct req *r, enum log_category c, enum log_level level,
         LOG_I("reply_us", between(r->returned_ns, now_ns)), LOG_S("sql", sql), LOG_END);
 }
 
-static bool is_slow(const struct req *r)
+static bool is_slow(const struct req *r, uint64_t now_ns)
 {
     uint64_t slow_ms = r->backend == NULL ? 0 : r->backend->db->conf->slow_ms;
     /* a stream takes as long as its reader likes */
     return slow_ms > 0 && r->bound.run_count > 0 && !r->msg.stream &&
-           clock_now_ns() - r->arrived_ns >= slow_ms * NS_PER_MS;
+           now_ns - r->arrived_ns >= slow_ms * NS_PER_MS;
 }
 
 /* The words of a database may quote a value; its codes do not. */
@@ -83,7 +83,7 @@ static void tell_failure(const struct req *r)
         LOG_S("sql", sql_of(r)), LOG_END);
 }
 
-void trace_request(struct req *r)
+void trace_request(struct req *r, uint64_t now_ns)
 {
     struct log *log = r->worker->shared->log;
     enum err_class class = err_class(r->err);
@@ -91,7 +91,7 @@ void trace_request(struct req *r)
         log_on(log, LOG_CLIENT, LOG_WARN) && trace_may_tell(r->worker)) {
         tell_failure(r);
     }
-    if (log_on(log, LOG_SQL, LOG_WARN) && is_slow(r) && trace_may_tell(r->worker)) {
+    if (log_on(log, LOG_SQL, LOG_WARN) && is_slow(r, now_ns) && trace_may_tell(r->worker)) {
         tell(r, LOG_SQL, LOG_WARN, "slow", sql_of(r));
     }
     if (log_on(log, LOG_CLIENT, LOG_DEBUG)) {

@@ -12,7 +12,7 @@
 
 /* The end of a request: at debug every one (client), at warn the slow ones (sql) and
  * those that failed for a reason that is ours or the database's (client). */
-void trace_request(struct req *r);
+void trace_request(struct req *r, uint64_t now_ns);
 /* The end of a statement: at debug its text (sql). */
 void trace_run(struct req *r);
 /* Whether one more line may be told in this second: what goes wrong for everybody at

@@ -19,6 +19,7 @@
 
 #define BEAT_NS UINT64_C(1000000000)
 #define BURST_FREED 256 /* requests and clients: less is not worth the time */
+#define UNTOLD_BYTES UINT64_C(65536)
 #define LAST_WORDS_NS UINT64_C(3000000000) /* to read the error of a request cut short */
 
 /* ---- what other threads send ---- */
@@ -386,6 +387,19 @@ static void start_drain(struct worker *w, uint64_t drain_ms)
         conn_end(c);
     }
     look_if_empty(w);
+}
+
+uint64_t worker_charge(struct worker *w, uint64_t change_bytes)
+{
+    _Atomic uint64_t *all = &w->shared->request_bytes;
+    uint64_t untold = w->untold_bytes + change_bytes;
+    bool small = untold + UNTOLD_BYTES < 2 * UNTOLD_BYTES; /* either way from 0 */
+    if (small && count_get(&w->counts.in_flight) > 0) {
+        w->untold_bytes = untold;
+        return count_get(all) + untold;
+    }
+    w->untold_bytes = 0;
+    return atomic_fetch_add_explicit(all, untold, memory_order_relaxed) + untold;
 }
 
 void worker_conn_gone(struct worker *w)

@@ -65,6 +65,7 @@ struct worker {
     struct compiler *compiler;
     struct backend *backends;
     struct conn *conns;
+    uint64_t untold_bytes; /* of its requests, not yet in shared.request_bytes; wraps */
     struct req *free_reqs;
     uint32_t free_req_count;
     uint32_t free_req_low; /* least of it since the last beat: so many were not needed */
@@ -76,6 +77,7 @@ struct worker {
     struct task ended;         /* … by this, set by the daemon */
     uint64_t told_ns;          /* the second of the log lines that are limited … */
     uint32_t told;             /* … and how many there were in it */
+    uint64_t read_ns;          /* the clock when the line in hand could be read */
     struct timer beat;         /* once a second: copies counters of modules for the stats */
     _Atomic uint32_t assigned; /* clients given to this worker and not gone yet */
     struct worker_counts counts;
@@ -104,6 +106,10 @@ void backend_release(struct backend *b);
 /* The newest catalog that is known, or NULL before the first. Borrowed for this turn. */
 struct catalog *backend_catalog(struct backend *b);
 
+/* Counts a change of what its requests hold (it wraps round when that shrinks) in
+ * shared.request_bytes, and returns what all hold by now. Small changes are gathered,
+ * because all workers write to that place; none is left when no request is. */
+uint64_t worker_charge(struct worker *w, uint64_t change_bytes);
 /* A client is gone: called by conn. */
 void worker_conn_gone(struct worker *w);
 

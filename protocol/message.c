@@ -73,14 +73,16 @@ static enum err find_op(struct message *m, const struct json *root, struct fail 
         return ERR_OK; /* query, or a fault that its own key will tell */
     }
     struct str name = json_text(j);
-    unsigned best = 3;
-    const char *nearest = NULL;
     for (int i = 0; i < OP_COUNT; i++) {
-        unsigned d = str_distance(name, str_of(ops[i].name), 2);
         if (str_is(name, ops[i].name)) {
             m->op = (enum op)i;
             return ERR_OK;
         }
+    }
+    unsigned best = 3;
+    const char *nearest = NULL;
+    for (int i = 0; i < OP_COUNT; i++) {
+        unsigned d = str_distance(name, str_of(ops[i].name), 2);
         if (d < best) {
             best = d;
             nearest = ops[i].name;

@@ -211,10 +211,9 @@ static enum err write_text(struct buf *b, const struct type *type, const struct 
 {
     switch (v->kind) {
     case VALUE_TEXT:
-        if (!utf8_valid(v->text, NULL)) {
+        if (!buf_json_text(b, type->kind == TYPE_CHAR ? without_blanks(v->text) : v->text)) {
             return fail_set(f, ERR_BAD_STORED_VALUE, "a stored text is not UTF-8");
         }
-        buf_json_str(b, type->kind == TYPE_CHAR ? without_blanks(v->text) : v->text);
         return ERR_OK;
     case VALUE_INT: /* SQLite keeps what it was given */
         buf_char(b, '"');

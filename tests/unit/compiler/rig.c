@@ -282,11 +282,21 @@ static const struct json *find_seen(struct json_known *k, struct str text, unsig
     return r->seen == NULL ? NULL : compiler_seen_tree(r->seen);
 }
 
+static const struct json *guess_seen(struct json_known *k, struct str rest, unsigned max_depth,
+                                     size_t *bytes)
+{
+    struct rig *r = ((struct finder *)k)->rig;
+    r->seen = compiler_guess(r->compiler, rest, max_depth);
+    *bytes = r->seen == NULL ? 0 : compiler_seen_bytes(r->seen);
+    return r->seen == NULL ? NULL : compiler_seen_tree(r->seen);
+}
+
 static enum err read_request(struct rig *r, unsigned d, const char *text,
                              struct compile_request *out)
 {
     struct json *root;
-    struct finder finder = {.known = {.key = STR("query"), .find = find_seen}, .rig = r};
+    struct finder finder = {
+        .known = {.key = STR("query"), .find = find_seen, .guess = guess_seen}, .rig = r};
     compiler_seen_done(r->seen);
     r->seen = NULL;
     plan_unref(r->bound.plan);
