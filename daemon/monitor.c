@@ -10,6 +10,7 @@
 #include "daemon/monitor.h"
 
 #include "base/clock.h"
+#include "pool/pool_gate.h"
 
 #include <stdlib.h>
 
@@ -239,13 +240,14 @@ static void on_answer(struct run *run)
 }
 
 /* Nothing came. A server whose connections are all at work is not to blame for that as
- * long as some of them come back. */
+ * long as some of them come back, nor is one that is paused or drained. */
 static void on_no_connection(struct probe *p, enum err e)
 {
     const struct pool_counts *n = &server_of(p)->share.counts;
+    bool held = pool_gate_of(&server_of(p)->share) != GATE_OPEN;
     bool busy =
         (e == ERR_POOL_TIMEOUT || e == ERR_OVERLOAD) && count_get(&n->lent) != p->lent_before;
-    if (!p->monitor->stopping && !busy) {
+    if (!p->monitor->stopping && !busy && !held) {
         found_down(p);
     }
     next(p);

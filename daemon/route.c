@@ -224,7 +224,8 @@ enum err route_choose(struct req *r)
     enum err e = check_position(r);
     r->route.server = atomic_load(&db->roles.primary);
     r->route.waits = false;
-    if (e == ERR_OK && has_replicas(db) && !r->route.primary_only && is_read(r)) {
+    if (e == ERR_OK && has_replicas(db) && !r->route.primary_only && r->msg.op == OP_QUERY &&
+        is_read(r)) {
         enum reads reads = is_writable(db) ? reads_of(r) : READS_EVENTUAL;
         bool gone = reads != READS_PRIMARY && find_want(r, reads) && pick_replica(r);
         if (gone) {
