@@ -52,7 +52,7 @@ struct conf_pool {
     bool kind_set;
     int64_t size, max_overflow, min_idle, max_waiting, max_per_client;
     uint64_t timeout_ms, recycle_ms, max_lifetime_ms, statement_timeout_ms;
-    uint64_t connect_timeout_ms;
+    uint64_t connect_timeout_ms, leak_warning_ms;
     int64_t statement_cache;
     enum conf_auto pipelining, fusion;
     bool pre_ping;

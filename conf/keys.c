@@ -167,6 +167,8 @@ const struct key conf_keys[] = {
              "one."},
     POOL_TIME("pool.statement_timeout", statement_timeout_ms, KEY_DURATION_OFF, "30s", 1,
               "Longest run of a request that gives no timeout of its own."),
+    POOL_TIME("pool.leak_warning", leak_warning_ms, KEY_DURATION_OFF, "60s", 100,
+              "A connection that one client keeps longer is told in the log, once."),
     POOL_TIME("pool.connect_timeout", connect_timeout_ms, KEY_DURATION, "10s", 100,
               "Longest time for opening a connection."),
     POOL_COUNT("pool.statement_cache", statement_cache, "256", 0, 100000,

@@ -175,6 +175,7 @@ static void flush(struct conn *c)
     }
     size_t sent = n < 0 ? 0 : (size_t)n;
     count_add(&c->worker->counts.bytes_out, c->out.len);
+    c->bytes_out += c->out.len;
     if (sent == c->out.len) {
         buf_fini(&c->out);
         return;
@@ -331,6 +332,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
         conn_close(c);
     } else if (n > 0 && c->state == CONN_OPEN) {
         count_add(&c->worker->counts.bytes_in, (uint64_t)n);
+        c->bytes_in += (uint64_t)n;
         feed(c, (struct str){b->base, (size_t)n});
         conn_flush_later(c);
     }
@@ -490,6 +492,7 @@ enum err conn_create(struct worker *w, int fd)
         return ERR_INTERNAL;
     }
     c->number = atomic_fetch_add(&w->shared->next_client, 1) + 1;
+    c->since_ns = clock_now_ns();
     c->flush.run = tend;
     frame_init(&c->frame, limits(c)->frame_bytes);
     map_init(&c->prepared, w->shared->seed);

@@ -39,6 +39,7 @@ struct conn {
     struct worker *worker;
     enum conn_state state;
     uint64_t number; /* for the log */
+    uint64_t since_ns, bytes_in, bytes_out;
     struct frame frame;
     struct buf held;    /* input that waits until there is room for more requests */
     struct buf out;     /* replies not yet handed to the socket */

@@ -421,6 +421,8 @@ static enum err start_workers(struct daemon *d, struct fail *f)
     if (d->workers == NULL) {
         return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     }
+    d->shared.workers = d->workers;
+    d->shared.worker_count = n;
     for (unsigned i = 0; i < n; i++) {
         struct worker *w = &d->workers[i];
         w->main_loop = &d->loop;

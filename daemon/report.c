@@ -37,6 +37,7 @@ const struct report_field report_pool_totals[] = {
                "Connections closed because they or their like were dead."),
     POOL_TOTAL(ping_failed, "pool_ping_failures_total", "Pings before a loan that failed."),
     POOL_TOTAL(rolled_back, "pool_rollbacks_total", "Open transactions ended after a loan."),
+    POOL_TOTAL(leaks, "pool_leaks_total", "Loans that lasted longer than leak_warning."),
     POOL_TOTAL(reset, "pool_resets_total", "Connections reset after a loan."),
     POOL_TOTAL(borrowed, "pool_borrowed_total",
                "Loans of a connection that another worker owns."),

@@ -43,6 +43,7 @@ static struct pool_opts pool_opts_of(const struct conf_database *c)
         .recycle_ms = p->recycle_ms,
         .max_lifetime_ms = p->max_lifetime_ms,
         .min_idle = (uint32_t)p->min_idle,
+        .leak_warning_ms = p->leak_warning_ms,
         .max_waiting = (uint32_t)p->max_waiting,
         .max_per_client = (uint32_t)p->max_per_client,
         .pre_ping = p->pre_ping,

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "daemon/ops.h"
 #include "daemon/ops_gate.h"
+#include "daemon/ops_show.h"
 #include "daemon/steps.h"
 
 /* ---- read ---- */
@@ -114,7 +115,7 @@ int step_admin(struct req *r)
 
 int step_workers(struct req *r)
 {
-    return r->msg.op == OP_SHOW ? req_fail_to(r, op_admin(r), REQ_REPLY) : op_gate(r);
+    return r->msg.op == OP_SHOW ? op_show(r) : op_gate(r);
 }
 
 /* ---- catalog ---- */

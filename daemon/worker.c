@@ -10,6 +10,7 @@
 #include "daemon/conn.h"
 #include "daemon/monitor.h"
 #include "daemon/request.h"
+#include "pool/pool_status.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -110,6 +111,17 @@ enum err worker_drain(struct worker *w, uint64_t drain_ms)
     return send_mail(w, (struct mail){.kind = MAIL_DRAIN, .drain_ms = drain_ms});
 }
 
+bool worker_post(struct worker *w, struct task *t)
+{
+    pthread_mutex_lock(&w->post_lock);
+    bool open = !w->post_closed;
+    if (open) {
+        loop_post(&w->loop, t);
+    }
+    pthread_mutex_unlock(&w->post_lock);
+    return open;
+}
+
 /* ---- databases ---- */
 
 static void unlink_backend(struct backend *b)
@@ -179,6 +191,22 @@ static void abandon(struct backend *b)
     pool_gone(b);
 }
 
+/* What a client does with a connection that it keeps for long. */
+static const char *lease_state(void *arg, uint64_t client, const struct db_conn *lease)
+{
+    const struct worker *w = arg;
+    const struct conn *c = w->conns;
+    while (c != NULL && c->number != client) {
+        c = c->next;
+    }
+    for (const struct req *r = c != NULL ? c->first : NULL; r != NULL; r = r->next) {
+        if (r->lease == lease) {
+            return req_state_name(r->state);
+        }
+    }
+    return c != NULL ? "between requests" : "";
+}
+
 static struct backend *open_backend(struct worker *w, struct database *db)
 {
     struct backend *b = calloc(1, sizeof *b);
@@ -197,6 +225,7 @@ static struct backend *open_backend(struct worker *w, struct database *db)
             abandon(b);
             return NULL;
         }
+        pool_ask_doing(b->pools[i], lease_state, w);
         b->pools_open++;
     }
     return b;
@@ -334,6 +363,9 @@ static void look_if_empty(struct worker *w)
         close_everything(w);
     } else if (w->state == WORKER_CLOSING && w->backends == NULL) {
         loop_timer_stop(&w->loop, &w->beat);
+        pthread_mutex_lock(&w->post_lock);
+        w->post_closed = true; /* what was posted before is still run */
+        pthread_mutex_unlock(&w->post_lock);
         loop_stop(&w->loop);
     }
 }
@@ -459,6 +491,7 @@ enum err worker_start(struct worker *w, struct worker_shared *shared, unsigned i
 {
     w->shared = shared;
     w->index = index;
+    pthread_mutex_init(&w->post_lock, NULL);
     enum err e = loop_init(&w->loop);
     if (e != ERR_OK) {
         return fail_set(f, e, "cannot make an event loop for worker %u", index);
@@ -484,6 +517,7 @@ void worker_join(struct worker *w)
 {
     pthread_join(w->thread, NULL);
     loop_fini(&w->loop);
+    pthread_mutex_destroy(&w->post_lock);
     while (w->free_reqs != NULL) {
         struct req *r = w->free_reqs;
         w->free_reqs = r->next;

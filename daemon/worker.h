@@ -49,8 +49,10 @@ struct worker_shared {
     _Atomic uint64_t request_bytes; /* memory of all requests now */
     uint64_t seed;
     uint64_t started_ns;
-    uint64_t deaf_ns; /* how long a database may take to answer after it was asked to
-                       * stop; then its session is given up */
+    uint64_t deaf_ns;       /* how long a database may take to answer after it was asked to
+                             * stop; then its session is given up */
+    struct worker *workers; /* all of them; NULL in tests of one */
+    unsigned worker_count;
     /* Writes the /stats JSON object; any thread. */
     void (*write_stats)(void *arg, struct buf *out);
     void *arg;
@@ -72,6 +74,8 @@ struct worker {
     uint32_t freed;        /* requests and clients freed since memory was given back … */
     uint32_t freed_seen;   /* … of these at the last beat */
     enum worker_state state;
+    pthread_mutex_t post_lock; /* guards post_closed */
+    bool post_closed;          /* its loop is about to end */
     struct timer drain_timer;
     struct loop *main_loop;    /* told when the thread has ended … */
     struct task ended;         /* … by this, set by the daemon */
@@ -95,6 +99,8 @@ enum err worker_reload(struct worker *w, struct settings *s) MUST_CHECK;
 /* No more requests: those under way end within drain_ms, then everything closes
  * and the thread ends. Any thread. */
 enum err worker_drain(struct worker *w, uint64_t drain_ms) MUST_CHECK;
+/* Posts t to the worker's loop; false if that is about to end. Any thread. */
+bool worker_post(struct worker *w, struct task *t);
 /* Waits for the thread and frees. Any thread, after worker_drain. */
 void worker_join(struct worker *w);
 

@@ -71,6 +71,7 @@ void pool_look(struct pool *p)
     slot_return_gifts(p);
     loop_timer_stop(p->loop, &p->tick);
     pool_tick(p, probe_ns);
+    pool_tick(p, status_look(p, now_ns));
     pool_tick(p, first_retirement(p));
     pool_tick(p, impatience(p, now_ns));
 }

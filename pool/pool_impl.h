@@ -11,6 +11,7 @@
 #define POOL_POOL_IMPL_H
 
 #include "pool/pool.h"
+#include "pool/pool_party.h"
 
 #include <stddef.h>
 
@@ -66,29 +67,11 @@ struct member {
     uint64_t started_ns; /* of the open */
     uint64_t retire_ns;  /* max_lifetime */
     struct party *party; /* whose loan it is, if loans are limited; else NULL */
+    uint64_t client;     /* … its number, also where they are not; 0: not known */
+    uint64_t lent_since_ns;
+    bool warned;                /* … that this is long */
+    struct member *next, *prev; /* of all of its pool */
     uint64_t idle_since_ns;
-};
-
-/* Those who take turns: a client that waits, or has connections that are counted. */
-struct party {
-    uint64_t number;
-    struct pool_wait *first, *last; /* its line, in order of asking */
-    uint32_t waits, loans;          /* loans: only where they are limited */
-    bool turning;                   /* in the ring: one of its waiters may be served */
-    struct party *turn_next, *turn_prev;
-    struct party *chain; /* of its bucket, or of the spare ones */
-};
-
-enum { PARTY_FEW = 16 };
-
-/* The parties of one pool, by number. */
-struct parties {
-    struct party **buckets; /* `few`, or allocated */
-    uint32_t cap, count;    /* cap: a power of two */
-    struct party *few[PARTY_FEW];
-    struct party *turn_first, *turn_last; /* the ring: whose turn it is, and who comes last */
-    struct party *spare;
-    uint32_t spares;
 };
 
 enum pool_state { POOL_RUNS, POOL_ENDS };
@@ -113,9 +96,13 @@ struct pool {
     uint32_t opens_max;   /* 1 after a failed connect, up to OPENS_MAX: slow start */
     struct member *probe; /* the prober's open under way, or NULL */
     uint64_t random;
-    uint64_t got_ns;  /* the last connection was opened */
-    uint64_t good_ns; /* the last time one of them proved to work */
-    uint64_t told_ns; /* the last timeout was logged */
+    struct member *members;
+    const char *(*doing)(void *arg, uint64_t client, const struct db_conn *c);
+    void *doing_arg;
+    uint64_t leaks_due_ns; /* the next look for loans that do not end */
+    uint64_t got_ns;       /* the last connection was opened */
+    uint64_t good_ns;      /* the last time one of them proved to work */
+    uint64_t told_ns;      /* the last timeout was logged */
     uint64_t told_skipped;
     struct timer tick; /* the next time something is due without an event */
     struct task end;

@@ -79,6 +79,7 @@ void member_lend(struct member *m)
     m->state = MEMBER_LENT;
     m->pool->lent++;
     atomic_fetch_add(&m->pool->share->counts.busy, 1);
+    status_lent(m);
 }
 
 struct member *member_take_idle(struct pool *p, uint64_t now_ns)
@@ -250,8 +251,7 @@ static void on_closed(struct db_conn *c, void *arg)
     p->closing--;
     count_add(&p->share->counts.closed, 1);
     slot_give(p->share, m->end);
-    free(m->loan);
-    free(m);
+    member_free(m);
     pool_look(p);
 }
 

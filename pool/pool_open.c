@@ -200,8 +200,7 @@ static void on_detached(struct db_conn *c, void *arg)
     struct pool *p = m->pool;
     p->closing--;
     slot_give(p->share, CLOSE_SURPLUS);
-    free(m->loan);
-    free(m);
+    member_free(m);
     pool_look(p);
 }
 
@@ -230,8 +229,7 @@ static void open_done(struct connector_job *j)
     if (m->err != ERR_OK) {
         slot_give(p->share, CLOSE_SURPLUS);
         open_failed(m, now_ns);
-        free(m->loan);
-        free(m);
+        member_free(m);
         pool_look(p);
         return;
     }
@@ -264,6 +262,7 @@ enum err open_start(struct pool *p, enum open_why why)
     m->state = MEMBER_OPENING;
     m->why = why;
     m->started_ns = clock_now_ns();
+    member_link(m);
     m->job = (struct connector_job){
         .work = open_work, .done = open_done, .loop = p->loop, .target = p->target};
     fail_init(&m->fail);

@@ -31,6 +31,15 @@ uint64_t wait_since(const struct pool *p);
 /* Lends, pings and opens for the waiters as far as it goes. */
 void wait_serve(struct pool *p);
 
+/* -- pool_status.c --------------------------------------------------------- */
+/* A member is listed from its making to its end. */
+void member_link(struct member *m);
+void member_free(struct member *m);
+/* m was lent. */
+void status_lent(struct member *m);
+/* Warns of loans that last too long; when to look again, or NEVER_NS. */
+uint64_t status_look(struct pool *p, uint64_t now_ns);
+
 /* -- pool_gate.c ----------------------------------------------------------- */
 /* Takes note of the share's gate. */
 void gate_follow(struct pool *p);

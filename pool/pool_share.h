@@ -38,6 +38,7 @@ struct pool_opts {
     uint32_t min_idle;        /* over all workers; at most size */
     uint32_t max_waiting;     /* 0: no limit; more is ERR_OVERLOAD at once */
     uint32_t max_per_client;  /* 0: no limit; most that one party has at a time */
+    uint64_t leak_warning_ms; /* 0 off: a loan that lasts longer is told in the log */
     bool pre_ping;
     uint64_t backoff_min_ms; /* 100 after a failed connect, doubled up to … */
     uint64_t backoff_max_ms; /* 5000 */
@@ -57,6 +58,7 @@ struct pool_counts {
     _Atomic uint64_t invalidated; /* closed because dead, or as old as a dead one */
     _Atomic uint64_t ping_failed, rolled_back, reset;
     _Atomic uint64_t borrowed; /* loans of another worker's connection */
+    _Atomic uint64_t leaks;    /* loans that lasted longer than leak_warning */
     _Atomic uint64_t moved;    /* closed so that another worker may open one */
     _Atomic uint64_t wait_max_ns;
 };

@@ -165,6 +165,9 @@ static void grant(struct pool *p, struct pool_wait *w, struct db_conn *c)
            !atomic_compare_exchange_weak(&n->wait_max_ns, &max_ns, waited_ns)) {
     }
     c->lent_ns = now_ns;
+    if (remote_of(c) == NULL) {
+        member_of(c)->client = w->party;
+    }
     count_add(&n->lent, 1);
     LOG(p->log, LOG_POOL, LOG_DEBUG, "lent", LOG_S("db", p->share->opts.name),
         LOG_I("backend", c->backend_id), LOG_I("waited_us", waited_ns / 1000), LOG_END);

@@ -165,3 +165,54 @@ def test_connections_of_one_client(make_db):
         assert pool(db)["waiting"] == 1
         greedy.send({"op": "cancel", "of": "long"})
         assert [r for r in greedy.recv_many(3) if r.get("id") == 2][0]["rowcount"] == 6
+
+
+def shown(client, what, **rest):
+    """The rows of a show, as objects."""
+    reply = client.ask({"op": "show", "what": what, **rest})
+    assert len(reply["columns"]) == len(reply["types"])
+    assert reply["rowcount"] == len(reply["rows"])
+    assert all(len(row) == len(reply["columns"]) for row in reply["rows"])
+    return [dict(zip(reply["columns"], row)) for row in reply["rows"]]
+
+
+def test_show(make_db):
+    db = make_db(conf={"workers": 3})
+    make_numbers(db)
+    clients = [db.client() for _ in range(6)]
+    try:
+        admin, runner = clients[0], clients[1]
+        hold(db, runner)
+        lent = [s for s in shown(admin, "servers") if s["state"] == "lent"]
+        assert len(lent) == 1 and lent[0]["db"] == "main"
+        rows = shown(admin, "clients")
+        assert len(rows) >= 6 and len({r["client"] for r in rows}) == len(rows)
+        assert len({r["worker"] for r in rows}) == 3
+        busy = [r for r in rows if r["in_flight"] > 0 and r["bytes_in"] > 0]
+        assert any(r["address"].startswith("127.0.0.1:") for r in rows)
+        assert len(busy) == 2  # the runner, and who asks
+        assert lent[0]["client"] in {r["client"] for r in busy} | {0}
+        pools = shown(admin, "pools")
+        assert admin.ask({"op": "show"})["columns"] == list(pools[0])
+        assert (pools[0]["state"], pools[0]["busy"], pools[0]["size"]) == ("open", 1, 5)
+        main = shown(admin, "databases")[0]
+        assert main["dialect"] == db.kind and main["state"] == "open"
+        error = admin.fails({"op": "show", "what": "locks"}, "unsupported_feature")
+        assert "clients" in error["hint"]
+        let_go(runner)
+    finally:
+        for c in clients:
+            c.close()
+
+
+def test_a_connection_that_is_kept_long_is_told_once(make_db):
+    db = make_db(conf={"workers": 1}, settings={"pool": {"leak_warning": "200ms"}})
+    make_numbers(db)
+    with db.client() as c:
+        hold(db, c)
+        db.daemon.wait_until(lambda: pool(db)["leaks"] == 1, "the warning")
+        db.daemon.wait_until(lambda: "lent for long" in db.daemon.log(), "the line")
+        line = [x for x in db.daemon.log().splitlines() if "lent for long" in x][0]
+        let_go(c)
+        assert pool(db)["leaks"] == 1
+        assert "doing=run" in line and "client=0" not in line
