@@ -21,15 +21,18 @@ struct seat {
     pthread_t thread;
     const struct connector_job *job; /* NULL: it waits for one */
     const void *target;
+    enum connector_kind kind;
+    bool stray; /* it ended without this thread, whose job was left */
 };
 
 struct connector {
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct connector_job *first, *last;
-    enum { CONNECTOR_OPEN, CONNECTOR_ENDING } state;
+    enum { CONNECTOR_OPEN, CONNECTOR_ENDING, CONNECTOR_STRAYS } state;
     unsigned per_target;
     unsigned thread_count, waiting;
+    unsigned strays; /* threads that nobody waits for, once it ends */
     struct seat seats[THREADS_MAX];
 };
 
@@ -40,12 +43,13 @@ static void on_done(struct task *t)
     j->done(j);
 }
 
-/* Whether one more job of this target may run. Under lock, as what follows. */
-static bool has_room(const struct connector *c, const void *target)
+/* Whether one more job like j may run. Under lock, as what follows. */
+static bool has_room(const struct connector *c, const struct connector_job *j)
 {
     unsigned running = 0;
     for (unsigned i = 0; i < c->thread_count; i++) {
-        running += c->seats[i].job != NULL && c->seats[i].target == target;
+        const struct seat *s = &c->seats[i];
+        running += s->job != NULL && s->target == j->target && s->kind == j->kind;
     }
     return running < c->per_target;
 }
@@ -54,7 +58,7 @@ static bool has_room(const struct connector *c, const void *target)
 static struct connector_job **runnable(struct connector *c)
 {
     for (struct connector_job **at = &c->first; *at != NULL; at = &(*at)->next) {
-        if (has_room(c, (*at)->target)) {
+        if (has_room(c, *at)) {
             return at;
         }
     }
@@ -67,7 +71,7 @@ static unsigned runnable_count(const struct connector *c)
 {
     unsigned n = 0;
     for (const struct connector_job *j = c->first; j != NULL; j = j->next) {
-        n += has_room(c, j->target);
+        n += has_room(c, j);
     }
     return n;
 }
@@ -99,7 +103,11 @@ static struct connector_job *take(struct connector *c, struct seat *s)
     c->waiting--;
     struct connector_job *j = at == NULL ? NULL : unlink_job(c, at);
     s->job = j;
-    s->target = j == NULL ? NULL : j->target;
+    if (j != NULL) {
+        s->target = j->target;
+        s->kind = j->kind;
+        j->state = JOB_WORKS;
+    }
     if (c->state == CONNECTOR_ENDING) {
         pthread_cond_broadcast(&c->work); /* the others may be free to go */
     }
@@ -107,13 +115,53 @@ static struct connector_job *take(struct connector *c, struct seat *s)
     return j;
 }
 
+/* Posted under the lock: who finds the job done finds it posted. */
+static void hand_back(struct connector *c, struct seat *s, struct connector_job *j)
+{
+    pthread_mutex_lock(&c->lock);
+    s->job = NULL; /* its owner may free it from now on */
+    bool left = j->state == JOB_LEFT;
+    if (!left) {
+        j->state = JOB_DONE;
+        loop_post(j->loop, &j->task);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (left) {
+        j->left(j);
+    }
+}
+
+static void free_connector(struct connector *c)
+{
+    pthread_cond_destroy(&c->work);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* The connector ended while this thread's job was left; true: the thread must go. */
+static bool is_stray(struct connector *c, const struct seat *s)
+{
+    pthread_mutex_lock(&c->lock);
+    bool stray = s->stray;
+    bool last = stray && --c->strays == 0 && c->state == CONNECTOR_STRAYS;
+    pthread_mutex_unlock(&c->lock);
+    if (last) {
+        free_connector(c);
+    }
+    return stray;
+}
+
 static void *thread_main(void *arg)
 {
     struct seat *s = arg;
+    struct connector *c = s->connector;
     struct connector_job *j;
-    while ((j = take(s->connector, s)) != NULL) {
+    while ((j = take(c, s)) != NULL) {
         j->work(j);
-        loop_post(j->loop, &j->task);
+        hand_back(c, s, j);
+        if (is_stray(c, s)) {
+            break;
+        }
     }
     return NULL;
 }
@@ -170,28 +218,50 @@ struct connector *connector_create(unsigned per_target)
     return c;
 }
 
+/* Under lock: whether the thread works on a job that nobody waits for. */
+static bool lets_go(struct connector *c, struct seat *s)
+{
+    s->stray = s->job != NULL && s->job->state == JOB_LEFT;
+    if (s->stray) {
+        c->strays++;
+        pthread_detach(s->thread);
+    }
+    return s->stray;
+}
+
 void connector_destroy(struct connector *c)
 {
     if (c == NULL) {
         return;
     }
+    bool stray[THREADS_MAX] = {false};
     pthread_mutex_lock(&c->lock);
     c->state = CONNECTOR_ENDING;
     pthread_cond_broadcast(&c->work);
+    for (unsigned i = 0; i < c->thread_count; i++) {
+        stray[i] = lets_go(c, &c->seats[i]);
+    }
     pthread_mutex_unlock(&c->lock);
     for (unsigned i = 0; i < c->thread_count; i++) {
-        pthread_join(c->seats[i].thread, NULL);
+        if (!stray[i]) {
+            pthread_join(c->seats[i].thread, NULL);
+        }
     }
+    pthread_mutex_lock(&c->lock);
     assert(c->first == NULL);
-    pthread_cond_destroy(&c->work);
-    pthread_mutex_destroy(&c->lock);
-    free(c);
+    c->state = CONNECTOR_STRAYS;
+    bool free_now = c->strays == 0;
+    pthread_mutex_unlock(&c->lock);
+    if (free_now) {
+        free_connector(c);
+    }
 }
 
 void connector_submit(struct connector *c, struct connector_job *j)
 {
     j->next = NULL;
     j->task = (struct task){.run = on_done};
+    j->state = JOB_QUEUED;
     pthread_mutex_lock(&c->lock);
     assert(c->state == CONNECTOR_OPEN);
     if (c->first == NULL) {
@@ -205,4 +275,40 @@ void connector_submit(struct connector *c, struct connector_job *j)
     }
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
+}
+
+/* Under lock. */
+static bool unqueue(struct connector *c, struct connector_job *j)
+{
+    if (j->state != JOB_QUEUED) {
+        return false;
+    }
+    struct connector_job **at = &c->first;
+    while (*at != j) {
+        at = &(*at)->next;
+    }
+    (void)unlink_job(c, at);
+    return true;
+}
+
+bool connector_take_back(struct connector *c, struct connector_job *j)
+{
+    pthread_mutex_lock(&c->lock);
+    bool back = unqueue(c, j);
+    pthread_mutex_unlock(&c->lock);
+    return back;
+}
+
+enum connector_leave connector_leave(struct connector *c, struct connector_job *j)
+{
+    pthread_mutex_lock(&c->lock);
+    enum connector_leave how = CONNECTOR_POSTED;
+    if (unqueue(c, j)) {
+        how = CONNECTOR_TAKEN_BACK;
+    } else if (j->state == JOB_WORKS) {
+        j->state = JOB_LEFT;
+        how = CONNECTOR_LEFT;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return how;
 }

@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-enum { TIMEOUT_MIN_S = 1, TIMEOUT_MAX_S = 300, KILL_TIMEOUT_S = 5 };
+enum { TIMEOUT_MIN_S = 1, TIMEOUT_MAX_S = 300, KILL_TIMEOUT_S = 2 };
 
 enum tls_mode { TLS_DEFAULT, TLS_DISABLED, TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFY };
 

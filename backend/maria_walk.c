@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #define NS_PER_MS 1000000u
@@ -163,11 +164,24 @@ static void on_done(struct task *t)
     }
 }
 
+/* A kill that no thread has begun with (those before it may hang), unless it is to
+ * end a session that else would work on. */
+static bool take_back_kill(struct maria_conn *c)
+{
+    bool needed = c->kill_count == 1 && strcmp(c->kill_what, "CONNECTION") == 0;
+    if (needed || !connector_take_back(c->conn.connector, &c->kill_job)) {
+        return false;
+    }
+    c->kill_count--;
+    c->kill = c->kill_count > 0 ? KILL_WAITS : KILL_NONE;
+    return true;
+}
+
 /* The walk is over; done waits for a kill that is under way. */
 static void end_walk(struct maria_conn *c)
 {
     loop_timer_stop(c->conn.loop, &c->kill_timer);
-    if (c->kill == KILL_SENT) {
+    if (c->kill == KILL_SENT && !take_back_kill(c)) {
         return; /* kill_done comes back here */
     }
     bool hit = c->outcome == ERR_CANCELLED && c->kill_count == 1;
@@ -211,8 +225,11 @@ void maria_send_kill(struct maria_conn *c, const char *what)
     c->kill = KILL_SENT;
     c->kill_count++;
     c->kill_what = what;
-    c->kill_job = (struct connector_job){
-        .work = kill_work, .done = kill_done, .loop = c->conn.loop, .target = c->conn.target};
+    c->kill_job = (struct connector_job){.work = kill_work,
+                                         .done = kill_done,
+                                         .loop = c->conn.loop,
+                                         .target = c->conn.target,
+                                         .kind = CONNECTOR_CANCEL};
     connector_submit(c->conn.connector, &c->kill_job);
 }
 

@@ -3,8 +3,7 @@
  * backend/pg.c: the PostgreSQL driver: a session's life on its loop, from attach
  * to close, waiting, loss and cancelling. What a run does is in pg_run.c.
  *
- * Owns the libpq connection. Loop thread, but for the work of a cancel request,
- * which touches only its PGcancel.
+ * Owns the libpq connection. Loop thread.
  */
 #include "backend/pg.h"
 
@@ -235,72 +234,13 @@ void pg_settle(struct pg_conn *c)
 {
     c->state = PG_SETTLED;
     loop_timer_stop(c->base.loop, &c->cancel_again);
-    if (c->cancelling != PG_CANCEL_SENT) {
+    if (!pg_cancel_pends(c)) {
         pg_wait(c);
         finish(c);
     }
 }
 
 /* -- cancelling ------------------------------------------------------------ */
-
-static void close_step(struct pg_conn *c);
-
-static struct pg_conn *of_cancel_job(struct connector_job *j)
-{
-    return (struct pg_conn *)(void *)((char *)j - offsetof(struct pg_conn, cancel_job));
-}
-
-/* Returns once the server has closed the second connection, that is, after the
- * signal was sent: nothing arrives later than this. */
-static void on_cancel_work(struct connector_job *j)
-{
-    char words[256];
-    (void)PQcancel(of_cancel_job(j)->canceler, words, sizeof words);
-}
-
-static void on_cancel_done(struct connector_job *j)
-{
-    struct pg_conn *c = of_cancel_job(j);
-    c->cancelling = PG_CANCEL_OVER;
-    if (c->state == PG_CLOSING) {
-        close_step(c);
-    } else if (c->state == PG_SETTLED) {
-        pg_settle(c);
-    } else {
-        /* Out of memory: then it was asked once. */
-        (void)!loop_timer_start(c->base.loop, &c->cancel_again,
-                                clock_now_ns() + c->cancel_wait_ns);
-        c->cancel_wait_ns *= 2;
-    }
-}
-
-static void submit_cancel(struct pg_conn *c)
-{
-    c->cancelling = PG_CANCEL_SENT;
-    c->cancel_job = (struct connector_job){.work = on_cancel_work,
-                                           .done = on_cancel_done,
-                                           .loop = c->base.loop,
-                                           .target = c->base.target};
-    connector_submit(c->base.connector, &c->cancel_job);
-}
-
-static void on_cancel_again(struct timer *t)
-{
-    struct pg_conn *c =
-        (struct pg_conn *)(void *)((char *)t - offsetof(struct pg_conn, cancel_again));
-    if (c->link == PG_LINK_UP) {
-        submit_cancel(c);
-    }
-}
-
-void pg_send_cancel(struct pg_conn *c)
-{
-    if (c->cancelling == PG_CANCEL_NONE && c->link == PG_LINK_UP) {
-        c->cancel_wait_ns = CANCEL_WAIT_NS;
-        c->cancel_again.fire = on_cancel_again;
-        submit_cancel(c);
-    }
-}
 
 static void pg_cancel(struct db_conn *conn)
 {
@@ -323,7 +263,7 @@ static void pg_cancel(struct db_conn *conn)
 static void free_conn(struct pg_conn *c)
 {
     c->close_cb(&c->base, c->close_arg);
-    PQfreeCancel(c->canceler);
+    pg_cancel_forget(c);
     PQfinish(c->pg);
     pg_cache_fini(&c->cache);
     pg_params_fini(&c->params);
@@ -340,9 +280,6 @@ static void on_poll_closed(uv_handle_t *h)
 
 static void close_step(struct pg_conn *c)
 {
-    if (c->cancelling == PG_CANCEL_SENT) {
-        return; /* on_cancel_done comes back */
-    }
     if (c->poll_state == PG_POLL_OPEN) {
         c->poll_state = PG_POLL_NONE;
         uv_close((uv_handle_t *)&c->poll, on_poll_closed);

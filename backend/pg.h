@@ -59,8 +59,7 @@ enum pg_link { PG_LINK_UP, PG_LINK_LOST };
 struct pg_conn {
     struct db_conn base;
     PGconn *pg;
-    PGcancel *canceler;
-    struct connector_job cancel_job;
+    struct pg_cancel *cancel;
     enum pg_cancelling cancelling;
     struct timer cancel_again;
     uint64_t cancel_wait_ns; /* before the next request */
@@ -108,11 +107,21 @@ struct pg_conn {
 void pg_settle(struct pg_conn *c);
 /* Sends what libpq holds and waits for what comes next. */
 void pg_wait(struct pg_conn *c);
+/* Takes note that the session is over. */
+void pg_lost(struct pg_conn *c);
+
+/* pg_cancel.c */
+
+/* Makes what a cancel request needs, once. */
+enum err pg_cancel_prepare(struct pg_conn *c) MUST_CHECK;
 /* Sends a cancel request, and again until the run ends: one that comes before the
  * server has begun with the statement does nothing. */
 void pg_send_cancel(struct pg_conn *c);
-/* Takes note that the session is over. */
-void pg_lost(struct pg_conn *c);
+/* Whether a request is under way (one that no thread has begun with is taken back):
+ * then pg_settle is called once more when it is over. */
+bool pg_cancel_pends(struct pg_conn *c);
+/* The connection is going: frees what it has, now or when a request that hangs ends. */
+void pg_cancel_forget(struct pg_conn *c);
 
 /* pg_run.c */
 

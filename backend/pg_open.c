@@ -346,7 +346,7 @@ enum err pg_open(const struct db_target *t, struct db_conn **out, struct fail *f
     if (err == ERR_OK && pg_cache_init(&c->cache, t->statement_cache) != ERR_OK) {
         err = fail_set(f, ERR_OUT_OF_MEMORY, "no memory for a connection");
     }
-    if (err == ERR_OK && (c->canceler = PQgetCancel(c->pg)) == NULL) {
+    if (err == ERR_OK && pg_cancel_prepare(c) != ERR_OK) {
         err = fail_connect(f, c->pg);
     }
     if (err != ERR_OK) {
