@@ -3,6 +3,7 @@
  * Tests of pool/pool_member.c and pool/pool.c: what becomes of a connection
  * between loans, and the end of a pool.
  */
+#include "pool/pool_status.h"
 #include "rig.h"
 
 #include <stdlib.h>
@@ -354,6 +355,41 @@ START_TEST(broken_connection_makes_room_for_a_new_one)
 }
 END_TEST
 
+static void note_server(void *arg, const struct pool_server_state *s)
+{
+    struct pool_server_state *list = arg;
+    while (list->state != NULL) {
+        list++;
+    }
+    *list = *s;
+}
+
+START_TEST(long_loans_are_counted_once_and_members_are_listed)
+{
+    struct pool_opts o = rig_opts();
+    struct ask a, daemons;
+    o.leak_warning_ms = 20;
+    again(&o);
+    ask_for(&rig, 0, &a, 7);
+    ask_get(&rig, &a);
+    take(&daemons, 1); /* of nobody: not told */
+    struct pool_server_state list[3] = {{0}};
+    pool_each_server(rig.pool[0], note_server, list);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(list[i].state, "lent");
+        ck_assert_uint_eq(list[i].client, list[i].backend_id == 1 ? 7 : 0);
+    }
+    UNTIL(&rig, GET(rig.share.counts.leaks) == 1);
+    FOR_MS(&rig, 60);
+    ck_assert_int_eq(GET(rig.share.counts.leaks), 1);
+    ask_return(&daemons, POOL_CLEAN);
+    ask_return(&a, POOL_CLEAN);
+    ask_for(&rig, 0, &a, 7); /* once for each loan */
+    UNTIL(&rig, GET(rig.share.counts.leaks) == 2);
+    ask_return(&a, POOL_CLEAN);
+}
+END_TEST
+
 START_TEST(connection_that_breaks_while_idle_is_not_lent)
 {
     struct ask a;
@@ -449,6 +485,7 @@ int main(void)
     tcase_add_test(t, connection_whose_reset_fails_is_closed);
     tcase_add_test(t, broken_connection_makes_room_for_a_new_one);
     tcase_add_test(t, connection_that_breaks_while_idle_is_not_lent);
+    tcase_add_test(t, long_loans_are_counted_once_and_members_are_listed);
     tcase_add_test(t, closing_pool_refuses_new_waiters);
     tcase_add_test(t, close_waits_for_everything_in_flight);
     suite_add_tcase(s, t);
