@@ -127,8 +127,13 @@ static void report(struct daemon *d, void (*write)(struct buf *, const struct re
         return;
     }
     for (uint32_t i = 0; i < s->database_count; i++) {
-        const struct database *db = s->databases[i];
-        dbs[i] = (struct report_db){db->conf->name, db->driver->name, &db->servers[0].share};
+        struct database *db = s->databases[i];
+        dbs[i] = (struct report_db){.name = db->conf->name,
+                                    .dialect = db->driver->name,
+                                    .share = &db->servers[0].share,
+                                    .servers = db->servers,
+                                    .server_count = db->server_count,
+                                    .roles = &db->roles};
     }
     struct report_in in = {
         .workers = counts,

@@ -338,6 +338,7 @@ static void add_databases(struct buf *b, const struct report_in *in)
         key(b, "down");
         buf_str_add(b, atomic_load(&db->share->down) != 0 ? STR("true") : STR("false"));
         add_pool(b, db->share);
+        report_servers_json(b, db);
         end(b);
     }
     end(b);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "daemon/counts.h"
+#include "daemon/servers.h"
 #include "pool/pool.h"
 
 #include <stdint.h>
@@ -20,6 +21,9 @@ struct report_db {
     struct str name;
     const char *dialect;
     const struct pool_share *share;
+    const struct server *servers; /* told one by one where there are several */
+    uint32_t server_count;
+    struct roles *roles;
 };
 
 /* Borrowed for the call. */
@@ -57,6 +61,12 @@ uint64_t report_sum(const struct report_in *in, size_t offset);
 uint64_t report_value(const void *counts, size_t offset);
 /* Merges a stage's histograms of all workers into `into`, which is zeroed first. */
 void report_stage(const struct report_in *in, enum stage s, struct histogram *into);
+
+/* Labels `db` into set. */
+const char *report_db_label(struct buf *b, struct buf *set, const struct report_db *db);
+/* report_servers.c: the servers of a database, behind its pool; and of all of them. */
+void report_servers_json(struct buf *b, const struct report_db *db);
+void report_servers_metrics(struct buf *b, struct buf *set, const struct report_in *in);
 
 struct report_process {
     uint64_t rss_bytes;

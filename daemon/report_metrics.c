@@ -147,7 +147,7 @@ static void add_loops(struct buf *b, struct buf *set, const struct report_in *in
 
 /* -- pools ----------------------------------------------------------------- */
 
-static const char *db_label(struct buf *b, struct buf *set, const struct report_db *db)
+const char *report_db_label(struct buf *b, struct buf *set, const struct report_db *db)
 {
     return label(b, set, "db", db->name);
 }
@@ -162,7 +162,7 @@ static void add_up(struct buf *b, struct buf *set, const struct report_in *in)
     metric_head(b, "database_up", METRIC_GAUGE, "0 while the last connect failed.");
     for (uint32_t i = 0; i < in->db_count; i++) {
         const struct report_db *db = &in->dbs[i];
-        (void)db_label(b, set, db);
+        (void)report_db_label(b, set, db);
         metric_label(set, "dialect", str_of(db->dialect));
         b->failed = b->failed || set->failed;
         metric_u64(b, "database_up", set->ptr, atomic_load(&db->share->down) == 0);
@@ -179,7 +179,7 @@ static void add_states(struct buf *b, struct buf *set, const struct report_in *i
             const _Atomic int64_t *value;
         } states[] = {{"idle", &n->idle}, {"busy", &n->busy}, {"opening", &n->opening}};
         for (size_t s = 0; s < 3; s++) {
-            (void)db_label(b, set, &in->dbs[i]);
+            (void)report_db_label(b, set, &in->dbs[i]);
             metric_label(set, "state", str_of(states[s].name));
             b->failed = b->failed || set->failed;
             metric_u64(b, "pool_connections", set->ptr, positive(atomic_load(states[s].value)));
@@ -191,7 +191,7 @@ static void add_pool_gauges(struct buf *b, struct buf *set, const struct report_
 {
     metric_head(b, "pool_waiting", METRIC_GAUGE, "Requests that wait for a connection now.");
     for (uint32_t i = 0; i < in->db_count; i++) {
-        metric_u64(b, "pool_waiting", db_label(b, set, &in->dbs[i]),
+        metric_u64(b, "pool_waiting", report_db_label(b, set, &in->dbs[i]),
                    positive(atomic_load(&in->dbs[i].share->counts.waiting)));
     }
     metric_head(b, "pool_capacity", METRIC_GAUGE,
@@ -200,19 +200,19 @@ static void add_pool_gauges(struct buf *b, struct buf *set, const struct report_
         if (in->dbs[i].share->cap == INT32_MAX / 2) {
             continue;
         }
-        metric_u64(b, "pool_capacity", db_label(b, set, &in->dbs[i]),
+        metric_u64(b, "pool_capacity", report_db_label(b, set, &in->dbs[i]),
                    positive(in->dbs[i].share->cap));
     }
     metric_head(b, "pool_starving_workers", METRIC_GAUGE,
                 "Workers that wait for a connection of another one.");
     for (uint32_t i = 0; i < in->db_count; i++) {
-        metric_u64(b, "pool_starving_workers", db_label(b, set, &in->dbs[i]),
+        metric_u64(b, "pool_starving_workers", report_db_label(b, set, &in->dbs[i]),
                    positive(atomic_load(&in->dbs[i].share->starving)));
     }
     metric_head(b, "pool_wait_max_seconds", METRIC_GAUGE,
                 "Longest wait for a connection ever.");
     for (uint32_t i = 0; i < in->db_count; i++) {
-        seconds(b, "pool_wait_max_seconds", db_label(b, set, &in->dbs[i]),
+        seconds(b, "pool_wait_max_seconds", report_db_label(b, set, &in->dbs[i]),
                 count_get(&in->dbs[i].share->counts.wait_max_ns));
     }
 }
@@ -222,7 +222,7 @@ static void add_pool_totals(struct buf *b, struct buf *set, const struct report_
     for (const struct report_field *f = report_pool_totals; f->metric != NULL; f++) {
         metric_head(b, f->metric, METRIC_COUNTER, f->help);
         for (uint32_t i = 0; i < in->db_count; i++) {
-            metric_u64(b, f->metric, db_label(b, set, &in->dbs[i]),
+            metric_u64(b, f->metric, report_db_label(b, set, &in->dbs[i]),
                        report_value(&in->dbs[i].share->counts, f->offset));
         }
     }
@@ -242,6 +242,7 @@ void report_metrics(struct buf *out, const struct report_in *in)
         add_states(out, &set, in);
         add_pool_gauges(out, &set, in);
         add_pool_totals(out, &set, in);
+        report_servers_metrics(out, &set, in);
     }
     buf_fini(&set);
 }

@@ -394,3 +394,23 @@ def test_a_reload_takes_replicas_on_and_lets_them_go(mortal):
             daemon.wait_until(lambda t=told: ("position" in c.query(
                 {"update": "notes", "data": {"body": str(next(n))}, "where": ["=", "id", 1]})) == t,
                 "uses the new conf")
+
+
+def test_stats_tell_of_each_server(cluster, daemon, numbers):
+    with daemon.client() as c:
+        c.query(insert(numbers()))
+
+        def settled():
+            told = daemon.stats()["databases"]["main"]
+            return told["writes"] == "primary" and all(
+                s["state"] == "up" and s["lag_ms"] == 0 and
+                s["position"] == told["servers"][0]["position"] for s in told["servers"])
+        daemon.wait_until(settled, "tells of servers that have all there is")
+        told = daemon.stats()["databases"]["main"]["servers"]
+        assert [s["role"] for s in told] == ["primary", "replica", "replica"]
+        assert [s["primary"] for s in told] == [True, False, False]
+        assert [s["server"] for s in told] == [f"127.0.0.1:{s.port}" for s in cluster.servers]
+        _, metrics = daemon.http("/metrics")
+        port = cluster.servers[0].port
+        assert f'tribikos_server_primary{{db="main",server="127.0.0.1:{port}"}} 1' in metrics
+        assert metrics.count("tribikos_server_up{") == 3

@@ -30,8 +30,9 @@ static void up(void)
     o.size = 0;
     o.kind = POOL_NULL;
     pool_share_init(&endless, &o);
-    dbs[0] = (struct report_db){STR("main"), "postgresql", &share};
-    dbs[1] = (struct report_db){STR("we\"ird\\db"), "sqlite", &endless};
+    dbs[0] = (struct report_db){.name = STR("main"), .dialect = "postgresql", .share = &share};
+    dbs[1] =
+        (struct report_db){.name = STR("we\"ird\\db"), .dialect = "sqlite", .share = &endless};
     in = (struct report_in){
         .workers = workers,
         .worker_count = 2,
