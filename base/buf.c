@@ -184,11 +184,26 @@ void buf_json_str(struct buf *b, struct str s)
     buf_char(b, '"');
 }
 
+/* Whether the text is ASCII without quotes, backslashes and control characters. */
+static bool is_plain(const char *at, size_t len)
+{
+    uint64_t marks = 0, w = JSON_EACH_BYTE(' ');
+    if (len < sizeof w) {
+        memcpy(&w, at, len); /* the other bytes are plain */
+        return ((json_special_bytes(w) | w) & JSON_HIGH_BITS) == 0;
+    }
+    for (size_t i = 0; i + sizeof w <= len; i += sizeof w) {
+        memcpy(&w, at + i, sizeof w);
+        marks |= json_special_bytes(w) | w;
+    }
+    memcpy(&w, at + len - sizeof w, sizeof w); /* the rest, and some of it again */
+    return ((marks | json_special_bytes(w) | w) & JSON_HIGH_BITS) == 0;
+}
+
 bool buf_json_text(struct buf *b, struct str s)
 {
-    uint64_t high = 0;
     const char *at = s.len == 0 ? "" : s.ptr;
-    if (json_plain_end(at, at + s.len, &high) != at + s.len || high != 0) {
+    if (!is_plain(at, s.len)) {
         bool valid = utf8_valid(s, NULL);
         if (valid) {
             buf_json_str(b, s);

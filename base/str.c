@@ -62,6 +62,8 @@ bool str_is_identifier(struct str a)
     return a.len > 0;
 }
 
+#define SAFE_DIGITS 18 /* so many always fit 64 bits */
+
 ptrdiff_t str_find(struct str a, char c, size_t from)
 {
     if (from >= a.len) {
@@ -74,7 +76,7 @@ ptrdiff_t str_find(struct str a, char c, size_t from)
 bool str_to_i64(struct str a, int64_t *out)
 {
     bool negative = a.len > 0 && a.ptr[0] == '-';
-    size_t i = negative;
+    size_t i = negative, safe = i + SAFE_DIGITS;
     if (i == a.len) {
         return false;
     }
@@ -82,7 +84,7 @@ bool str_to_i64(struct str a, int64_t *out)
     uint64_t max = (uint64_t)INT64_MAX + negative;
     for (; i < a.len; i++) {
         unsigned digit = (unsigned)(unsigned char)a.ptr[i] - '0';
-        if (digit > 9 || v > (max - digit) / 10) {
+        if (digit > 9 || (i >= safe && v > (max - digit) / 10)) {
             return false;
         }
         v = v * 10 + digit;

@@ -256,6 +256,7 @@ static struct req *req_take(struct worker *w)
     struct req *r = w->free_reqs;
     if (r != NULL) {
         w->free_reqs = r->next;
+        __builtin_prefetch(w->free_reqs); /* most likely the next to be taken */
         w->free_req_count--;
         if (w->free_req_count < w->free_req_low) {
             w->free_req_low = w->free_req_count;

@@ -42,7 +42,8 @@ static enum err read_request_id(struct read *r, struct request_id *out)
 
 static enum err read_id(struct read *r)
 {
-    return read_request_id(r, &r->m->id);
+    /* message_parse reads it ahead of all other keys */
+    return r->m->id.present ? ERR_OK : read_request_id(r, &r->m->id);
 }
 
 enum err message_read_id(struct read *r, const struct json *id)

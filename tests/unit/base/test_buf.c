@@ -162,6 +162,32 @@ static const double doubles[] = {
     -9.3e18,
 };
 
+/* Against the two steps it makes one of, with every byte at every place. */
+START_TEST(texts_that_may_not_be_utf8_are_written_or_left)
+{
+    struct buf want;
+    buf_init(&want);
+    for (size_t len = 0; len < 20; len++) {
+        for (size_t at = 0; at < len + 1; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                char text[24] = "abcdefghijklmnopqrs";
+                text[at] = (char)byte;
+                struct str s = {text, len};
+                buf_clear(&b);
+                buf_clear(&want);
+                bool valid = utf8_valid(s, NULL);
+                if (valid) {
+                    buf_json_str(&want, s);
+                }
+                ck_assert(buf_json_text(&b, s) == valid);
+                ck_assert(str_eq(buf_str(&b), buf_str(&want)));
+            }
+        }
+    }
+    buf_fini(&want);
+}
+END_TEST
+
 START_TEST(doubles_read_back_the_same)
 {
     double v = doubles[_i];
@@ -257,6 +283,7 @@ int main(void)
     Suite *s = suite_create("base/buf");
     TCase *t = tcase_create("buf");
     tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, texts_that_may_not_be_utf8_are_written_or_left);
     tcase_add_test(t, what_is_added_comes_out);
     tcase_add_test(t, long_printf_is_whole);
     tcase_add_test(t, growth_keeps_what_was_there);
