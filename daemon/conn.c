@@ -11,6 +11,8 @@
 #include "daemon/request.h"
 #include "daemon/route.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,11 +301,30 @@ static void feed_held(struct conn *c)
     }
 }
 
+/* A socket that was reset, or whose peer has not answered keepalives, is over; one whose
+ * client will only send no more is not. A Unix socket never says. */
+static bool is_gone(const struct conn *c)
+{
+    int fd;
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    return uv_fileno(&c->io.handle, &fd) == 0 &&
+           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_state == TCP_CLOSE;
+}
+
+void conn_check(struct conn *c)
+{
+    if (c->first != NULL && !c->reading && c->state <= CONN_ENDED && is_gone(c)) {
+        conn_close(c);
+    }
+}
+
 /* The client will send no more. A last line without LF counts as a line. */
 static void on_eof(struct conn *c)
 {
     stop_reading(c);
-    if (c->state == CONN_LINGER) {
+    if (c->state == CONN_LINGER || is_gone(c)) {
         conn_close(c);
         return;
     }

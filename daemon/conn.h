@@ -68,6 +68,9 @@ struct conn {
 enum err conn_create(struct worker *w, int fd) MUST_CHECK;
 /* Cancels every request and closes the socket now. */
 void conn_close(struct conn *c);
+/* Once a second: nobody reads the socket of a client whose input is paused or over, so
+ * this is who sees that it is gone; then what it asked is stopped. */
+void conn_check(struct conn *c);
 /* No more input is read; closes once everything is answered. */
 void conn_end(struct conn *c);
 

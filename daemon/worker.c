@@ -454,12 +454,22 @@ static void give_memory_back(struct worker *w)
     }
 }
 
+static void check_conns(struct worker *w)
+{
+    struct conn *next;
+    for (struct conn *c = w->conns; c != NULL; c = next) {
+        next = c->next;
+        conn_check(c);
+    }
+}
+
 /* Copies what other modules count into the worker's atomics. */
 static void on_beat(struct timer *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, beat));
     struct compiler_counts c = compiler_counts(w->compiler);
     req_trim(w);
+    check_conns(w);
     give_memory_back(w);
     atomic_store_explicit(&w->counts.plan_hits, c.hits, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_known, c.seen, memory_order_relaxed);

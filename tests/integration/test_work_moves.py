@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Fewer connections than workers: requests run on a connection that another worker
 owns, and nobody can tell."""
+import socket
+import struct
 import threading
 
 import pytest
@@ -137,6 +139,16 @@ def test_cancel_on_a_borrowed_connection_hits_nobody_else(narrow):
         t.join()
     assert not failed, failed
     assert pool(narrow)["opened"] <= 12
+
+
+def test_clients_that_vanish_leave_the_connection_to_others(narrow):
+    for _ in range(6):
+        gone = narrow.client()
+        gone.send({"query": endless()}, {"query": endless()})
+        gone.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()  # with a reset
+    in_parallel(lambda i: narrow.ask(number(i + 1))["rows"][0])
+    narrow.daemon.wait_until(lambda: pool(narrow)["busy"] == 0, "has stopped what nobody wants")
 
 
 def test_a_drain_ends_what_is_borrowed(narrow):
