@@ -319,7 +319,7 @@ void monitor_start(struct backend *b)
 {
     struct database *db = b->db;
     const struct replication *words = replication_of(b->db->driver->kind);
-    if (db->server_count < 2 || words == NULL || db->roles.monitor != NULL) {
+    if (db->server_count < 2 || words == NULL || b->monitor != NULL) {
         return;
     }
     struct monitor *m = calloc(1, sizeof *m);
@@ -331,6 +331,7 @@ void monitor_start(struct backend *b)
         return;
     }
     m->backend = backend_hold(b);
+    b->monitor = m;
     m->words = words;
     m->probes_left = db->server_count;
     pthread_mutex_lock(&db->roles.lock);
@@ -366,10 +367,11 @@ static void stop_probe(struct probe *p)
 void monitor_stop(struct backend *b)
 {
     struct roles *roles = &b->db->roles;
-    struct monitor *m = roles->monitor;
-    if (m == NULL || m->backend != b) {
+    struct monitor *m = b->monitor;
+    if (m == NULL) {
         return;
     }
+    b->monitor = NULL;
     pthread_mutex_lock(&roles->lock);
     roles->monitor = NULL;
     pthread_mutex_unlock(&roles->lock);

@@ -69,8 +69,8 @@ void route_forget(struct conn *c)
 
 static bool is_read(const struct req *r)
 {
-    if (r->msg.op == OP_BEGIN) {
-        return r->msg.read_only;
+    if (op_way(r->msg.op) == WAY_TX) {
+        return r->msg.op == OP_BEGIN && r->msg.read_only;
     }
     return req_is_read(r) && (r->bound.plan == NULL || !r->bound.plan->locks);
 }
