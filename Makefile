@@ -68,6 +68,7 @@ bench:
 	bench/run
 	bench/bulk
 	bench/compile
+	bench/faults
 
 fuzz:
 	tools/install-deps build test

@@ -155,7 +155,7 @@ const struct key conf_keys[] = {
               "Age, give or take a tenth, at which an idle connection is closed."),
     POOL_COUNT("pool.min_idle", min_idle, "0", 0, 100000,
                "Connections kept open even when nobody asks."),
-    POOL_COUNT("pool.max_waiting", max_waiting, "10000", 0, 10000000,
+    POOL_COUNT("pool.max_waiting", max_waiting, "2000", 0, 10000000,
                "Requests that may wait for a connection; more get overload. 0: no limit."),
     POOL_COUNT(
         "pool.max_per_client", max_per_client, "0", 0, 100000,
