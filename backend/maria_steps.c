@@ -36,6 +36,11 @@ static void fail_with(struct maria_conn *c, enum err e)
     if (e == ERR_CONNECTION_LOST) {
         lost(c);
     }
+    if (e == ERR_DEADLOCK) {
+        /* The server has rolled back the whole transaction, and errors do not tell: what
+         * is sent next would commit by itself. */
+        c->my->server_status &= ~(unsigned)SERVER_STATUS_IN_TRANS;
+    }
     if (c->conn.running->fail->native == ER_PACKET_TOO_LARGE) {
         c->conn.broken = true; /* the server hangs up after saying so */
     }

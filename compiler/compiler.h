@@ -128,10 +128,19 @@ size_t compiler_seen_bytes(const struct seen *s);
 /* NULL is accepted. */
 void compiler_seen_done(struct seen *s);
 
+/* How a transaction is begun: compiler/tx_words.h. */
+struct tx_form {
+    const char *begin, *begin_read_only;
+    const char *level;      /* before the isolation level's name; NULL: there is but one */
+    bool level_apart;       /* a statement of its own, before `begin`; else behind it */
+    const char *deferrable; /* behind all; NULL: there are no such transactions */
+};
+
 /* Statements that every database has in its own words. */
 struct dialect_words {
     const char *name; /* "postgresql", "mariadb", "sqlite" */
     struct statement begin, begin_write, commit, rollback;
+    struct tx_form tx;
 };
 const struct dialect_words *dialect_words(const struct dialect *d);
 

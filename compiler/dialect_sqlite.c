@@ -108,7 +108,9 @@ const struct dialect dialect_sqlite = {
               .begin = WORDS("BEGIN"),
               .begin_write = WORDS("BEGIN IMMEDIATE"),
               .commit = WORDS("COMMIT"),
-              .rollback = WORDS("ROLLBACK")},
+              .rollback = WORDS("ROLLBACK"),
+              /* A write that began as a read could fail at its first write. */
+              .tx = {.begin = "BEGIN IMMEDIATE", .begin_read_only = "BEGIN", .deferrable = ""}},
     .column = COLUMN_SQLITE,
     .moments = &moments,
     .text = &text_rules,

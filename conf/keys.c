@@ -122,6 +122,15 @@ const struct key conf_keys[] = {
      .help = "How long a paused answer may keep a database connection that others wait for."},
     {CONF(limits.drain_ms), .path = "limits.drain", .type = KEY_DURATION, .def = "30s",
      .min = 0, .max = DAY, .help = "How long a stop waits for requests under way."},
+    COUNT("limits.transactions", limits.transactions, "16", 1, 10000,
+          "Transactions of one client open at a time."),
+    {CONF(limits.tx_idle_ms), .path = "limits.tx_idle", .type = KEY_DURATION, .def = "30s",
+     .min = 10, .max = DAY,
+     .help = "How long a transaction may wait for its client's next request; then it is "
+             "rolled back."},
+    {CONF(limits.tx_total_ms), .path = "limits.tx_total", .type = KEY_DURATION, .def = "300s",
+     .min = 10, .max = DAY,
+     .help = "How long a transaction may be open; then it is rolled back."},
     SIZE("limits.memory", limits.memory_bytes, "1GiB", 16 * MIB, INT64_C(1) << 46,
          "Memory of the whole daemon; near it new requests are refused."),
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "daemon/request.h"
 #include "daemon/route.h"
+#include "daemon/tx.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -48,7 +49,7 @@ static bool charge(struct conn *c)
 
 static void free_if_over(struct conn *c)
 {
-    if (c->state != CONN_CLOSED || c->first != NULL || c->flush.queued) {
+    if (c->state != CONN_CLOSED || c->first != NULL || c->txs != NULL || c->flush.queued) {
         return;
     }
     struct worker *w = c->worker;
@@ -387,8 +388,14 @@ static void poke_waiting(struct conn *c)
 static void tend(struct task *t)
 {
     struct conn *c = (struct conn *)((char *)t - offsetof(struct conn, flush));
+    if (c->state <= CONN_ENDED && c->writer == NULL) {
+        tx_push(c);
+    }
     if (c->state < CONN_CLOSING) {
         flush(c);
+    }
+    if (c->state >= CONN_ENDED) {
+        tx_end_all(c);
     }
     poke_waiting(c); /* behind the flush: when that makes room, nobody else tells */
     if (has_room(c) && !c->reading) {
@@ -397,7 +404,8 @@ static void tend(struct task *t)
     if (c->state < CONN_CLOSING) {
         (void)charge(c);
     }
-    if (c->state == CONN_ENDED && c->first == NULL && !c->writing && c->out.len == 0) {
+    if (c->state == CONN_ENDED && c->first == NULL && c->txs == NULL && !c->writing &&
+        c->out.len == 0) {
         linger(c);
     }
     free_if_over(c);

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 struct req;
+struct tx;
 struct prepared;
 
 enum conn_state {
@@ -49,6 +50,7 @@ struct conn {
     struct timer linger;
     struct req *first, *last; /* in order of arrival */
     uint32_t req_count;
+    struct tx *txs;       /* its transactions */
     struct req *writer;   /* whose line is begun and not ended; NULL: a line may begin */
     bool unsettled;       /* some of its requests may wait to be poked */
     bool reading;         /* uv_read_start is on */

@@ -39,6 +39,11 @@ struct worker_counts {
     _Atomic uint64_t paused;     /* replies that had to wait for their reader */
     _Atomic uint64_t slow_ended; /* … and were ended for it */
     _Atomic uint64_t plan_hits, plan_known, plan_misses, plan_evicted, plans, plan_bytes;
+    _Atomic uint64_t tx_open;      /* transactions now */
+    _Atomic uint64_t tx_oldest_ns; /* when the oldest of them began; 0: there is none */
+    _Atomic uint64_t tx_begun, tx_committed, tx_rolled_back;
+    _Atomic uint64_t tx_aborted;  /* a request of it failed */
+    _Atomic uint64_t tx_timeouts; /* limits.tx_idle, limits.tx_total */
     _Atomic uint64_t loop_turns, loop_lag_max_ns;
     struct histogram stages[STAGE_COUNT];
 };

@@ -452,7 +452,7 @@ static bool has_rows(const struct req *r)
 static void write_result(struct req *r)
 {
     if (r->answer.len > 0) {
-        encode_open(&r->conn->out, &r->msg.id);
+        open_result(r);
         buf_str_add(&r->conn->out, buf_str(&r->answer));
     } else if (r->bound.plan == NULL) {
         return; /* `more` is answered by what it lets through */

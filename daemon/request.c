@@ -31,18 +31,27 @@ static const struct {
     step_fn *run;
 } req_table[REQ_STATE_COUNT] = {
     [REQ_NEW] = {"new", TO(REQ_READ), NULL},
-    [REQ_READ] = {"read", TO(REQ_ADMIN) | TO(REQ_WORKERS) | TO(REQ_CATALOG) | TO(REQ_REPLY),
+    [REQ_READ] = {"read",
+                  TO(REQ_ADMIN) | TO(REQ_WORKERS) | TO(REQ_CATALOG) | TO(REQ_TX_TURN) |
+                      TO(REQ_REPLY),
                   step_read},
     [REQ_ADMIN] = {"admin", TO(REQ_REPLY), step_admin},
     [REQ_WORKERS] = {"workers", TO(REQ_REPLY), step_workers},
+    [REQ_TX_TURN] = {"tx_turn",
+                     TO(REQ_TX_TURN) | TO(REQ_CATALOG) | TO(REQ_ORDER) | TO(REQ_REPLY),
+                     step_tx_turn},
     [REQ_CATALOG] = {"catalog", TO(REQ_PLAN) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_catalog},
     [REQ_REFRESH] = {"refresh", TO(REQ_PLAN) | TO(REQ_REPLY), step_refresh},
     [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_plan},
-    [REQ_ORDER] = {"order", TO(REQ_LEND) | TO(REQ_REPLY), step_order},
+    [REQ_ORDER] = {"order", TO(REQ_LEND) | TO(REQ_TX_USE) | TO(REQ_TX_SQL) | TO(REQ_REPLY),
+                   step_order},
     [REQ_LEND] = {"lend",
-                  TO(REQ_LEND) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_REPLY),
+                  TO(REQ_LEND) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) |
+                      TO(REQ_TX_SQL) | TO(REQ_REPLY),
                   step_lend},
-    [REQ_CATCH_UP] = {"catch_up", TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_RETURN),
+    [REQ_CATCH_UP] = {"catch_up",
+                      TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_TX_SQL) |
+                          TO(REQ_RETURN),
                       step_catch_up},
     [REQ_BEGIN] = {"begin", TO(REQ_RUN) | TO(REQ_ROLLBACK) | TO(REQ_RETURN), step_begin},
     [REQ_RUN] = {"run",
@@ -53,7 +62,12 @@ static const struct {
     [REQ_ROLLBACK] = {"rollback", TO(REQ_RETURN), step_rollback},
     [REQ_POSITION] = {"position", TO(REQ_RETURN), step_position},
     [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH) | TO(REQ_LEND), step_return},
-    [REQ_REPLY] = {"reply", TO(REQ_DONE), step_reply},
+    [REQ_TX_USE] = {"tx_use", TO(REQ_RUN) | TO(REQ_REPLY), step_tx_use},
+    [REQ_TX_SQL] = {"tx_sql", TO(REQ_TX_SQL) | TO(REQ_POSITION) | TO(REQ_REPLY), step_tx_sql},
+    [REQ_TX_LEAVE] = {"tx_leave", TO(REQ_TX_LEAVE) | TO(REQ_TX_UNDO) | TO(REQ_REPLY),
+                      step_tx_leave},
+    [REQ_TX_UNDO] = {"tx_undo", TO(REQ_TX_LEAVE), step_tx_undo},
+    [REQ_REPLY] = {"reply", TO(REQ_TX_LEAVE) | TO(REQ_DONE), step_reply},
     [REQ_DONE] = {"done", 0, NULL},
 };
 
@@ -68,7 +82,7 @@ static void finish(struct req *r);
  * looks at, at the end of a turn of their connection. */
 #define CALLED_BACK                                                                            \
     (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) |          \
-     TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION))
+     TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION) | TO(REQ_TX_SQL) | TO(REQ_TX_UNDO))
 
 static void note_unsettled(struct req *r)
 {
@@ -126,7 +140,7 @@ bool req_is_read(const struct req *r)
         return r->bound.plan != NULL && r->bound.plan->kind == PLAN_READ &&
                r->bound.plan->volatility != VOLATILITY_VOLATILE;
     }
-    return r->msg.op != OP_SCHEMA_RELOAD;
+    return r->msg.op != OP_SCHEMA_RELOAD && op_way(r->msg.op) != WAY_TX;
 }
 
 /* ---- from outside ---- */
@@ -172,12 +186,37 @@ static void start_watch(struct req *r)
     }
 }
 
+static void stop_run(struct req *r, enum err why)
+{
+    r->stop = why;
+    start_watch(r);
+    if (r->lease != NULL) {
+        r->lease->driver->cancel(r->lease);
+    }
+    reply_unpause(r);
+}
+
+/* It is answered at once; only the end of a transaction, whose handle is free already,
+ * waits for its turn to roll back. */
+static void stop_in_queue(struct req *r)
+{
+    req_set_err(r, r->stop);
+    if (!tx_is_turn(r) && !op_ends_tx(r->msg.op)) {
+        tx_skip(r);
+    }
+    req_go(r, REQ_REPLY);
+}
+
 void req_stop(struct req *r, enum err why)
 {
     if (r->stop != ERR_OK) {
         return;
     }
     switch (r->state) {
+    case REQ_TX_TURN:
+        r->stop = why;
+        stop_in_queue(r);
+        return;
     case REQ_CATALOG:
     case REQ_REFRESH:
         if (r->defined) {
@@ -195,15 +234,17 @@ void req_stop(struct req *r, enum err why)
         r->stop = why;
         pool_cancel(r->pool, &r->pool_wait);
         return;
+    case REQ_TX_SQL:
+        if (r->msg.op != OP_BEGIN) {
+            start_watch(r); /* its end or a mark, which is as good as there */
+            return;
+        }
+        stop_run(r, why);
+        return;
     case REQ_CATCH_UP:
     case REQ_BEGIN:
     case REQ_RUN:
-        r->stop = why;
-        start_watch(r);
-        if (r->lease != NULL) {
-            r->lease->driver->cancel(r->lease);
-        }
-        reply_unpause(r);
+        stop_run(r, why);
         return;
     case REQ_WORKERS:
         if (r->gate != NULL) { /* else its answer is on the way */
@@ -214,6 +255,7 @@ void req_stop(struct req *r, enum err why)
     case REQ_COMMIT:
     case REQ_ROLLBACK:
     case REQ_POSITION:
+    case REQ_TX_UNDO:
         start_watch(r); /* the outcome is on its way, but not for ever */
         return;
     case REQ_NEW:
@@ -221,6 +263,8 @@ void req_stop(struct req *r, enum err why)
     case REQ_ADMIN:
     case REQ_PLAN:
     case REQ_RETURN:
+    case REQ_TX_USE:
+    case REQ_TX_LEAVE:
     case REQ_REPLY:
     case REQ_DONE:
         return; /* synchronous, or past stopping: the outcome is on its way */
@@ -230,8 +274,10 @@ void req_stop(struct req *r, enum err why)
 void req_poke(struct req *r)
 {
     note_unsettled(r); /* it may have to wait again */
-    if (r->state == REQ_ORDER && req_may_take_effect(r)) {
-        req_go(r, REQ_LEND);
+    if ((r->state == REQ_TX_TURN || r->state == REQ_TX_LEAVE) && tx_is_turn(r)) {
+        req_go(r, (int)r->state);
+    } else if (r->state == REQ_ORDER && req_may_take_effect(r)) {
+        req_go(r, step_order(r));
     } else if (r->state == REQ_REPLY &&
                (r->conn->state >= CONN_CLOSING || conn_may_write(r->conn, r))) {
         if (r->conn->state < CONN_CLOSING) {

@@ -15,6 +15,7 @@
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
 #include "daemon/route.h"
+#include "daemon/tx.h"
 #include "daemon/worker.h"
 #include "protocol/message.h"
 #include "value/rows.h"
@@ -25,6 +26,7 @@ enum req_state {
     REQ_READ,     /* the line is being read */
     REQ_ADMIN,    /* an operation that needs no database */
     REQ_WORKERS,  /* an operation in which all workers take part */
+    REQ_TX_TURN,  /* waits for those before it in its transaction */
     REQ_CATALOG,  /* waits for the first catalog of its database */
     REQ_REFRESH,  /* waits for a newer catalog, because a name was not found */
     REQ_PLAN,     /* compiled and bound */
@@ -37,6 +39,10 @@ enum req_state {
     REQ_ROLLBACK, /* undoes it */
     REQ_POSITION, /* asks how far its write has come */
     REQ_RETURN,   /* the connection goes back */
+    REQ_TX_USE,   /* takes its transaction's connection */
+    REQ_TX_SQL,   /* begins, marks or ends its transaction */
+    REQ_TX_LEAVE, /* its transaction hears how it went */
+    REQ_TX_UNDO,  /* what is left of its transaction is rolled back */
     REQ_REPLY,    /* waits for its turn on the socket, then is written */
     REQ_DONE,
 };
@@ -73,6 +79,14 @@ struct req {
     struct backend *backend;
     struct pool *pool; /* which its connection is from: the primary's or a replica's */
     struct route route;
+    struct tx *tx; /* whose queue it is in, or NULL: on its own */
+    struct req *tx_next;
+    bool tx_behind_failure;   /* one before it in the queue went away unheard */
+    bool tx_ends;             /* it has freed the handle: the last of its transaction */
+    bool tx_undone;           /* a rollback was tried for it */
+    uint32_t tx_mark;         /* the savepoint's number */
+    struct statement *tx_sql; /* what it has to say in its transaction, in the arena */
+    uint32_t tx_sql_count;
     struct prepared *prepared;
     struct seen *seen; /* its query is known by its bytes */
     struct catalog_wait catalog_wait;

@@ -275,8 +275,8 @@ bool route_turn_back(struct req *r)
 {
     bool elsewhere = has_replicas(r->backend->db) &&
                      r->route.server != atomic_load(&r->backend->db->roles.primary);
-    if (!elsewhere || r->route.primary_only || r->stop != ERR_OK || r->phase != REPLY_NONE ||
-        !is_read(r) || !is_of_replica(r->err)) {
+    if (r->tx != NULL || !elsewhere || r->route.primary_only || r->stop != ERR_OK ||
+        r->phase != REPLY_NONE || !is_read(r) || !is_of_replica(r->err)) {
         return false;
     }
     r->route.primary_only = true;
@@ -287,7 +287,7 @@ bool route_turn_back(struct req *r)
 bool route_tells_position(const struct req *r)
 {
     return has_replicas(r->backend->db) && r->err == ERR_OK && r->lease != NULL &&
-           !r->lease->broken && !is_read(r);
+           !r->lease->broken && !is_read(r) && (r->tx == NULL || r->msg.op == OP_COMMIT);
 }
 
 bool route_heed(struct req *r, enum err e)

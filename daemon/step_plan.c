@@ -92,6 +92,12 @@ int step_read(struct req *r)
             e = op_prepare(r);
         }
     }
+    if (e != ERR_OK && !r->msg.tx.present) {
+        tx_misread(r);
+    }
+    if (r->msg.tx.present) {
+        return tx_read(r, e);
+    }
     if (e != ERR_OK) {
         return req_fail_to(r, e, REQ_REPLY);
     }
@@ -134,7 +140,7 @@ enum err req_start_timer(struct req *r, uint64_t ms)
 
 /* The request's own timeout, else the database's. A stream has none of the latter:
  * it lasts as long as its reader needs. */
-static enum err start_timer(struct req *r)
+enum err req_start_statement_timer(struct req *r)
 {
     uint64_t ms = r->msg.timeout_ms;
     if (ms == 0 && !r->msg.stream) {
@@ -189,9 +195,10 @@ static int wait_for_catalog(struct req *r)
 
 int step_catalog(struct req *r)
 {
-    enum err e = req_find_backend(r);
-    if (e == ERR_OK) {
-        e = start_timer(r);
+    enum err e = ERR_OK;
+    if (r->tx == NULL) { /* else its transaction has one, and its time runs */
+        e = req_find_backend(r);
+        e = e != ERR_OK ? e : req_start_statement_timer(r);
     }
     if (e != ERR_OK) {
         return req_fail_to(r, e, REQ_REPLY);
@@ -317,8 +324,9 @@ static enum err plan_query(struct req *r, struct catalog *catalog)
     if (e == ERR_OK) {
         e = charge(r); /* the bound data is the larger part */
     }
-    if (e == ERR_OK && answer_may_fail(r)) {
-        r->bound.needs_tx = true;
+    if (e == ERR_OK) {
+        /* Inside a transaction an error fails the whole: there is no need of one of its own. */
+        r->bound.needs_tx = (r->bound.needs_tx || answer_may_fail(r)) && r->tx == NULL;
     }
     return e;
 }

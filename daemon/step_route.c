@@ -60,7 +60,7 @@ static void on_caught_up(struct run *run)
         req_go(r, REQ_RETURN);
     } else if (there && r->lease != NULL) {
         server_reached(&db->roles, &db->servers[r->route.server], &r->route.want);
-        req_go(r, r->bound.needs_tx ? REQ_BEGIN : REQ_RUN);
+        req_go(r, req_first_use(r));
     } else {
         go_to_primary(r);
     }

@@ -29,10 +29,24 @@ bool req_may_take_effect(const struct req *r)
 
 int step_order(struct req *r)
 {
-    return req_may_take_effect(r) ? REQ_LEND : REQ_WAIT;
+    if (!req_may_take_effect(r)) {
+        return REQ_WAIT;
+    }
+    if (r->tx == NULL || r->msg.op == OP_BEGIN) {
+        return REQ_LEND;
+    }
+    return op_way(r->msg.op) == WAY_TX ? REQ_TX_SQL : REQ_TX_USE;
 }
 
 /* ---- lend ---- */
+
+int req_first_use(const struct req *r)
+{
+    if (r->msg.op == OP_BEGIN) {
+        return REQ_TX_SQL;
+    }
+    return r->bound.needs_tx ? REQ_BEGIN : REQ_RUN;
+}
 
 static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
 {
@@ -56,11 +70,7 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
         req_go(r, REQ_REPLY);
         return;
     }
-    if (r->route.waits) {
-        req_go(r, REQ_CATCH_UP);
-        return;
-    }
-    req_go(r, r->bound.needs_tx ? REQ_BEGIN : REQ_RUN);
+    req_go(r, r->route.waits ? REQ_CATCH_UP : req_first_use(r));
 }
 
 int step_lend(struct req *r)
@@ -80,7 +90,7 @@ int step_lend(struct req *r)
 
 /* ---- begin, run, commit, rollback ---- */
 
-static void start_run(struct req *r, struct run run)
+void req_run(struct req *r, struct run run)
 {
     r->run = run;
     r->run.fail = &r->fail;
@@ -115,6 +125,12 @@ static void set_run_err(struct req *r)
     }
 }
 
+void req_note_run(struct req *r)
+{
+    note_time(r);
+    set_run_err(r);
+}
+
 static void on_begun(struct run *run)
 {
     struct req *r = of_run(run);
@@ -131,15 +147,16 @@ static void on_begun(struct run *run)
 int step_begin(struct req *r)
 {
     const struct dialect_words *words = dialect_words(r->bound.plan->dialect);
-    start_run(r, (struct run){.stmt = &words->begin_write, .sets = 1, .done = on_begun});
+    req_run(r, (struct run){.stmt = &words->begin_write, .sets = 1, .done = on_begun});
     return REQ_WAIT;
 }
 
-/* A write on its own whose answer was lost may have happened. */
+/* A write on its own whose answer was lost may have happened; one in a transaction is
+ * undone with it. */
 static void judge_loss(struct req *r)
 {
-    if (r->run.err == ERR_CONNECTION_LOST && r->run.maybe_executed && !r->bound.needs_tx &&
-        !r->run.stmt->read_only) {
+    if (r->tx == NULL && r->run.err == ERR_CONNECTION_LOST && r->run.maybe_executed &&
+        !r->bound.needs_tx && !r->run.stmt->read_only) {
         req_replace_err(r, ERR_COMMIT_UNKNOWN);
     }
 }
@@ -283,15 +300,15 @@ int step_run(struct req *r)
         req_set_err(r, e);
         return r->bound.needs_tx ? REQ_ROLLBACK : REQ_RETURN;
     }
-    start_run(r, (struct run){
-                     .stmt = &b->step->stmt,
-                     .params = params,
-                     .sets = sets,
-                     .apart = b->apart,
-                     .sink = sink_of(r, b),
-                     .flush = reply_flush,
-                     .done = on_run,
-                 });
+    req_run(r, (struct run){
+                   .stmt = &b->step->stmt,
+                   .params = params,
+                   .sets = sets,
+                   .apart = b->apart,
+                   .sink = sink_of(r, b),
+                   .flush = reply_flush,
+                   .done = on_run,
+               });
     return REQ_WAIT;
 }
 
@@ -310,7 +327,7 @@ static void on_committed(struct run *run)
 int step_commit(struct req *r)
 {
     const struct dialect_words *words = dialect_words(r->bound.plan->dialect);
-    start_run(r, (struct run){.stmt = &words->commit, .sets = 1, .done = on_committed});
+    req_run(r, (struct run){.stmt = &words->commit, .sets = 1, .done = on_committed});
     return REQ_WAIT;
 }
 
@@ -326,7 +343,7 @@ int step_rollback(struct req *r)
     /* The client hears of the first error; what becomes of the rollback is the
      * pool's business, which lends no connection with an open transaction. */
     const struct dialect_words *words = dialect_words(r->bound.plan->dialect);
-    start_run(r, (struct run){.stmt = &words->rollback, .sets = 1, .done = on_rolled_back});
+    req_run(r, (struct run){.stmt = &words->rollback, .sets = 1, .done = on_rolled_back});
     return REQ_WAIT;
 }
 
@@ -336,8 +353,8 @@ int step_rollback(struct req *r)
  * more with a new one. */
 static bool may_plan_again(const struct req *r)
 {
-    return r->err == ERR_CATALOG_CHANGED && !r->refreshed && r->stop == ERR_OK &&
-           r->phase == REPLY_NONE && r->rows.count == 0;
+    return r->err == ERR_CATALOG_CHANGED && !r->refreshed && r->tx == NULL &&
+           r->stop == ERR_OK && r->phase == REPLY_NONE && r->rows.count == 0;
 }
 
 /* Nothing of what was run so far counts. */
@@ -382,7 +399,12 @@ static void give_back(struct req *r)
 int step_return(struct req *r)
 {
     loop_timer_stop(&r->worker->loop, &r->watch);
-    give_back(r);
+    if (op_way(r->msg.op) == WAY_TX) {
+        return REQ_REPLY; /* its connection is its transaction's */
+    }
+    if (r->tx == NULL) {
+        give_back(r);
+    }
     if (r->route.again) {
         r->route.again = false;
         forget_run(r);
@@ -395,7 +417,7 @@ int step_return(struct req *r)
     if (r->err == ERR_OK && !r->bound.needs_tx) {
         req_set_err(r, reply_check(r));
     }
-    r->defined = r->err == ERR_OK && r->bound.plan->effect == TEXT_DEFINES;
+    r->defined = r->tx == NULL && r->err == ERR_OK && r->bound.plan->effect == TEXT_DEFINES;
     return r->defined ? REQ_REFRESH : REQ_REPLY;
 }
 
@@ -403,6 +425,9 @@ int step_return(struct req *r)
 
 int step_reply(struct req *r)
 {
+    if (r->tx != NULL) {
+        return REQ_TX_LEAVE;
+    }
     if (!r->executed) {
         r->executed = true;
         loop_timer_stop(&r->worker->loop, &r->timer);

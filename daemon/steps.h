@@ -20,6 +20,21 @@ step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback,
 
 /* step_route.c: what a request does for the sake of replicas. */
 step_fn step_catch_up, step_position;
+/* step_tx.c: the transaction that a request belongs to. */
+step_fn step_tx_turn, step_tx_use, step_tx_sql, step_tx_leave, step_tx_undo;
+
+/* Finds the transaction that r names and queues r there; `e` is how its reading went.
+ * The state that comes next. */
+int tx_read(struct req *r, enum err e);
+/* A line that is no request: what it seems to name is not trusted any more. */
+void tx_misread(struct req *r);
+/* step_plan.c: starts the time of a request that is for its database. */
+enum err req_start_statement_timer(struct req *r) MUST_CHECK;
+/* step_run.c: the state in which a connection that was lent is first used. */
+int req_first_use(const struct req *r);
+/* Starts one statement on r->lease; and notes what its end says. */
+void req_run(struct req *r, struct run run);
+void req_note_run(struct req *r);
 
 /* Moves on; r may be gone afterwards. */
 void req_go(struct req *r, int next);

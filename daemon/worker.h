@@ -23,6 +23,7 @@
 
 struct conn;
 struct req;
+struct tx;
 
 /* A database as one worker sees it. */
 struct backend {
@@ -74,6 +75,7 @@ struct worker {
     uint32_t free_req_low; /* least of it since the last beat: so many were not needed */
     uint32_t freed;        /* requests and clients freed since memory was given back … */
     uint32_t freed_seen;   /* … of these at the last beat */
+    struct tx *tx_oldest, *tx_newest; /* transactions that have begun */
     enum worker_state state;
     pthread_mutex_t post_lock; /* guards post_closed */
     bool post_closed;          /* its loop is about to end */

@@ -186,6 +186,13 @@ void encode_ok(struct buf *b)
     BUF_LIT(b, "\"ok\":true}\n");
 }
 
+void encode_tx_timeout(struct buf *b, struct str tx)
+{
+    BUF_LIT(b, "{\"push\":\"tx_timeout\",\"tx\":");
+    buf_str_add(b, tx);
+    BUF_LIT(b, "}\n");
+}
+
 void encode_stream_head(struct buf *b, const struct request_id *id,
                         const struct column_info *columns, uint32_t count)
 {

@@ -40,6 +40,9 @@ void encode_count(struct buf *b, uint64_t rowcount, struct str keys);
 /* `"ok":true}\n` */
 void encode_ok(struct buf *b);
 
+/* A line that no request asked for: `{"push":"tx_timeout","tx":…}\n`. */
+void encode_tx_timeout(struct buf *b, struct str tx);
+
 /* Lines of a stream. */
 void encode_stream_head(struct buf *b, const struct request_id *id,
                         const struct column_info *columns, uint32_t count);

@@ -126,22 +126,10 @@ static enum err check_stream(const struct message *m, struct fail *f)
                 "credit is added by the id of a request, and this one has none", f);
 }
 
-/* Keys that are read, of features that this server does not have yet. */
-static enum err check_later(const struct message *m, struct fail *f)
-{
-    const char *path = m->tx.present && m->op == OP_QUERY ? "/tx" : NULL;
-    return path == NULL ? ERR_OK
-                        : fail_at(f, ERR_UNSUPPORTED_FEATURE, str_of(path),
-                                  "this server does not have this yet");
-}
-
 /* What an operation cannot do without. */
 static enum err check_whole(const struct message *m, struct fail *f)
 {
-    enum err e = check_later(m, f);
-    if (e != ERR_OK) {
-        return e;
-    }
+    enum err e;
     switch (m->op) {
     case OP_QUERY:
         e = check_statement(m, f);
@@ -198,6 +186,11 @@ enum err message_parse(struct str source, struct arena *a, const struct json_opt
     struct read r = {.source = source, .m = m, .fail = f};
     const struct json *id = json_get(root, "id");
     e = id == NULL ? ERR_OK : message_read_id(&r, id);
+    const struct json *tx = json_get(root, "tx");
+    if (tx != NULL) {
+        enum err of_tx = message_read_tx(&r, tx);
+        e = e != ERR_OK ? e : of_tx;
+    }
     if (e == ERR_OK) {
         e = find_op(m, root, f);
     }

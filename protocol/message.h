@@ -121,8 +121,8 @@ struct message {
 };
 
 /* Reads a line. `source` must outlive m, and so must what opts->known gives: its key
- * is `query`. On error m->id is set if the line had a
- * usable one, and f says where (path, or offset for bad JSON). Errors: those of
+ * is `query`. On error m->id and m->tx are set if the line
+ * had usable ones, and f says where (path, or offset for bad JSON). Errors: those of
  * json_parse, ERR_BAD_REQUEST, ERR_UNKNOWN_KEY (with the nearest right key as a
  * hint), ERR_UNKNOWN_OP, ERR_TOO_MANY_PARAMS. Keys of features that this server
  * does not have yet (session, cache, shard, …) are ERR_UNSUPPORTED_FEATURE. */

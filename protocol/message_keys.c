@@ -58,6 +58,13 @@ static enum err read_tx(struct read *r)
     return read_request_id(r, &r->m->tx);
 }
 
+enum err message_read_tx(struct read *r, const struct json *tx)
+{
+    r->key = "tx";
+    r->value = tx;
+    return read_tx(r);
+}
+
 static enum err read_of(struct read *r)
 {
     return read_request_id(r, &r->m->of);

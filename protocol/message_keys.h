@@ -21,5 +21,7 @@ struct read {
 enum err message_read_member(struct read *r, const struct json *j) MUST_CHECK;
 /* Reads `id` alone: so that every error can carry it. */
 enum err message_read_id(struct read *r, const struct json *id) MUST_CHECK;
+/* Reads `tx` alone: so that every error is one of its transaction. */
+enum err message_read_tx(struct read *r, const struct json *tx) MUST_CHECK;
 
 #endif

@@ -253,7 +253,7 @@ static const struct {
      "/dialects", ""},
     {"{\"id\":1,\"op\":\"compile\",\"query\":{},\"dialects\":[\"a\",\"b\",\"c\",\"d\"]}",
      ERR_BAD_REQUEST, "/dialects", ""},
-    {"{\"id\":1,\"query\":{},\"tx\":\"t\"}", ERR_UNSUPPORTED_FEATURE, "/tx", ""},
+    {"{\"id\":1,\"query\":{},\"tx\":null}", ERR_BAD_REQUEST, "/tx", ""},
     {"{\"id\":1,\"query\":{},\"session\":\"s\"}", ERR_UNSUPPORTED_FEATURE, "/session", ""},
     {"{\"id\":1,\"query\":{},\"cache\":true}", ERR_UNSUPPORTED_FEATURE, "/cache", ""},
     {"{\"id\":1,\"query\":{},\"shard\":\"s1\"}", ERR_UNSUPPORTED_FEATURE, "/shard", ""},
