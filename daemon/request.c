@@ -196,11 +196,22 @@ static void stop_run(struct req *r, enum err why)
     reply_unpause(r);
 }
 
+/* The end of a transaction and its marks are as good as there. */
+static void stop_tx_sql(struct req *r, enum err why)
+{
+    if (r->msg.op == OP_BEGIN) {
+        stop_run(r, why);
+    } else {
+        start_watch(r);
+    }
+}
+
 /* It is answered at once; only the end of a transaction, whose handle is free already,
  * waits for its turn to roll back. */
-static void stop_in_queue(struct req *r)
+static void stop_in_queue(struct req *r, enum err why)
 {
-    req_set_err(r, r->stop);
+    r->stop = why;
+    req_set_err(r, why);
     if (!tx_is_turn(r) && !op_ends_tx(r->msg.op)) {
         tx_skip(r);
     }
@@ -214,8 +225,7 @@ void req_stop(struct req *r, enum err why)
     }
     switch (r->state) {
     case REQ_TX_TURN:
-        r->stop = why;
-        stop_in_queue(r);
+        stop_in_queue(r, why);
         return;
     case REQ_CATALOG:
     case REQ_REFRESH:
@@ -235,11 +245,7 @@ void req_stop(struct req *r, enum err why)
         pool_cancel(r->pool, &r->pool_wait);
         return;
     case REQ_TX_SQL:
-        if (r->msg.op != OP_BEGIN) {
-            start_watch(r); /* its end or a mark, which is as good as there */
-            return;
-        }
-        stop_run(r, why);
+        stop_tx_sql(r, why);
         return;
     case REQ_CATCH_UP:
     case REQ_BEGIN:
