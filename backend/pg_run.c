@@ -208,7 +208,7 @@ void pg_fail_lost(struct pg_conn *c, const char *words)
  * Half an attempt may be under way, so only closing is left either way. */
 static void send_failed(struct pg_conn *c)
 {
-    bool is_lost = PQstatus(c->pg) != CONNECTION_OK;
+    bool is_lost = c->link == PG_LINK_LOST || PQstatus(c->pg) != CONNECTION_OK;
     pg_lost(c);
     if (is_lost) {
         pg_fail_lost(c, PQerrorMessage(c->pg));
