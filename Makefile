@@ -54,6 +54,7 @@ differential: all
 
 mutation: all
 	/usr/bin/python3 tests/differential/mutate.py --all
+	/usr/bin/python3 tests/soak/mutate.py
 
 soak: all
 	tools/install-deps build test

@@ -129,8 +129,8 @@ HANDS = {"postgresql": PostgresqlHands, "mariadb": MariadbHands}
 # How often, relative to each other.
 SESSION_DEEDS = {"terminate": 6, "cancel": 4, "stop": 2, "crash": 1}
 SERVER_DEEDS = {"restart": 0.5, "kill": 0.5}
-NETWORK_DEEDS = {"reset": 2, "lose": 6, "hold": 2}
-DAEMON_DEEDS = {"daemon_kill": 0.7, "daemon_stop": 0.7, "daemon_pause": 1, "daemon_reload": 1}
+NETWORK_DEEDS = {"reset": 2, "lose": 5, "hold": 2}
+DAEMON_DEEDS = {"daemon_kill": 1.5, "daemon_stop": 1, "daemon_pause": 1, "daemon_reload": 1}
 
 
 class Nemesis:

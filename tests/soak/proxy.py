@@ -224,7 +224,7 @@ class Session:
     def run(self, statement):
         if self.chaos.chance("linger"):
             time.sleep(self.chaos.between(0.01, 0.3))
-        reply = self._ask({**statement.request(), "tx": self.handle})
+        reply = self._ask(self._hurry({**statement.request(), "tx": self.handle}))
         return self._answer(statement, reply)
 
     def savepoint(self, name):
@@ -238,7 +238,7 @@ class Session:
 
     def commit(self):
         try:
-            one, = self.wire.send([{"op": "commit", "tx": self.handle}], self.chaos)
+            one, = self.wire.send([self._commit()], self.chaos)
             self._maybe_cancel(self.wire, one)
             reply = self._wait(one)
         except Lost as e:
@@ -249,7 +249,7 @@ class Session:
         """begin … commit in one write."""
         requests = [self._begin(isolation)]
         requests += [self._hurry({**s.request(), "tx": self.handle}) for s in statements]
-        requests.append({"op": "commit", "tx": self.handle})
+        requests.append(self._commit())
         self.wire = self.line.get()
         try:
             pending = self.wire.send(requests, self.chaos)
@@ -270,6 +270,9 @@ class Session:
 
     def _begin(self, isolation):
         return {"op": "begin", "tx": self.handle, "isolation": isolation}
+
+    def _commit(self):
+        return self._hurry({"op": "commit", "tx": self.handle})
 
     def _hurry(self, request):
         if self.chaos.chance("timeout"):

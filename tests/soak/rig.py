@@ -60,6 +60,11 @@ class Sqlite:
         conn.executescript(text)
         conn.close()
 
+    def drop(self, database):
+        for tail in ("", "-wal", "-shm"):
+            if os.path.exists(self.path(database) + tail):
+                os.remove(self.path(database) + tail)
+
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -82,6 +87,9 @@ class Plan:
     def word(self):
         return self.name().replace(", ", "-").replace(" ", "-")
 
+    def database(self):
+        return f"soak_{self.word().replace('-', '_')}_{self.seed}"
+
 
 @dataclasses.dataclass
 class Result:
@@ -100,7 +108,7 @@ class Rig:
     def __init__(self, server, plan, history):
         self.server, self.plan, self.history = server, plan, history
         self.rng, self.codes = random.Random(plan.seed), collections.Counter()
-        self.database = f"soak_{plan.word().replace('-', '_')}_{plan.seed}"
+        self.database = plan.database()
         self.network = self.daemon = None
         self.workloads = [bank.Bank(plan.isolation)]
         script = bank.script()
