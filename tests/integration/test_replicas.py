@@ -261,6 +261,7 @@ def test_a_promoted_replica_gets_the_writes(mortal):
 
 
 def test_two_primaries_stop_writes_and_reads_go_on(mortal):
+    """Failure 15 of the list: nothing is written to either."""
     primary, replica = mortal.servers
     with Daemon(mortal.conf()) as daemon, daemon.client() as c:
         c.query(insert(1))
@@ -287,8 +288,8 @@ def test_two_primaries_stop_writes_and_reads_go_on(mortal):
 
 
 def test_a_primary_that_turns_read_only_is_left_at_once(mortal):
-    """Its sessions stay open; only their errors tell that roles have changed, for the
-    next check is far away."""
+    """Failure 14 of the list. Its sessions stay open; only their errors tell that roles
+    have changed, for the next check is far away."""
     primary, replica = mortal.servers
     with Daemon(mortal.conf(check="1h", lag="3h")) as daemon, daemon.client() as c:
         c.query(insert(1))
