@@ -65,6 +65,7 @@ void fail_init(struct fail *f)
 {
     f->code = ERR_OK;
     f->native = 0;
+    f->step = -1;
     f->offset = -1;
     f->sqlstate[0] = '\0';
     f->path[0] = '\0';

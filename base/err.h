@@ -60,6 +60,7 @@ bool err_retry(enum err e);
 struct fail {
     enum err code;
     int32_t native; /* the database's own error number, 0 if none */
+    int32_t step;   /* which one of a batch, or -1 */
     int64_t offset; /* byte in the line (bad JSON) or -1 */
     char sqlstate[6];
     char path[320];    /* JSON Pointer (RFC 6901) into the request */

@@ -237,8 +237,8 @@ static bool add_fusions(struct plan *p, const struct statement *s, uint32_t coun
 static enum err fuse(struct emitter *em, struct plan *p, const struct query *q,
                      const struct fuse_key *key, _Atomic uint64_t *next_statement)
 {
-    struct statement *s = ARENA_ARRAY(&p->arena, FUSED_MOST, struct statement);
-    uint32_t count;
+    uint32_t count = em->d->arrays ? 1 : FUSED_MOST;
+    struct statement *s = ARENA_ARRAY(&p->arena, count, struct statement);
     enum err e = emit_start(em, q, key);
     if (e != ERR_OK || em->placeholders > 0) {
         return e; /* other values than the key's are in it */

@@ -35,6 +35,12 @@ static struct str db_name(const struct req *r)
     return r->backend == NULL ? (struct str){"", 0} : r->backend->db->conf->name;
 }
 
+/* Where its line goes: to its client, or into the answer of the batch it is a step of. */
+static struct buf *out_of(struct req *r)
+{
+    return r->parent != NULL ? &r->parent->answer : &r->conn->out;
+}
+
 /* ---- preparing ---- */
 
 static void stream_chunk(struct rows *rows, enum rows_edge edge)
@@ -110,7 +116,7 @@ static void as_stream(struct req *r, struct rows_opts *o)
 /* `expect` is checked before the first byte. */
 static bool may_begin_early(const struct req *r)
 {
-    return expect_of(r->msg.expect) == EXPECT_ALL;
+    return expect_of(r->msg.expect) == EXPECT_ALL && r->parent == NULL;
 }
 
 static bool reads(const struct plan *p)
@@ -164,7 +170,7 @@ enum err reply_prepare(struct req *r)
 /* `{"id":7,` and, after a write where there are replicas, how far it has come. */
 static void open_result(struct req *r)
 {
-    struct buf *out = &r->conn->out;
+    struct buf *out = out_of(r);
     char position[POSITION_TEXT_BYTES];
     encode_open(out, &r->msg.id);
     if (r->route.at.kind != POSITION_NONE) {
@@ -175,7 +181,7 @@ static void open_result(struct req *r)
 
 static void begin_line(struct req *r)
 {
-    struct buf *out = &r->conn->out;
+    struct buf *out = out_of(r);
     if (r->phase != REPLY_NONE) {
         return;
     }
@@ -346,7 +352,7 @@ enum err reply_check(struct req *r)
 
 static void write_error(struct req *r)
 {
-    struct buf *out = &r->conn->out;
+    struct buf *out = out_of(r);
     bool open_line = r->conn->writer == r;
     if (r->phase == REPLY_BEGUN && !r->msg.stream) {
         encode_rows_error(out, r->rows.opts.form, &r->fail, db_name(r));
@@ -376,7 +382,7 @@ static void write_value(struct req *r)
             buf_str_add(&r->rows.out, r->rows.count > 0 ? STR("true") : STR("false"));
         }
     }
-    encode_value(&r->conn->out, buf_str(&r->rows.out));
+    encode_value(out_of(r), buf_str(&r->rows.out));
 }
 
 static bool wants_value(const struct message *m)
@@ -399,7 +405,7 @@ static struct str next_page(const struct req *r)
 
 static void write_rows(struct req *r)
 {
-    struct buf *out = &r->conn->out;
+    struct buf *out = out_of(r);
     begin_line(r);
     buf_str_add(out, buf_str(&r->rows.out));
     if (r->msg.stream) {
@@ -416,13 +422,13 @@ static void write_count(struct req *r)
         keys = buf_str(&r->rows.out);
     }
     open_result(r);
-    encode_count(&r->conn->out, r->rowcount, keys);
+    encode_count(out_of(r), r->rowcount, keys);
 }
 
 /* An insert of no rows runs nothing: its rows are an empty list. */
 static void write_nothing(struct req *r)
 {
-    struct buf *out = &r->conn->out;
+    struct buf *out = out_of(r);
     const struct plan *p = r->bound.plan;
     encode_open(out, &r->msg.id);
     if (p->column_count == 0) {
@@ -453,7 +459,7 @@ static void write_result(struct req *r)
 {
     if (r->answer.len > 0) {
         open_result(r);
-        buf_str_add(&r->conn->out, buf_str(&r->answer));
+        buf_str_add(out_of(r), buf_str(&r->answer));
     } else if (r->bound.plan == NULL) {
         return; /* `more` is answered by what it lets through */
     } else if (r->bound.run_count == 0) {
@@ -470,7 +476,7 @@ static void write_result(struct req *r)
 void reply_write(struct req *r)
 {
     struct conn *c = r->conn;
-    assert(c->writer == NULL || c->writer == r);
+    assert(c->writer == NULL || c->writer == r || r->parent != NULL);
     if (c->out.cap == 0) {
         (void)buf_reserve(&c->out, OUT_BYTES); /* else it would grow in steps */
     }
@@ -479,6 +485,8 @@ void reply_write(struct req *r)
     } else {
         write_result(r);
     }
-    c->writer = NULL;
-    conn_flush_later(c);
+    if (r->parent == NULL) {
+        c->writer = NULL;
+        conn_flush_later(c);
+    }
 }

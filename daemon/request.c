@@ -11,6 +11,7 @@
 #include "daemon/request.h"
 
 #include "base/clock.h"
+#include "daemon/batch.h"
 #include "daemon/ops_gate.h"
 #include "daemon/reply.h"
 #include "daemon/steps.h"
@@ -33,7 +34,7 @@ static const struct {
     [REQ_NEW] = {"new", TO(REQ_READ), NULL},
     [REQ_READ] = {"read",
                   TO(REQ_ADMIN) | TO(REQ_WORKERS) | TO(REQ_CATALOG) | TO(REQ_TX_TURN) |
-                      TO(REQ_REPLY),
+                      TO(REQ_ORDER) | TO(REQ_REPLY),
                   step_read},
     [REQ_ADMIN] = {"admin", TO(REQ_REPLY), step_admin},
     [REQ_WORKERS] = {"workers", TO(REQ_REPLY), step_workers},
@@ -43,8 +44,11 @@ static const struct {
     [REQ_CATALOG] = {"catalog", TO(REQ_PLAN) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_catalog},
     [REQ_REFRESH] = {"refresh", TO(REQ_PLAN) | TO(REQ_REPLY), step_refresh},
     [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_plan},
-    [REQ_ORDER] = {"order", TO(REQ_LEND) | TO(REQ_TX_USE) | TO(REQ_TX_SQL) | TO(REQ_REPLY),
+    [REQ_ORDER] = {"order",
+                   TO(REQ_LEND) | TO(REQ_BATCH) | TO(REQ_TX_USE) | TO(REQ_TX_SQL) |
+                       TO(REQ_REPLY),
                    step_order},
+    [REQ_BATCH] = {"batch", TO(REQ_BATCH) | TO(REQ_REPLY), step_batch},
     [REQ_LEND] = {"lend",
                   TO(REQ_LEND) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) |
                       TO(REQ_TX_SQL) | TO(REQ_REPLY),
@@ -140,13 +144,18 @@ bool req_is_read(const struct req *r)
         return r->bound.plan != NULL && r->bound.plan->kind == PLAN_READ &&
                r->bound.plan->volatility != VOLATILITY_VOLATILE;
     }
-    return r->msg.op != OP_SCHEMA_RELOAD && op_way(r->msg.op) != WAY_TX;
+    return r->msg.op != OP_SCHEMA_RELOAD && op_way(r->msg.op) != WAY_TX &&
+           op_way(r->msg.op) != WAY_BATCH;
 }
 
 /* ---- from outside ---- */
 
-static void stop_waiting_for_catalog(struct req *r)
+static void stop_waiting_for_catalog(struct req *r, enum err why)
 {
+    if (r->defined) {
+        return; /* it is done; only its reply waits */
+    }
+    r->stop = why;
     if (catalog_wait_cancel(r->backend, &r->catalog_wait)) {
         req_set_err(r, r->stop);
         req_go(r, REQ_REPLY);
@@ -229,11 +238,7 @@ void req_stop(struct req *r, enum err why)
         return;
     case REQ_CATALOG:
     case REQ_REFRESH:
-        if (r->defined) {
-            return; /* it is done; only its reply waits */
-        }
-        r->stop = why;
-        stop_waiting_for_catalog(r);
+        stop_waiting_for_catalog(r, why);
         return;
     case REQ_ORDER:
         r->stop = why;
@@ -246,6 +251,9 @@ void req_stop(struct req *r, enum err why)
         return;
     case REQ_TX_SQL:
         stop_tx_sql(r, why);
+        return;
+    case REQ_BATCH:
+        batch_stop(r, why);
         return;
     case REQ_CATCH_UP:
     case REQ_BEGIN:
@@ -406,7 +414,11 @@ static void finish(struct req *r)
     if (r->backend != NULL) {
         backend_release(r->backend);
     }
-    conn_request_done(r->conn, r);
+    if (r->parent != NULL) {
+        batch_child_done(r);
+    } else {
+        conn_request_done(r->conn, r);
+    }
     recycle(w, r);
 }
 
@@ -418,13 +430,11 @@ static void link_last(struct conn *c, struct req *r)
     c->req_count++;
 }
 
-/* NULL: not even an error can be said, so the client loses its connection. */
-static struct req *begin(struct conn *c)
+static struct req *begin_of(struct conn *c)
 {
     struct worker *w = c->worker;
     struct req *r = req_take(w);
     if (r == NULL) {
-        conn_close(c);
         return NULL;
     }
     r->conn = c;
@@ -433,7 +443,29 @@ static struct req *begin(struct conn *c)
     r->arrived_ns = w->read_ns; /* what came in one read is told apart by step_plan */
     r->arena.limit_bytes = req_conf(r)->limits.request_bytes;
     count_add(&w->counts.in_flight, 1);
+    return r;
+}
+
+/* NULL: not even an error can be said, so the client loses its connection. */
+static struct req *begin(struct conn *c)
+{
+    struct req *r = begin_of(c);
+    if (r == NULL) {
+        conn_close(c);
+        return NULL;
+    }
     link_last(c, r);
+    return r;
+}
+
+struct req *req_child(struct req *parent, const struct message *m)
+{
+    struct req *r = begin_of(parent->conn);
+    if (r != NULL) {
+        r->parent = parent;
+        r->line = parent->line;
+        r->msg = *m;
+    }
     return r;
 }
 

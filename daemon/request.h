@@ -31,6 +31,7 @@ enum req_state {
     REQ_REFRESH,  /* waits for a newer catalog, because a name was not found */
     REQ_PLAN,     /* compiled and bound */
     REQ_ORDER,    /* waits until it may take effect */
+    REQ_BATCH,    /* its steps are under way, one after the other */
     REQ_LEND,     /* waits for a connection */
     REQ_CATCH_UP, /* waits on a replica for a write that it is to see */
     REQ_BEGIN,    /* opens the internal transaction */
@@ -68,6 +69,8 @@ struct req {
     struct worker *worker;
     struct req *next, *prev; /* of the connection, or of the free list */
     uint64_t id_tag;         /* of its id: other tags are other ids; 0: it has none */
+    struct req *parent;      /* the batch that it is a step of, or NULL */
+    struct batch *batch;     /* its steps, or NULL */
     enum req_state state;
     struct arena arena;
     struct str line; /* the request's own copy, in the arena */
@@ -120,14 +123,15 @@ struct req {
     struct fail fail;     /* last: it is large, and most of it is never touched */
 };
 
+/* A step of the batch `parent`, to be moved on from REQ_NEW; NULL: out of memory. */
+struct req *req_child(struct req *parent, const struct message *m);
 /* Begins a request with its line (copied). Runs until it has to wait. */
 void req_start(struct conn *c, struct str line);
 /* Answers a line that cannot be read, in its turn; the connection is to end. */
 void req_refuse(struct conn *c, enum err e, const char *words);
 /* Counts the memory that it has by now; false if it passes limits.memory. */
 bool req_charge(struct req *r);
-/* Ends it with `why` as soon as can be; its final line still comes. Does nothing
- * when it is past stopping. */
+/* Ends it with `why` as soon as can be, unless it is past that; its final line comes. */
 void req_stop(struct req *r, enum err why);
 /* It waits for its turn (of effect or of writing) and should look again. */
 void req_poke(struct req *r);

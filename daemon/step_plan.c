@@ -4,6 +4,7 @@
  * and catalog are found, its statement is compiled and bound. Worker thread.
  */
 #include "base/clock.h"
+#include "daemon/batch.h"
 #include "daemon/ops.h"
 #include "daemon/ops_gate.h"
 #include "daemon/ops_show.h"
@@ -81,15 +82,27 @@ static enum err use_prepared(struct req *r)
     return ERR_OK;
 }
 
+/* Its own timeout is for all of it; without one each step has the database's. */
+static enum err read_batch(struct req *r)
+{
+    enum err e = batch_start(r);
+    if (e == ERR_OK && !r->msg.tx.present) {
+        e = req_find_backend(r);
+    }
+    return e != ERR_OK || r->msg.tx.present ? e : req_start_statement_timer(r);
+}
+
 int step_read(struct req *r)
 {
-    enum err e = parse(r);
+    enum err e = r->parent != NULL ? ERR_OK : parse(r);
     if (e == ERR_OK) {
-        count_add(&r->worker->counts.requests[r->msg.op], 1);
+        count_add(&r->worker->counts.requests[r->msg.op], r->parent == NULL);
         if (r->msg.run.len > 0) {
             e = use_prepared(r);
         } else if (r->msg.op == OP_PREPARE) {
             e = op_prepare(r);
+        } else if (r->msg.op == OP_BATCH) {
+            e = read_batch(r);
         }
     }
     if (e != ERR_OK && !r->msg.tx.present) {
@@ -106,9 +119,10 @@ int step_read(struct req *r)
         return REQ_CATALOG;
     case WAY_WORKERS:
         return REQ_WORKERS;
+    case WAY_BATCH:
+        return REQ_ORDER;
     case WAY_HERE:
     case WAY_TX:
-    case WAY_BATCH:
         break;
     }
     return REQ_ADMIN;
@@ -139,11 +153,11 @@ enum err req_start_timer(struct req *r, uint64_t ms)
 }
 
 /* The request's own timeout, else the database's. A stream has none of the latter:
- * it lasts as long as its reader needs. */
+ * it lasts as long as its reader needs; the steps of a batch have their own. */
 enum err req_start_statement_timer(struct req *r)
 {
     uint64_t ms = r->msg.timeout_ms;
-    if (ms == 0 && !r->msg.stream) {
+    if (ms == 0 && !r->msg.stream && r->batch == NULL) {
         ms = r->backend->db->conf->pool.statement_timeout_ms;
     }
     return ms == 0 ? ERR_OK : req_start_timer(r, ms);

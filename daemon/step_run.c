@@ -4,6 +4,7 @@
  * statements, and the reply. Worker thread.
  */
 #include "base/clock.h"
+#include "daemon/batch.h"
 #include "daemon/blame.h"
 #include "daemon/reply.h"
 #include "daemon/steps.h"
@@ -15,7 +16,7 @@
  * overlap, anything else waits for all before it and holds back all after it. */
 bool req_may_take_effect(const struct req *r)
 {
-    if (r->msg.id.present) {
+    if (r->msg.id.present || r->parent != NULL) {
         return true;
     }
     bool read = req_is_read(r);
@@ -31,6 +32,9 @@ int step_order(struct req *r)
 {
     if (!req_may_take_effect(r)) {
         return REQ_WAIT;
+    }
+    if (r->batch != NULL) {
+        return REQ_BATCH;
     }
     if (r->tx == NULL || r->msg.op == OP_BEGIN) {
         return REQ_LEND;
@@ -427,6 +431,10 @@ int step_reply(struct req *r)
 {
     if (r->tx != NULL) {
         return REQ_TX_LEAVE;
+    }
+    if (r->parent != NULL) {
+        batch_take(r);
+        return REQ_DONE;
     }
     if (!r->executed) {
         r->executed = true;

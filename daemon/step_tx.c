@@ -72,7 +72,8 @@ int tx_read(struct req *r, enum err e)
     if (e == ERR_OK && r->msg.op == OP_BEGIN) {
         return read_begin(r);
     }
-    struct tx *t = tx_find(r->conn, &r->msg.tx);
+    bool step = r->parent != NULL && r->parent->tx != NULL; /* the handle may be free by now */
+    struct tx *t = step ? r->parent->tx : tx_find(r->conn, &r->msg.tx);
     if (t == NULL) {
         fail_at(&r->fail, ERR_UNKNOWN_TX, STR("/tx"), "%s", err_doc(ERR_UNKNOWN_TX));
         return req_fail_to(r, r->fail.code, REQ_REPLY);
@@ -81,10 +82,6 @@ int tx_read(struct req *r, enum err e)
     if (e == ERR_OK && op_ends_tx(r->msg.op)) {
         r->tx_ends = true;
         tx_unname(t);
-    }
-    if (e == ERR_OK && r->msg.op == OP_BATCH) {
-        e = fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/op"),
-                    "this server does not have this operation yet");
     }
     return to_turn(r, e != ERR_OK ? e : take_backend(r));
 }
@@ -151,7 +148,9 @@ static bool is_heard(enum op op, enum tx_state s)
  * but its own transaction: those before it may in turn wait for what it ends. */
 static bool is_behind_others(const struct req *r)
 {
-    for (const struct req *o = r->conn->first; o != r && r->msg.op == OP_BEGIN; o = o->next) {
+    const struct req *self = r->parent != NULL ? r->parent : r;
+    for (const struct req *o = r->conn->first; o != self && r->msg.op == OP_BEGIN;
+         o = o->next) {
         if (!o->executed && (o->msg.op == OP_BEGIN || op_ends_tx(o->msg.op))) {
             return true;
         }
@@ -170,7 +169,7 @@ int step_tx_turn(struct req *r)
     if (!is_heard(r->msg.op, r->tx->state)) {
         return req_fail_to(r, refuse(r), REQ_REPLY);
     }
-    return op_way(r->msg.op) == WAY_TX ? REQ_ORDER : REQ_CATALOG;
+    return op_way(r->msg.op) == WAY_CATALOG ? REQ_CATALOG : REQ_ORDER;
 }
 
 /* ---- statements ---- */

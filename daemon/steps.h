@@ -14,6 +14,8 @@ typedef int step_fn(struct req *r);
 
 /* step_plan.c: from the line to bound statements. */
 step_fn step_read, step_admin, step_workers, step_catalog, step_refresh, step_plan;
+/* batch.c: the steps of a batch. */
+step_fn step_batch;
 /* step_run.c: from the turn to the reply. */
 step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback, step_return,
     step_reply;

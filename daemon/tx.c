@@ -72,7 +72,7 @@ static int64_t count_named(const struct conn *c)
 {
     int64_t n = 0;
     for (const struct tx *t = c->txs; t != NULL; t = t->next) {
-        n += t->handle.present;
+        n += t->handle.present && !t->silent;
     }
     return n;
 }
@@ -87,7 +87,8 @@ enum err tx_create(struct conn *c, const struct message *m, struct tx **out, str
     if (old != NULL) {
         tx_over(old);
     }
-    if (count_named(c) >= most) {
+    bool silent = m->tx.text.ptr[0] == BATCH_HANDLE;
+    if (!silent && count_named(c) >= most) {
         return fail_at(f, ERR_OVERLOAD, STR("/tx"), "limits.transactions (%lld) is reached",
                        (long long)most);
     }
@@ -95,6 +96,7 @@ enum err tx_create(struct conn *c, const struct message *m, struct tx **out, str
     if (t == NULL) {
         return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     }
+    t->silent = silent;
     t->options = (struct tx_options){m->isolation, m->read_only, m->deferrable};
     *out = t;
     return ERR_OK;
@@ -219,12 +221,18 @@ static bool is_deserted(const struct conn *c)
     return c->state >= CONN_ENDED;
 }
 
+/* Its batch is under way and ends it, also when its client is gone. */
+static bool is_batch(const struct tx *t)
+{
+    return t->silent && t->conn->first != NULL;
+}
+
 void tx_end_all(struct conn *c)
 {
     struct tx *next;
     for (struct tx *t = c->txs; t != NULL; t = next) {
         next = t->next;
-        if (t->first == NULL) {
+        if (t->first == NULL && !is_batch(t)) {
             count_add(&counts(t)->tx_rolled_back, t->lease != NULL);
             tx_over(t);
         }
@@ -246,7 +254,7 @@ static void expire(struct tx *t, const char *what)
         LOG_S("limit", str_of(what)), LOG_I("client", t->conn->number),
         LOG_S("db", t->backend->db->conf->name),
         LOG_I("ms", (clock_now_ns() - t->begun_ns) / NS_PER_MS), LOG_END);
-    t->push_due = t->handle.present;
+    t->push_due = t->handle.present && !t->silent;
     conn_wake(t->conn);
     if (r == NULL) {
         t->state = TX_GONE;
@@ -274,7 +282,7 @@ static void rest(struct tx *t)
     if (t->lease == NULL || t->first != NULL) {
         return;
     }
-    if (is_deserted(t->conn)) {
+    if (is_deserted(t->conn) && !is_batch(t)) {
         conn_wake(t->conn);
         return;
     }
@@ -320,6 +328,12 @@ void tx_join(struct tx *t, struct req *r)
 {
     loop_timer_stop(&t->conn->worker->loop, &t->idle);
     r->tx = t;
+    if (r->parent != NULL &&
+        r->parent->tx == t) { /* a step: the turn of its batch is its own */
+        r->tx_next = t->first;
+        t->first = r;
+        return;
+    }
     r->tx_next = NULL;
     r->tx_behind_failure = t->last_failed;
     t->last_failed = false;

@@ -26,6 +26,9 @@ struct conn;
 struct req;
 struct savepoint;
 
+/* With this begin the handles that batches make up: an id of a client cannot. */
+#define BATCH_HANDLE '['
+
 enum tx_state {
     TX_BEGINS, /* its `begin` has no effect yet */
     TX_OPEN,   /* takes statements */
@@ -48,6 +51,7 @@ struct tx {
     struct req *first, *last; /* its requests that are not through, in order */
     bool last_failed; /* one that left the queue unheard: whoever comes next finds it failed */
     bool timed_out;   /* its time was over while a request was under way */
+    bool silent;      /* of a batch: no client knows its handle */
     bool push_due;    /* the client is still to be told of that */
     bool unfit;       /* its connection is not to be used again */
     bool traces;      /* its connection's settings may be other ones */

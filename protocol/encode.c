@@ -74,6 +74,9 @@ static void add_error(struct buf *b, const struct fail *f, struct str db)
     add_foreign(b, str_of(f->message));
     add_text(b, "path", str_of(f->path));
     add_text(b, "hint", str_of(f->hint));
+    if (f->step >= 0) {
+        buf_printf(b, ",\"step\":%d", f->step);
+    }
     if (f->offset >= 0) {
         buf_printf(b, ",\"offset\":%lld", (long long)f->offset);
     }

@@ -360,6 +360,19 @@ static enum err read_what(struct read *r)
     return read_name(r, &r->m->what);
 }
 
+/* ---- steps ---- */
+
+static enum err read_step_name(struct read *r)
+{
+    return read_name(r, &r->step->name);
+}
+
+static enum err read_condition(struct read *r)
+{
+    r->step->condition = r->value;
+    return ERR_OK;
+}
+
 /* Part of the contract, not of this server yet. */
 static enum err read_later(struct read *r)
 {
@@ -373,6 +386,7 @@ static enum err read_later(struct read *r)
 #define OF_SAVEPOINTS (FOR(SAVEPOINT) | FOR(RELEASE) | FOR(ROLLBACK_TO))
 #define OF_TX (FOR(BEGIN) | FOR(COMMIT) | FOR(ROLLBACK) | OF_SAVEPOINTS)
 #define OF_DATABASES (FOR(SHOW) | FOR(PAUSE) | FOR(RESUME) | FOR(DRAIN))
+#define OF_STEP (1u << OP_COUNT)
 #define ANY_OP ((1u << OP_COUNT) - 1)
 
 #define KEY(lit)                                                                               \
@@ -387,20 +401,22 @@ static const struct {
 } keys[] = {
     {KEY("id"), ANY_OP, read_id},
     {KEY("op"), ANY_OP, read_op},
-    {KEY("query"), STATEMENT, read_query},
-    {KEY("params"), FOR(QUERY) | FOR(COMPILE), read_params},
-    {KEY("run"), FOR(QUERY) | FOR(COMPILE), read_run},
+    {KEY("query"), STATEMENT | OF_STEP, read_query},
+    {KEY("params"), FOR(QUERY) | FOR(COMPILE) | OF_STEP, read_params},
+    {KEY("run"), FOR(QUERY) | FOR(COMPILE) | OF_STEP, read_run},
     {KEY("name"), FOR(PREPARE) | FOR(DEALLOCATE) | OF_SAVEPOINTS, read_statement_name},
     {KEY("db"),
      STATEMENT | FOR(HELLO) | FOR(SCHEMA_RELOAD) | FOR(BEGIN) | FOR(BATCH) | OF_DATABASES,
      read_db},
     {KEY("as"), FOR(QUERY), read_as},
-    {KEY("expect"), FOR(QUERY) | FOR(COMPILE), read_expect},
+    {KEY("as"), OF_STEP, read_step_name},
+    {KEY("if"), OF_STEP, read_condition},
+    {KEY("expect"), FOR(QUERY) | FOR(COMPILE) | OF_STEP, read_expect},
     {KEY("stream"), FOR(QUERY), read_stream},
     {KEY("timeout"),
      STATEMENT | FOR(SCHEMA_RELOAD) | FOR(BATCH) | OF_TX | FOR(PAUSE) | FOR(DRAIN),
      read_timeout},
-    {KEY("keys"), FOR(QUERY) | FOR(COMPILE), read_keys},
+    {KEY("keys"), FOR(QUERY) | FOR(COMPILE) | OF_STEP, read_keys},
     {KEY("of"), FOR(MORE) | FOR(CANCEL), read_of},
     {KEY("credit"), FOR(MORE), read_credit},
     {KEY("version"), FOR(HELLO), read_version},
@@ -423,25 +439,31 @@ static const struct {
 };
 #define KEY_COUNT (sizeof keys / sizeof keys[0])
 
-static enum err unknown_key(const struct json *j, enum op op, struct fail *f)
+static unsigned use_of(const struct read *r)
+{
+    return r->step != NULL ? OF_STEP : 1u << r->m->op;
+}
+
+static enum err unknown_key(const struct read *r, const struct json *j)
 {
     struct str key = json_key(j);
     char path[320] = "/";
     struct json_path p = {.key = key};
     json_path_write(&p, path, sizeof path);
-    fail_at(f, ERR_UNKNOWN_KEY, str_of(path), "a %s request has no key \"%.*s\"", op_name(op),
-            (int)utf8_cut(key, 80), key.ptr);
+    fail_at(r->fail, ERR_UNKNOWN_KEY, str_of(path), "a %s %s has no key \"%.*s\"",
+            op_name(r->m->op), r->step != NULL ? "step" : "request", (int)utf8_cut(key, 80),
+            key.ptr);
     unsigned best = key.len > 3 ? 3 : 2; /* every short key is near to every other */
     const char *nearest = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {
         unsigned d = str_distance(key, keys[i].key, best);
-        if ((keys[i].ops & (1u << op)) != 0 && d < best) {
+        if ((keys[i].ops & use_of(r)) != 0 && d < best) {
             best = d;
             nearest = keys[i].key.ptr;
         }
     }
     if (nearest != NULL) {
-        fail_hint(f, "did you mean \"%s\"?", nearest);
+        fail_hint(r->fail, "did you mean \"%s\"?", nearest);
     }
     return ERR_UNKNOWN_KEY;
 }
@@ -451,11 +473,11 @@ enum err message_read_member(struct read *r, const struct json *j)
     struct str key = json_key(j);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (key.len == keys[i].key.len && memcmp(key.ptr, keys[i].key.ptr, key.len) == 0 &&
-            (keys[i].ops & (1u << r->m->op)) != 0) {
+            (keys[i].ops & use_of(r)) != 0) {
             r->key = keys[i].key.ptr;
             r->value = j;
             return keys[i].read(r);
         }
     }
-    return unknown_key(j, r->m->op, r->fail);
+    return unknown_key(r, j);
 }

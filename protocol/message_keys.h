@@ -6,12 +6,14 @@
 #ifndef PROTOCOL_MESSAGE_KEYS_H
 #define PROTOCOL_MESSAGE_KEYS_H
 
+#include "protocol/batch.h"
 #include "protocol/message.h"
 
 /* The reading of one key. */
 struct read {
-    struct str source; /* the line */
-    struct message *m; /* its op is known */
+    struct str source;       /* the line */
+    struct message *m;       /* its op is known */
+    struct batch_step *step; /* whose message that is; NULL: a request's own */
     const struct json *value;
     const char *key;
     struct fail *fail;

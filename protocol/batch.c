@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * protocol/batch.c: see protocol/batch.h.
+ */
+#include "protocol/batch.h"
+
+#include "protocol/message_keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct conditions {
+    const struct batch_step *steps;
+    uint32_t before; /* those that may be spoken of */
+    struct fail *fail;
+};
+
+void batch_point(struct fail *f, uint32_t at)
+{
+    char path[sizeof f->path];
+    int n = snprintf(path, sizeof path, "/steps/%u", at);
+    size_t rest = strlen(f->path);
+    size_t room = sizeof path - (size_t)n - 1;
+    rest = rest < room ? rest : room;
+    memcpy(path + n, f->path, rest);
+    path[(size_t)n + rest] = '\0';
+    memcpy(f->path, path, sizeof path);
+}
+
+/* ---- conditions ---- */
+
+static const struct batch_step *find_step(const struct conditions *c, const struct json *name)
+{
+    for (uint32_t i = 0; name->kind == JSON_STRING && i < c->before; i++) {
+        if (c->steps[i].name.len > 0 && str_eq(c->steps[i].name, json_text(name))) {
+            return &c->steps[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err bad_condition(struct conditions *c, const char *why)
+{
+    return fail_at(c->fail, ERR_BAD_REQUEST, STR("/if"), "%s", why);
+}
+
+static enum err check_condition(struct conditions *c, const struct json *j)
+{
+    const struct json *word = j->kind == JSON_ARRAY ? j->first : NULL;
+    if (word == NULL || word->next == NULL) {
+        return bad_condition(c, "a condition is one of [\"ok\",step], [\"empty\",step], "
+                                "[\"not\",C], [\"and\",C…], [\"or\",C…]");
+    }
+    if (json_is(word, "ok") || json_is(word, "empty")) {
+        bool found = j->len == 2 && find_step(c, word->next) != NULL;
+        return found ? ERR_OK : bad_condition(c, "there is no step of this name before it");
+    }
+    bool negates = json_is(word, "not") && j->len == 2;
+    if (!negates && !json_is(word, "and") && !json_is(word, "or")) {
+        return bad_condition(c, "a condition begins with ok, empty, not, and, or");
+    }
+    enum err e = ERR_OK;
+    for (const struct json *x = word->next; x != NULL && e == ERR_OK; x = x->next) {
+        e = check_condition(c, x);
+    }
+    return e;
+}
+
+static bool holds(const struct conditions *c, const struct json *j)
+{
+    const struct json *word = j->first;
+    if (json_is(word, "ok") || json_is(word, "empty")) {
+        enum step_outcome o = find_step(c, word->next)->outcome;
+        return o == OUTCOME_EMPTY || (o == OUTCOME_ROWS && json_is(word, "ok"));
+    }
+    if (json_is(word, "not")) {
+        return !holds(c, word->next);
+    }
+    bool all = json_is(word, "and");
+    for (const struct json *x = word->next; x != NULL; x = x->next) {
+        if (holds(c, x) != all) {
+            return !all;
+        }
+    }
+    return all;
+}
+
+bool batch_is_due(const struct batch_step *steps, uint32_t at)
+{
+    struct conditions c = {.steps = steps, .before = at};
+    return steps[at].condition == NULL || holds(&c, steps[at].condition);
+}
+
+/* ---- reading ---- */
+
+static enum err check_step(struct batch_step *steps, uint32_t at, struct fail *f)
+{
+    struct batch_step *s = &steps[at];
+    struct conditions c = {.steps = steps, .before = at, .fail = f};
+    for (uint32_t i = 0; i < at && s->name.len > 0; i++) {
+        if (str_eq(steps[i].name, s->name)) {
+            return fail_at(f, ERR_DUPLICATE_NAME, STR("/as"), "two steps have this name");
+        }
+    }
+    if (s->m.query == NULL && s->m.run.len == 0) {
+        return fail_at(f, ERR_BAD_REQUEST, STR("/query"), "there is no query");
+    }
+    if (s->m.query != NULL && s->m.run.len > 0) {
+        return fail_at(f, ERR_BAD_REQUEST, STR("/run"), "give query or run, not both");
+    }
+    return s->condition == NULL ? ERR_OK : check_condition(&c, s->condition);
+}
+
+static enum err read_step(const struct json *j, struct str source, struct batch_step *steps,
+                          uint32_t at, struct fail *f)
+{
+    struct batch_step *s = &steps[at];
+    struct read r = {.source = source, .m = &s->m, .step = s, .fail = f};
+    enum err e = ERR_OK;
+    s->m = (struct message){.op = OP_QUERY, .as = ROWS_ARRAYS, .credit = UINT32_MAX};
+    if (j->kind != JSON_OBJECT) {
+        return fail_set(f, ERR_BAD_REQUEST, "a step is an object");
+    }
+    for (const struct json *x = j->first; x != NULL && e == ERR_OK; x = x->next) {
+        e = message_read_member(&r, x);
+    }
+    return e != ERR_OK ? e : check_step(steps, at, f);
+}
+
+enum err batch_read(const struct json *steps, struct str source, uint32_t most, struct arena *a,
+                    struct batch_step **out, struct fail *f)
+{
+    uint32_t at = 0;
+    if (steps->len > most) {
+        return fail_at(f, ERR_REQUEST_TOO_LARGE, STR("/steps"), "a batch has at most %u steps",
+                       most);
+    }
+    *out = ARENA_ARRAY(a, steps->len, struct batch_step);
+    if (*out == NULL) {
+        return fail_set(f, ERR_REQUEST_TOO_LARGE, "%s", err_doc(ERR_REQUEST_TOO_LARGE));
+    }
+    for (const struct json *j = steps->first; j != NULL; j = j->next, at++) {
+        enum err e = read_step(j, source, *out, at, f);
+        if (e != ERR_OK) {
+            batch_point(f, at);
+            return e;
+        }
+    }
+    return ERR_OK;
+}
