@@ -211,7 +211,8 @@ static void send_failed(struct pg_conn *c)
     bool is_lost = c->link == PG_LINK_LOST || PQstatus(c->pg) != CONNECTION_OK;
     pg_lost(c);
     if (is_lost) {
-        pg_fail_lost(c, PQerrorMessage(c->pg));
+        const char *words = PQerrorMessage(c->pg);
+        pg_fail_lost(c, words[0] != '\0' ? words : "it ended while nothing was asked of it");
     } else if (c->err == ERR_OK) {
         c->err = fail_set(c->base.running->fail, ERR_OUT_OF_MEMORY,
                           "no memory for sending the statement");
