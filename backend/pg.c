@@ -157,6 +157,12 @@ static void on_poll(uv_poll_t *h, int status, int events)
         }
         pg_pump(c);
         break;
+    case PG_PIPED:
+        if (status != 0 || !consume(c)) {
+            pg_lost(c);
+        }
+        pg_pipe_pump(c);
+        break;
     case PG_SETTLED:
         if (status != 0 || !PQconsumeInput(c->pg)) {
             pg_lost(c);
@@ -265,6 +271,7 @@ static void free_conn(struct pg_conn *c)
     c->close_cb(&c->base, c->close_arg);
     pg_cancel_forget(c);
     PQfinish(c->pg);
+    pg_pipe_free(c->pipe);
     pg_cache_fini(&c->cache);
     pg_params_fini(&c->params);
     pg_cells_fini(&c->cells);
@@ -292,6 +299,7 @@ static void on_close_task(struct task *t)
 {
     struct pg_conn *c =
         (struct pg_conn *)(void *)((char *)t - offsetof(struct pg_conn, close_task));
+    pg_pipe_lost(c);
     if (c->base.running != NULL) {
         finish(c);
     }
@@ -363,4 +371,5 @@ const struct driver driver_pg = {
     .rollback = pg_rollback,
     .reset = pg_reset,
     .close = pg_close,
+    .pipeline = &pg_pipeline,
 };

@@ -30,12 +30,13 @@ const char *pg_reset_sql(const struct db_target *t, uint32_t i);
 enum pg_state {
     PG_IDLE,    /* no run; readable means notices, or the end */
     PG_ACTIVE,  /* a run's answer is being read */
+    PG_PIPED,   /* takes many runs: pg_pipeline.c */
     PG_PAUSED,  /* the sink is full: not reading */
     PG_SETTLED, /* the outcome is known; waits for a cancel request to be over */
     PG_CLOSING, /* close was called */
 };
 
-enum pg_job { PG_JOB_STATEMENT, PG_JOB_PING, PG_JOB_ROLLBACK, PG_JOB_RESET };
+enum pg_job { PG_JOB_STATEMENT, PG_JOB_PING, PG_JOB_ROLLBACK, PG_JOB_RESET, PG_JOB_PIPE };
 
 /* What the next result of libpq belongs to. */
 enum pg_step {
@@ -99,6 +100,8 @@ struct pg_conn {
     uint64_t written;       /* by the command tags */
     uint64_t dropped_bytes; /* read after the ending */
     uint32_t reset_at;      /* PG_JOB_RESET: next statement */
+
+    struct pg_pipe *pipe; /* PG_PIPED: what is under way; kept for the next time */
 };
 
 /* pg.c: what other files need of the connection. */
@@ -123,7 +126,25 @@ bool pg_cancel_pends(struct pg_conn *c);
 /* The connection is going: frees what it has, now or when a request that hangs ends. */
 void pg_cancel_forget(struct pg_conn *c);
 
+/* pg_pipeline.c */
+
+extern const struct pipeline pg_pipeline;
+/* Takes every result that is whole. */
+void pg_pipe_pump(struct pg_conn *c);
+/* The session is over: ends every run. */
+void pg_pipe_lost(struct pg_conn *c);
+void pg_pipe_free(struct pg_pipe *p);
+
 /* pg_run.c */
+
+enum { PG_NAME_BYTES = 24 };
+/* What prepared statement `name` is called. */
+void pg_name_text(uint64_t name, char out[PG_NAME_BYTES]);
+/* Whether all sets of r go out as one statement, by sql_many. */
+bool pg_is_many(const struct run *r);
+const char *pg_sql_of(const struct run *r);
+/* The values of r to texts. */
+enum err pg_set_params(struct pg_conn *c, const struct run *r) MUST_CHECK;
 
 void pg_run(struct db_conn *conn, struct run *r);
 void pg_ping(struct db_conn *conn, struct run *r);

@@ -82,8 +82,8 @@ void pg_cells_trim(struct pg_cells *c);
 enum err pg_cells_shape(struct pg_cells *c, const PGresult *res) MUST_CHECK;
 /* Tells the sink which columns res has. */
 enum err pg_tell_columns(const PGresult *res, struct row_sink *sink, struct fail *f) MUST_CHECK;
-/* Row 0 of res, borrowed until the next call or PQclear; NULL: out of memory. */
-const struct value *pg_cells_read(struct pg_cells *c, const PGresult *res);
+/* A row of res, borrowed until the next call or PQclear; NULL: out of memory. */
+const struct value *pg_cells_read(struct pg_cells *c, const PGresult *res, int row);
 
 /* -- pg_error.c ------------------------------------------------------------- */
 

@@ -20,7 +20,6 @@ enum {
     FLUSH_SETS = 64,          /* after so many the server shall answer */
     DEALLOCATE_MAX = 8,       /* for each attempt */
     DRAIN_BYTES = 256 * 1024, /* unwanted rows beyond this: cancel */
-    NAME_BYTES = 24,
 };
 
 static struct pg_conn *conn_of(struct db_conn *c)
@@ -30,39 +29,39 @@ static struct pg_conn *conn_of(struct db_conn *c)
 
 /* -- sending --------------------------------------------------------------- */
 
-static void name_text(uint64_t name, char out[NAME_BYTES])
+void pg_name_text(uint64_t name, char out[PG_NAME_BYTES])
 {
-    char *at = out + NAME_BYTES - 1;
+    char *at = out + PG_NAME_BYTES - 1;
     *at = '\0';
     do {
         *--at = (char)('0' + name % 10);
         name /= 10;
     } while (name > 0);
     *--at = 't';
-    memmove(out, at, (size_t)(out + NAME_BYTES - at));
+    memmove(out, at, (size_t)(out + PG_NAME_BYTES - at));
 }
 
-static bool is_many(const struct run *r)
+bool pg_is_many(const struct run *r)
 {
     return r->sets > 1 && !r->apart && r->stmt->sql_many.len > 0;
 }
 
-static const char *sql_of(const struct run *r)
+const char *pg_sql_of(const struct run *r)
 {
-    return is_many(r) ? r->stmt->sql_many.ptr : r->stmt->sql.ptr;
+    return pg_is_many(r) ? r->stmt->sql_many.ptr : r->stmt->sql.ptr;
 }
 
 static bool send_set(struct pg_conn *c)
 {
     const struct pg_params *p = &c->params;
-    char name[NAME_BYTES];
+    char name[PG_NAME_BYTES];
     int ok;
     if (c->name != 0) {
-        name_text(c->name, name);
+        pg_name_text(c->name, name);
         ok = PQsendQueryPrepared(c->pg, name, (int)p->count, p->values, p->lengths, p->formats,
                                  FORMAT_TEXT);
     } else {
-        ok = PQsendQueryParams(c->pg, sql_of(c->base.running), (int)p->count, p->types,
+        ok = PQsendQueryParams(c->pg, pg_sql_of(c->base.running), (int)p->count, p->types,
                                p->values, p->lengths, p->formats, FORMAT_TEXT);
     }
     if (ok == 0) {
@@ -109,8 +108,8 @@ static bool send_deallocates(struct pg_conn *c)
     /* In a transaction a failure would end that. */
     while (c->tx_before == DB_TX_NONE && c->deallocating < DEALLOCATE_MAX &&
            (name = pg_cache_take_dropped(&c->cache)) != 0) {
-        char text[NAME_BYTES], sql[64];
-        name_text(name, text);
+        char text[PG_NAME_BYTES], sql[64];
+        pg_name_text(name, text);
         snprintf(sql, sizeof sql, "deallocate %s", text);
         if (PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, FORMAT_TEXT) == 0) {
             return false;
@@ -123,17 +122,17 @@ static bool send_deallocates(struct pg_conn *c)
 static bool send_prepare(struct pg_conn *c)
 {
     const struct run *r = c->base.running;
-    c->key = c->cache.cap == 0 || r->stmt->id == 0 ? 0 : r->stmt->id << 1 | is_many(r);
+    c->key = c->cache.cap == 0 || r->stmt->id == 0 ? 0 : r->stmt->id << 1 | pg_is_many(r);
     c->name = c->key == 0 ? 0 : pg_cache_find(&c->cache, c->key);
     c->preparing = PG_PREPARE_NOT;
     if (c->key == 0 || c->name != 0) {
         return true;
     }
-    char name[NAME_BYTES];
+    char name[PG_NAME_BYTES];
     c->name = ++c->cache.last_name;
     c->preparing = PG_PREPARE_NEW;
-    name_text(c->name, name);
-    return PQsendPrepare(c->pg, name, sql_of(r), (int)c->params.count, c->params.types) == 1;
+    pg_name_text(c->name, name);
+    return PQsendPrepare(c->pg, name, pg_sql_of(r), (int)c->params.count, c->params.types) == 1;
 }
 
 /* The next results are those of a statement: row by row. Must be said before
@@ -158,7 +157,7 @@ static void expect_statement(struct pg_conn *c)
 static bool send_attempt(struct pg_conn *c)
 {
     const struct run *r = c->base.running;
-    c->sets_total = is_many(r) ? 1 : r->sets;
+    c->sets_total = pg_is_many(r) ? 1 : r->sets;
     c->sets_sent = c->sets_done = 0;
     c->sync = PG_SYNC_OWED;
     c->written = 0;
@@ -174,10 +173,9 @@ static bool send_attempt(struct pg_conn *c)
     return true;
 }
 
-static enum err set_params(struct pg_conn *c)
+enum err pg_set_params(struct pg_conn *c, const struct run *r)
 {
-    const struct run *r = c->base.running;
-    if (is_many(r)) {
+    if (pg_is_many(r)) {
         return pg_params_set_many(&c->params, r->stmt, r->params, r->sets, r->fail);
     }
     /* All are checked before the first is sent: once some are under way, a bad one
@@ -316,7 +314,7 @@ static void take_row(struct pg_conn *c, const PGresult *res)
     if (r->sink == NULL) {
         return;
     }
-    const struct value *cells = pg_cells_read(&c->cells, res);
+    const struct value *cells = pg_cells_read(&c->cells, res, 0);
     if (cells == NULL) {
         fail_run(c, ERR_OUT_OF_MEMORY, "no memory for a row");
         return;
@@ -350,7 +348,7 @@ static bool starts_word(const char *text, const char *word)
  * was well; only the tag tells. */
 static bool was_rolled_back(const struct pg_conn *c, const PGresult *res)
 {
-    const char *sql = c->job == PG_JOB_STATEMENT ? sql_of(c->base.running) : "rollback";
+    const char *sql = c->job == PG_JOB_STATEMENT ? pg_sql_of(c->base.running) : "rollback";
     return strcmp(PQcmdStatus((PGresult *)(uintptr_t)res), "ROLLBACK") == 0 &&
            !starts_word(sql, "rollback") && !starts_word(sql, "abort");
 }
@@ -444,7 +442,7 @@ static void restart(struct pg_conn *c)
 {
     pg_cache_forget(&c->cache, c->key);
     c->attempt = PG_TRY_AGAIN;
-    enum err err = set_params(c);
+    enum err err = pg_set_params(c, c->base.running);
     if (err != ERR_OK) {
         c->err = err;
         conclude(c);
@@ -668,7 +666,7 @@ void pg_run(struct db_conn *conn, struct run *r)
     struct pg_conn *c = conn_of(conn);
     assert(r->sets > 0);
     bool up = begin(c, r, PG_JOB_STATEMENT);
-    enum err err = up ? set_params(c) : ERR_OK;
+    enum err err = up ? pg_set_params(c, c->base.running) : ERR_OK;
     begun(c, err, up && err == ERR_OK && send_attempt(c));
 }
 

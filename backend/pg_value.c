@@ -339,28 +339,28 @@ static struct str take_hex(struct buf *scratch, struct str text)
 }
 
 /* All at once, because decoded cells point into it. */
-static bool reserve_scratch(struct pg_cells *c, const PGresult *res)
+static bool reserve_scratch(struct pg_cells *c, const PGresult *res, int row)
 {
     size_t need = 1;
     for (uint32_t i = 0; i < c->count; i++) {
         if (c->forms[i] == CELL_BYTES) {
-            need += (size_t)PQgetlength(res, 0, (int)i) / 2;
+            need += (size_t)PQgetlength(res, row, (int)i) / 2;
         }
     }
     buf_clear(&c->scratch);
     return buf_reserve(&c->scratch, need);
 }
 
-const struct value *pg_cells_read(struct pg_cells *c, const PGresult *res)
+const struct value *pg_cells_read(struct pg_cells *c, const PGresult *res, int row)
 {
-    if (c->decoded > 0 && !reserve_scratch(c, res)) {
+    if (c->decoded > 0 && !reserve_scratch(c, res, row)) {
         return NULL;
     }
     for (uint32_t i = 0; i < c->count; i++) {
         struct value *v = &c->cells[i];
-        struct str text = {PQgetvalue(res, 0, (int)i), (size_t)PQgetlength(res, 0, (int)i)};
+        struct str text = {PQgetvalue(res, row, (int)i), (size_t)PQgetlength(res, row, (int)i)};
         /* Only an empty text may be a NULL. */
-        if (text.len == 0 && PQgetisnull(res, 0, (int)i)) {
+        if (text.len == 0 && PQgetisnull(res, row, (int)i)) {
             v->kind = VALUE_NULL;
         } else if (c->forms[i] == CELL_BOOL) {
             v->kind = VALUE_BOOL;
