@@ -45,16 +45,18 @@ static const struct {
     [REQ_REFRESH] = {"refresh", TO(REQ_PLAN) | TO(REQ_REPLY), step_refresh},
     [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_plan},
     [REQ_ORDER] = {"order",
-                   TO(REQ_LEND) | TO(REQ_BATCH) | TO(REQ_TX_USE) | TO(REQ_TX_SQL) |
+                   TO(REQ_ROUTE) | TO(REQ_BATCH) | TO(REQ_TX_USE) | TO(REQ_TX_SQL) |
                        TO(REQ_REPLY),
                    step_order},
     [REQ_BATCH] = {"batch", TO(REQ_BATCH) | TO(REQ_REPLY), step_batch},
+    [REQ_ROUTE] = {"route", TO(REQ_SHARED) | TO(REQ_LEND) | TO(REQ_REPLY), step_route},
+    [REQ_SHARED] = {"shared", TO(REQ_ROUTE) | TO(REQ_RETURN), step_shared},
     [REQ_LEND] = {"lend",
-                  TO(REQ_LEND) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) |
+                  TO(REQ_ROUTE) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) |
                       TO(REQ_TX_SQL) | TO(REQ_REPLY),
                   step_lend},
     [REQ_CATCH_UP] = {"catch_up",
-                      TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_TX_SQL) |
+                      TO(REQ_ROUTE) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_TX_SQL) |
                           TO(REQ_RETURN),
                       step_catch_up},
     [REQ_BEGIN] = {"begin", TO(REQ_RUN) | TO(REQ_ROLLBACK) | TO(REQ_RETURN), step_begin},
@@ -65,7 +67,7 @@ static const struct {
     [REQ_COMMIT] = {"commit", TO(REQ_POSITION) | TO(REQ_RETURN), step_commit},
     [REQ_ROLLBACK] = {"rollback", TO(REQ_RETURN), step_rollback},
     [REQ_POSITION] = {"position", TO(REQ_RETURN), step_position},
-    [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH) | TO(REQ_LEND), step_return},
+    [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH) | TO(REQ_ROUTE), step_return},
     [REQ_TX_USE] = {"tx_use", TO(REQ_RUN) | TO(REQ_REPLY), step_tx_use},
     [REQ_TX_SQL] = {"tx_sql", TO(REQ_TX_SQL) | TO(REQ_POSITION) | TO(REQ_REPLY), step_tx_sql},
     [REQ_TX_LEAVE] = {"tx_leave", TO(REQ_TX_LEAVE) | TO(REQ_TX_UNDO) | TO(REQ_REPLY),
@@ -167,6 +169,10 @@ static void stop_waiting_for_catalog(struct req *r, enum err why)
 static void on_deaf(struct timer *t)
 {
     struct req *r = (struct req *)((char *)t - offsetof(struct req, watch));
+    if (r->state == REQ_SHARED) {
+        shared_abort(r->pool, &r->shared);
+        return;
+    }
     if (r->lease == NULL) {
         return;
     }
@@ -182,7 +188,7 @@ static void on_deaf(struct timer *t)
 /* From here on the database's answer is awaited only so long. */
 static void start_watch(struct req *r)
 {
-    if (r->watch.slot != 0 || r->lease == NULL) {
+    if (r->watch.slot != 0 || (r->lease == NULL && r->state != REQ_SHARED)) {
         return;
     }
     uint64_t ns = r->worker->shared->deaf_ns;
@@ -255,6 +261,11 @@ void req_stop(struct req *r, enum err why)
     case REQ_BATCH:
         batch_stop(r, why);
         return;
+    case REQ_SHARED:
+        r->stop = why;
+        start_watch(r);
+        shared_cancel(r->pool, &r->shared);
+        return;
     case REQ_CATCH_UP:
     case REQ_BEGIN:
     case REQ_RUN:
@@ -273,6 +284,7 @@ void req_stop(struct req *r, enum err why)
         start_watch(r); /* the outcome is on its way, but not for ever */
         return;
     case REQ_NEW:
+    case REQ_ROUTE:
     case REQ_READ:
     case REQ_ADMIN:
     case REQ_PLAN:

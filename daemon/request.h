@@ -17,6 +17,7 @@
 #include "daemon/route.h"
 #include "daemon/tx.h"
 #include "daemon/worker.h"
+#include "pool/shared.h"
 #include "protocol/message.h"
 #include "value/rows.h"
 #include "value/run.h"
@@ -32,6 +33,8 @@ enum req_state {
     REQ_PLAN,     /* compiled and bound */
     REQ_ORDER,    /* waits until it may take effect */
     REQ_BATCH,    /* its steps are under way, one after the other */
+    REQ_ROUTE,    /* a server of its database is chosen */
+    REQ_SHARED,   /* its statement shares a connection with others' */
     REQ_LEND,     /* waits for a connection */
     REQ_CATCH_UP, /* waits on a replica for a write that it is to see */
     REQ_BEGIN,    /* opens the internal transaction */
@@ -99,6 +102,7 @@ struct req {
     struct bound bound;
     uint32_t at; /* index of the run that is next or under way */
     struct pool_wait pool_wait;
+    struct shared_run shared;
     struct db_conn *lease; /* NULL again after pool_abort, though the run is not done yet */
     struct run run;
     struct rows rows;

@@ -47,6 +47,8 @@ static struct pool_opts pool_opts_of(const struct conf_database *c)
         .max_waiting = (uint32_t)p->max_waiting,
         .max_per_client = (uint32_t)p->max_per_client,
         .pre_ping = p->pre_ping,
+        .pipelining = p->pipelining == CONF_AUTO,
+        .fusion = p->fusion == CONF_AUTO,
         .backoff_min_ms = 100,
         .backoff_max_ms = 5000,
     };

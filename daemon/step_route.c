@@ -44,7 +44,7 @@ static void go_to_primary(struct req *r)
         pool_release(r->pool, c, c->broken ? POOL_BROKEN : POOL_CLEAN);
     }
     r->route.primary_only = true;
-    req_go(r, REQ_LEND);
+    req_go(r, REQ_ROUTE);
 }
 
 static void on_caught_up(struct run *run)

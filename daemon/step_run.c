@@ -37,9 +37,14 @@ int step_order(struct req *r)
         return REQ_BATCH;
     }
     if (r->tx == NULL || r->msg.op == OP_BEGIN) {
-        return REQ_LEND;
+        return REQ_ROUTE;
     }
     return op_way(r->msg.op) == WAY_TX ? REQ_TX_SQL : REQ_TX_USE;
+}
+
+static struct req *of_run(struct run *run)
+{
+    return (struct req *)((char *)run - offsetof(struct req, run));
 }
 
 /* ---- lend ---- */
@@ -66,7 +71,7 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
     }
     if (e != ERR_OK && route_again(r, e)) {
         fail_init(&r->fail);
-        req_go(r, REQ_LEND);
+        req_go(r, REQ_ROUTE);
         return;
     }
     req_set_err(r, e);
@@ -79,11 +84,6 @@ static void on_lease(struct pool_wait *w, struct db_conn *conn, enum err e)
 
 int step_lend(struct req *r)
 {
-    r->ordered_ns = clock_now_ns();
-    enum err e = route_choose(r);
-    if (e != ERR_OK) {
-        return req_fail_to(r, e, REQ_REPLY);
-    }
     r->pool_wait.party = r->conn->number;
     r->pool_wait.arrived_ns = r->arrived_ns;
     r->pool_wait.cb = on_lease;
@@ -99,17 +99,6 @@ void req_run(struct req *r, struct run run)
     r->run = run;
     r->run.fail = &r->fail;
     r->lease->driver->run(r->lease, &r->run);
-}
-
-static struct req *of_run(struct run *run)
-{
-    return (struct req *)((char *)run - offsetof(struct req, run));
-}
-
-static void note_time(struct req *r)
-{
-    r->returned_ns = r->run.ended_ns;
-    r->database_ns += r->run.ended_ns - r->run.started_ns;
 }
 
 static bool is_lost(const struct req *r)
@@ -131,14 +120,14 @@ static void set_run_err(struct req *r)
 
 void req_note_run(struct req *r)
 {
-    note_time(r);
+    req_note_time(r);
     set_run_err(r);
 }
 
 static void on_begun(struct run *run)
 {
     struct req *r = of_run(run);
-    note_time(r);
+    req_note_time(r);
     set_run_err(r);
     if (r->err == ERR_OK && r->stop != ERR_OK) { /* stopped, but it was faster */
         req_replace_err(r, r->stop);
@@ -217,7 +206,7 @@ static void count_rows(struct req *r)
 static void on_run(struct run *run)
 {
     struct req *r = of_run(run);
-    note_time(r);
+    req_note_time(r);
     loop_timer_stop(&r->worker->loop, &r->pause_timer);
     r->pause = PAUSE_NONE;
     if (is_skipped(r)) {
@@ -228,6 +217,9 @@ static void on_run(struct run *run)
     }
     set_run_err(r);
     judge_loss(r);
+    if (r->err == ERR_OK && run->stmt->share == SHARE_READ) {
+        shared_learn(r->pool, run->stmt, run->ended_ns - run->started_ns, r->rows.bytes);
+    }
     blame(r->bound.plan, &r->fail);
     trace_run(r);
     if (route_turn_back(r)) {
@@ -319,7 +311,7 @@ int step_run(struct req *r)
 static void on_committed(struct run *run)
 {
     struct req *r = of_run(run);
-    note_time(r);
+    req_note_time(r);
     if (run->err == ERR_CONNECTION_LOST && run->maybe_executed) {
         req_replace_err(r, ERR_COMMIT_UNKNOWN);
     } else {
@@ -338,7 +330,7 @@ int step_commit(struct req *r)
 static void on_rolled_back(struct run *run)
 {
     struct req *r = of_run(run);
-    note_time(r);
+    req_note_time(r);
     req_go(r, REQ_RETURN);
 }
 
@@ -412,7 +404,7 @@ int step_return(struct req *r)
     if (r->route.again) {
         r->route.again = false;
         forget_run(r);
-        return REQ_LEND;
+        return REQ_ROUTE;
     }
     if (may_plan_again(r)) {
         forget_plan(r);

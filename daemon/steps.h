@@ -38,6 +38,11 @@ int req_first_use(const struct req *r);
 void req_run(struct req *r, struct run run);
 void req_note_run(struct req *r);
 
+/* step_shared.c: the server it goes to, and a connection that is others' too. */
+step_fn step_route, step_shared;
+
+/* Counts the time of the run that is done. */
+void req_note_time(struct req *r);
 /* Moves on; r may be gone afterwards. */
 void req_go(struct req *r, int next);
 /* Holds the database that r names, or the connection's, as r->backend. */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "pool/lanes.h"
 #include "pool/pool_parts.h"
 
 #include <assert.h>
@@ -101,9 +102,14 @@ struct pool *pool_create(struct pool_share *share, const struct db_target *targe
     const struct driver *driver = driver_for(target->kind);
     assert(driver != NULL);
     struct pool *p = calloc(1, sizeof *p);
-    if (p == NULL) {
+    struct lanes *lanes = calloc(1, sizeof *lanes);
+    if (p == NULL || lanes == NULL) {
+        free(p);
+        free(lanes);
         return NULL;
     }
+    p->lanes = lanes;
+    lanes_init(lanes, p);
     p->share = share;
     p->target = target;
     p->driver = driver;
@@ -127,9 +133,11 @@ void pool_try_end(struct pool *p)
 {
     bool over = pool_own(p) == 0 && p->closing == 0 && p->borrowed == 0 && !p->end.queued &&
                 !atomic_load(&p->look_posted);
-    if (!over) {
+    if (!over || lanes_busy(p->lanes)) {
         return;
     }
+    lanes_fini(p->lanes);
+    free(p->lanes);
     void (*cb)(void *) = p->closed;
     void *arg = p->closed_arg;
     party_fini(p);
@@ -146,6 +154,7 @@ void pool_close(struct pool *p, void (*cb)(void *arg), void *arg)
     slot_leave(p);
     loop_timer_stop(p->loop, &p->tick);
     wait_refuse_all(p, ERR_SHUTTING_DOWN, NULL);
+    lanes_close(p->lanes);
     member_purge(p, clock_now_ns());
     loop_defer(p->loop, &p->end);
 }

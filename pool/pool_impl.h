@@ -76,6 +76,8 @@ struct member {
 
 enum pool_state { POOL_RUNS, POOL_ENDS };
 
+struct lanes;
+
 /* Loop thread, but for what is said below. */
 struct pool {
     struct pool_share *share;
@@ -108,6 +110,7 @@ struct pool {
     struct task end;
     void (*closed)(void *arg);
     void *closed_arg;
+    struct lanes *lanes; /* connections that many reads share */
 
     /* any thread */
     struct task look;

@@ -40,6 +40,8 @@ struct pool_opts {
     uint32_t max_per_client;  /* 0: no limit; most that one party has at a time */
     uint64_t leak_warning_ms; /* 0 off: a loan that lasts longer is told in the log */
     bool pre_ping;
+    bool pipelining;         /* short reads share connections, where the driver can */
+    bool fusion;             /* reads of one plan by unique key become one statement */
     uint64_t backoff_min_ms; /* 100 after a failed connect, doubled up to … */
     uint64_t backoff_max_ms; /* 5000 */
 };
@@ -61,6 +63,11 @@ struct pool_counts {
     _Atomic uint64_t leaks;    /* loans that lasted longer than leak_warning */
     _Atomic uint64_t moved;    /* closed so that another worker may open one */
     _Atomic uint64_t wait_max_ns;
+    _Atomic int64_t lanes;       /* of busy: shared by many reads */
+    _Atomic uint64_t shared;     /* reads that were run on lanes, … */
+    _Atomic uint64_t fused;      /* … of them in one statement with others */
+    _Atomic uint64_t fusions;    /* such statements */
+    _Atomic uint64_t sent_again; /* reads taken off a lane that did not answer */
 };
 
 /* One for each database, shared by the workers' pools; must outlive them. */
