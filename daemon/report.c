@@ -43,6 +43,11 @@ const struct report_field report_pool_totals[] = {
                "Loans of a connection that another worker owns."),
     POOL_TOTAL(moved, "pool_moved_total",
                "Connections closed so that another worker may open one."),
+    POOL_TOTAL(shared, "pool_shared_total", "Reads that shared a connection with others."),
+    POOL_TOTAL(fused, "pool_fused_total", "Reads that were one statement with others."),
+    POOL_TOTAL(fusions, "pool_fusions_total", "Statements that reads were fused into."),
+    POOL_TOTAL(sent_again, "pool_sent_again_total",
+               "Reads taken off a shared connection that did not answer."),
     {NULL, NULL, NULL, 0},
 };
 

@@ -87,8 +87,9 @@ static void finish(struct req *r);
 /* Who waits in these is moved on by a callback; all others wait for what req_poke
  * looks at, at the end of a turn of their connection. */
 #define CALLED_BACK                                                                            \
-    (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_LEND) | TO(REQ_BEGIN) | TO(REQ_RUN) |          \
-     TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION) | TO(REQ_TX_SQL) | TO(REQ_TX_UNDO))
+    (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_SHARED) | TO(REQ_LEND) | TO(REQ_CATCH_UP) |    \
+     TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION) |      \
+     TO(REQ_TX_SQL) | TO(REQ_TX_UNDO))
 
 static void note_unsettled(struct req *r)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * daemon/step_route.c: what a request does for the sake of replicas: waits on one until
- * it has the write that is asked for, and asks how far its own write has come. Worker
- * thread.
+ * daemon/step_route.c: where a request goes, and what it does for the sake of replicas: waits
+ * on one until it has the write that is asked for, and asks how far its own write has come.
+ * Worker thread.
  */
 #include "base/clock.h"
 #include "daemon/monitor.h"
@@ -31,6 +31,18 @@ static const struct answer *answer_of(const struct req *r)
 static const struct replication *words_of(const struct req *r)
 {
     return replication_of(r->backend->db->driver->kind);
+}
+
+/* ---- where it goes ---- */
+
+int step_route(struct req *r)
+{
+    r->ordered_ns = clock_now_ns();
+    enum err e = route_choose(r);
+    if (e != ERR_OK) {
+        return req_fail_to(r, e, REQ_REPLY);
+    }
+    return req_may_share(r) ? REQ_SHARED : REQ_LEND;
 }
 
 /* ---- a replica that has to catch up ---- */

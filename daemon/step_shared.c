@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * daemon/step_shared.c: which server a request goes to, and reads that need no connection
- * of their own there. Worker thread.
+ * daemon/step_shared.c: reads that need no connection of their own. Worker thread.
  */
 #include "base/clock.h"
 #include "daemon/blame.h"
@@ -16,21 +15,11 @@ void req_note_time(struct req *r)
 }
 
 /* A read of few rows that was short so far. */
-static bool may_share(const struct req *r)
+bool req_may_share(const struct req *r)
 {
     const struct bound *b = &r->bound;
     return b->run_count == 1 && b->runs[0].sets == 1 && !b->needs_tx && !r->msg.stream &&
            !r->route.waits && shared_takes(r->pool, &b->runs[0].step->stmt, b->runs[0].params);
-}
-
-int step_route(struct req *r)
-{
-    r->ordered_ns = clock_now_ns();
-    enum err e = route_choose(r);
-    if (e != ERR_OK) {
-        return req_fail_to(r, e, REQ_REPLY);
-    }
-    return may_share(r) ? REQ_SHARED : REQ_LEND;
 }
 
 static bool goes_elsewhere(struct req *r, enum err e)

@@ -20,8 +20,8 @@ step_fn step_batch;
 step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback, step_return,
     step_reply;
 
-/* step_route.c: what a request does for the sake of replicas. */
-step_fn step_catch_up, step_position;
+/* step_route.c: which server it goes to, and what it does for the sake of replicas. */
+step_fn step_route, step_catch_up, step_position;
 /* step_tx.c: the transaction that a request belongs to. */
 step_fn step_tx_turn, step_tx_use, step_tx_sql, step_tx_leave, step_tx_undo;
 
@@ -38,8 +38,9 @@ int req_first_use(const struct req *r);
 void req_run(struct req *r, struct run run);
 void req_note_run(struct req *r);
 
-/* step_shared.c: the server it goes to, and a connection that is others' too. */
-step_fn step_route, step_shared;
+/* step_shared.c: a connection that is others' too. */
+step_fn step_shared;
+bool req_may_share(const struct req *r);
 
 /* Counts the time of the run that is done. */
 void req_note_time(struct req *r);
