@@ -5,9 +5,8 @@
  *
  * Owns the libpq connection. Loop thread.
  */
-#include "backend/pg.h"
-
 #include "backend/descriptor.h"
+#include "backend/pg_pipeline.h"
 #include "base/clock.h"
 
 #include <arpa/inet.h>

@@ -126,15 +126,6 @@ bool pg_cancel_pends(struct pg_conn *c);
 /* The connection is going: frees what it has, now or when a request that hangs ends. */
 void pg_cancel_forget(struct pg_conn *c);
 
-/* pg_pipeline.c */
-
-extern const struct pipeline pg_pipeline;
-/* Takes every result that is whole. */
-void pg_pipe_pump(struct pg_conn *c);
-/* The session is over: ends every run. */
-void pg_pipe_lost(struct pg_conn *c);
-void pg_pipe_free(struct pg_pipe *p);
-
 /* pg_run.c */
 
 enum { PG_NAME_BYTES = 24 };

@@ -11,7 +11,8 @@
  * Sync of its own, and so is one whose prepared statement the server no longer takes.
  * Owns the tickets; borrows the runs. Loop thread.
  */
-#include "backend/pg.h"
+#include "backend/pg_pipeline.h"
+
 #include "base/clock.h"
 
 #include <assert.h>

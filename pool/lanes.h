@@ -9,6 +9,7 @@
 #ifndef POOL_LANES_H
 #define POOL_LANES_H
 
+#include "backend/pipeline.h"
 #include "pool/fuse.h"
 #include "pool/pool_parts.h"
 

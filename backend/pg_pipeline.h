@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend/pg_pipeline.h: many reads at a time on one PostgreSQL session: what pg.c needs
+ * of pg_pipeline.c. Loop thread.
+ */
+#ifndef BACKEND_PG_PIPELINE_H
+#define BACKEND_PG_PIPELINE_H
+
+#include "backend/pg.h"
+#include "backend/pipeline.h"
+
+extern const struct pipeline pg_pipeline;
+/* Takes every result that is whole. */
+void pg_pipe_pump(struct pg_conn *c);
+/* The session is over: ends every run. */
+void pg_pipe_lost(struct pg_conn *c);
+void pg_pipe_free(struct pg_pipe *p);
+
+#endif
