@@ -18,8 +18,9 @@ void req_note_time(struct req *r)
 bool req_may_share(const struct req *r)
 {
     const struct bound *b = &r->bound;
-    return b->run_count == 1 && b->runs[0].sets == 1 && !b->needs_tx && !r->msg.stream &&
-           !r->route.waits && shared_takes(r->pool, &b->runs[0].step->stmt, b->runs[0].params);
+    return r->tx == NULL && b->run_count == 1 && b->runs[0].sets == 1 && !b->needs_tx &&
+           !r->msg.stream && !r->route.waits &&
+           shared_takes(r->pool, &b->runs[0].step->stmt, b->runs[0].params);
 }
 
 static bool goes_elsewhere(struct req *r, enum err e)
