@@ -234,6 +234,21 @@ static void stop_in_queue(struct req *r, enum err why)
     req_go(r, REQ_REPLY);
 }
 
+static void stop_shared(struct req *r, enum err why)
+{
+    r->stop = why;
+    start_watch(r);
+    shared_cancel(r->pool, &r->shared);
+}
+
+static void stop_gate(struct req *r, enum err why)
+{
+    if (r->gate != NULL) { /* else its answer is on the way */
+        r->stop = why;
+        op_gate_stop(r);
+    }
+}
+
 void req_stop(struct req *r, enum err why)
 {
     if (r->stop != ERR_OK) {
@@ -263,9 +278,7 @@ void req_stop(struct req *r, enum err why)
         batch_stop(r, why);
         return;
     case REQ_SHARED:
-        r->stop = why;
-        start_watch(r);
-        shared_cancel(r->pool, &r->shared);
+        stop_shared(r, why);
         return;
     case REQ_CATCH_UP:
     case REQ_BEGIN:
@@ -273,10 +286,7 @@ void req_stop(struct req *r, enum err why)
         stop_run(r, why);
         return;
     case REQ_WORKERS:
-        if (r->gate != NULL) { /* else its answer is on the way */
-            r->stop = why;
-            op_gate_stop(r);
-        }
+        stop_gate(r, why);
         return;
     case REQ_COMMIT:
     case REQ_ROLLBACK:
