@@ -70,7 +70,8 @@ static bool holds(const struct conditions *c, const struct json *j)
 {
     const struct json *word = j->first;
     if (json_is(word, "ok") || json_is(word, "empty")) {
-        enum step_outcome o = find_step(c, word->next)->outcome;
+        const struct batch_step *s = find_step(c, word->next);
+        enum step_outcome o = s == NULL ? OUTCOME_SKIPPED : s->outcome; /* it was checked */
         return o == OUTCOME_EMPTY || (o == OUTCOME_ROWS && json_is(word, "ok"));
     }
     if (json_is(word, "not")) {
