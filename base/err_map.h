@@ -15,6 +15,8 @@
     X(DUPLICATE_KEY, "duplicate_key", PROTOCOL, false, "an object has a key twice")            \
     X(LINE_TOO_LONG, "line_too_long", PROTOCOL, false,                                         \
       "a line passes limits.frame; the connection is closed")                                  \
+    X(LINE_TIMEOUT, "line_timeout", PROTOCOL, false,                                           \
+      "a line did not end within limits.frame_time; the connection is closed")                 \
     X(REQUEST_TOO_LARGE, "request_too_large", PROTOCOL, false,                                 \
       "the request needs more memory than one request may have")                               \
     X(UNKNOWN_KEY, "unknown_key", PROTOCOL, false, "a key that the form does not have")        \

@@ -96,6 +96,10 @@ const struct key conf_keys[] = {
      .help = "What one client, or all together, may use."},
     SIZE("limits.frame", limits.frame_bytes, "16MiB", KIB, GIB,
          "Longest line of a client. A longer one ends its connection."),
+    {CONF(limits.frame_time_ms), .path = "limits.frame_time", .type = KEY_DURATION, .def = "7s",
+     .min = SECOND, .max = DAY,
+     .help = "How long a line may take from its first byte to its last, and a second more for "
+             "each 64 KiB of it. A slower one ends its client's connection."},
     SIZE("limits.login_frame", limits.login_frame_bytes, "8KiB", 512, MIB,
          "Longest line before a client has logged in, where it must."),
     COUNT("limits.depth", limits.depth, "32", 4, 512,

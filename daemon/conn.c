@@ -22,6 +22,7 @@
 
 #define LINGER_NS UINT64_C(2000000000)
 #define UNCOUNTED_BYTES 16384
+#define LINE_BYTES_A_MS 66 /* 64 KiB a second: so slow a line may grow for ever */
 
 static const struct conf_limits *limits(const struct conn *c)
 {
@@ -225,10 +226,18 @@ static bool has_room(const struct conn *c)
 static void refuse_line(struct conn *c, enum err e)
 {
     char words[80];
-    snprintf(words, sizeof words,
-             e == ERR_LINE_TOO_LONG ? "the line is longer than %zu bytes"
-                                    : "no memory for a line (of at most %zu bytes)",
-             c->frame.max_bytes);
+    size_t most = c->frame.max_bytes;
+    switch ((int)e) {
+    case ERR_LINE_TOO_LONG:
+        snprintf(words, sizeof words, "the line is longer than %zu bytes", most);
+        break;
+    case ERR_LINE_TIMEOUT:
+        snprintf(words, sizeof words, "the line has not ended within %u seconds",
+                 c->line_seconds);
+        break;
+    default:
+        snprintf(words, sizeof words, "no memory for a line (of at most %zu bytes)", most);
+    }
     frame_fini(&c->frame);
     req_refuse(c, e, words);
     conn_end(c);
@@ -253,6 +262,7 @@ static void feed(struct conn *c, struct str input)
         if (got != FRAME_LINE) {
             break;
         }
+        c->line_seconds = 0;
         req_start(c, line);
     }
     if (c->state > CONN_HALF) {
@@ -314,8 +324,27 @@ static bool is_gone(const struct conn *c)
            info.tcpi_state == TCP_CLOSE;
 }
 
+/* Whoever sends a byte now and then holds memory and a descriptor for as long as he
+ * likes. Seconds are counted, not read from a clock: time in which we read nothing, since
+ * his input is paused or this thread stood still, is none of his. */
+static void check_line(struct conn *c)
+{
+    size_t held = frame_held(&c->frame);
+    if (c->state != CONN_OPEN || !c->reading || held == 0) {
+        c->line_seconds = 0;
+        return;
+    }
+    uint64_t most_ms = limits(c)->frame_time_ms + held / LINE_BYTES_A_MS;
+    if (++c->line_seconds * UINT64_C(1000) > most_ms) {
+        LOG(c->worker->shared->log, LOG_CLIENT, LOG_DEBUG, "closed: a line does not end",
+            LOG_I("client", c->number), LOG_I("bytes", held), LOG_END);
+        refuse_line(c, ERR_LINE_TIMEOUT);
+    }
+}
+
 void conn_check(struct conn *c)
 {
+    check_line(c);
     if (c->first != NULL && !c->reading && c->state <= CONN_ENDED && is_gone(c)) {
         conn_close(c);
     }

@@ -42,9 +42,10 @@ struct conn {
     uint64_t number; /* for the log */
     uint64_t since_ns, bytes_in, bytes_out;
     struct frame frame;
-    struct buf held;    /* input that waits until there is room for more requests */
-    struct buf out;     /* replies not yet handed to the socket */
-    struct buf sending; /* replies that uv_write works on */
+    uint32_t line_seconds; /* that a line has been unfinished */
+    struct buf held;       /* input that waits until there is room for more requests */
+    struct buf out;        /* replies not yet handed to the socket */
+    struct buf sending;    /* replies that uv_write works on */
     uv_write_t write;
     struct task flush;
     struct timer linger;
@@ -70,8 +71,9 @@ struct conn {
 enum err conn_create(struct worker *w, int fd) MUST_CHECK;
 /* Cancels every request and closes the socket now. */
 void conn_close(struct conn *c);
-/* Once a second: nobody reads the socket of a client whose input is paused or over, so
- * this is who sees that it is gone; then what it asked is stopped. */
+/* Once a second: parts from a client that began a line and does not end it. And nobody reads
+ * the socket of a client whose input is paused or over, so this is who sees that it is gone;
+ * then what it asked is stopped. */
 void conn_check(struct conn *c);
 /* No more input is read; closes once everything is answered. */
 void conn_end(struct conn *c);

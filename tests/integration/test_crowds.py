@@ -2,13 +2,14 @@
 """Thousands of clients: a database that restarts below them, more work than it can do,
 and what they cost. Figures are bench/faults, bench/overload and bench/memory; here is
 what must hold on any machine, however busy."""
+import socket
 import threading
 import time
 
 import fixture
 import pytest
 from conftest import Db
-from crowd import Crowd, percentile
+from crowd import Crowd, many_files, percentile
 from heavy import sanitized
 from servers import KINDS
 
@@ -130,6 +131,56 @@ def test_overload_is_refused_at_once(make_db, server):
         assert not crowd.wrong
     told = db.daemon.stats()["databases"]["main"]["pool"]
     assert told["refused"] == len([o for o in crowd.outcomes if o.code == "overload"])
+
+
+# ---- lines that do not end ----
+
+class Drips:
+    """Clients that send a byte of a line now and then, and never its end."""
+
+    def __init__(self, port, count):
+        many_files()
+        self.left = []
+        for _ in range(count):
+            sock = socket.create_connection(("127.0.0.1", port), 30)
+            sock.setblocking(False)
+            sock.send(b'{"op":"')
+            self.left.append(sock)
+        self.said = []
+
+    def drip(self):
+        """A byte of each; those that hear the end of their stream have gone."""
+        left = []
+        for sock in self.left:
+            try:
+                sock.send(b"x")
+                text = sock.recv(4096)
+            except BlockingIOError:
+                left.append(sock)
+                continue
+            except OSError:
+                text = b""
+            sock.close()
+            self.said.append(text)
+        self.left = left
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_a_crowd_that_never_ends_its_lines(make_db):
+    """2,000 drips are parted from, each with a word; who speaks meanwhile is served."""
+    db = make_db(conf={"limits": {"frame_time": "2s"}})
+    with Crowd(db.daemon.port, 20, echo, echoed) as crowd:
+        drips = Drips(db.daemon.port, 2000)
+        end = time.monotonic() + 60
+        while drips.left and time.monotonic() < end:
+            crowd.run(0.5, per_second=200)
+            drips.drip()
+        assert not drips.left, len(drips.left)
+        assert crowd.settle() == 0 and not crowd.wrong
+        assert {o.code for o in crowd.outcomes} == {None}
+        db.daemon.wait_until(lambda: db.daemon.stats()["clients"]["now"] == 20, "are gone", 20)
+    told = [text for text in drips.said if b'"line_timeout"' in text]
+    assert len(told) > 1900, (len(told), drips.said[:3])
 
 
 # ---- memory ----

@@ -128,6 +128,37 @@ START_TEST(a_line_too_long_is_refused_behind_what_came_before)
 }
 END_TEST
 
+START_TEST(a_line_that_does_not_end_is_refused_behind_what_came_before)
+{
+    struct client idle;
+    restart("{frame_time: 1s}", NULL);
+    client_open(&r, &idle);
+    client_send(&idle, "{\"op\":\"ping\"}\n");
+    client_expect(&idle, "{\"ok\":true}");
+    client_send(&c, "{\"op\":\"ping\"}\n{\"op\":\"pi");
+    client_expect(&c, "{\"ok\":true}");
+    UNTIL(GET(r.worker->counts.malformed) > 0);
+    client_expect_has(&c, "{\"id\":null,\"error\":{\"code\":\"line_timeout\"");
+    client_expect_end(&c);
+    client_send(&idle, "{\"op\":\"ping\"}\n"); /* silence between lines is no fault */
+    client_expect(&idle, "{\"ok\":true}");
+    client_close(&idle);
+}
+END_TEST
+
+START_TEST(a_line_in_pieces_is_read_if_it_ends_in_time)
+{
+    restart("{frame_time: 4s}", NULL);
+    for (int i = 0; i < 3; i++) { /* longer together than one line may take */
+        client_send(&c, "{\"op\":");
+        rig_sleep_ms(1500);
+        client_send(&c, "\"ping\"}\n");
+        client_expect(&c, "{\"ok\":true}");
+    }
+    ck_assert_int_eq(GET(r.worker->counts.malformed), 0);
+}
+END_TEST
+
 START_TEST(a_line_too_long_does_not_break_into_an_open_line)
 {
     restart("{frame: 4KiB, login_frame: 4KiB, output_buffer: 64KiB}", NULL);
@@ -536,6 +567,8 @@ int main(void)
         an_id_in_flight_twice_is_refused_and_the_first_lives,
         prepare_takes_effect_at_its_arrival,
         a_line_too_long_is_refused_behind_what_came_before,
+        a_line_that_does_not_end_is_refused_behind_what_came_before,
+        a_line_in_pieces_is_read_if_it_ends_in_time,
         a_line_too_long_does_not_break_into_an_open_line,
         a_last_line_without_its_end_is_answered_though_the_client_reads_slowly,
         a_running_statement_is_cancelled_and_both_are_answered,
