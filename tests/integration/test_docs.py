@@ -12,7 +12,8 @@ import pytest
 from conftest import Db
 from daemon import ROOT
 
-PAGE = os.path.join(ROOT, "docs", "PROTOCOL.md")
+DOCS = os.path.join(ROOT, "docs")
+PAGE = os.path.join(DOCS, "PROTOCOL.md")
 FREE = {"message", "hint", "server_version", "databases", "ops", "limits", "native"}
 
 
@@ -46,3 +47,39 @@ def test_examples_are_what_the_server_says(lines, sqlite, copies):
         c.shutdown()
         assert c.at_end(10) == b"", "more lines came than the page shows"
     db.daemon.stop()
+
+
+def links(text):
+    """(the page, the heading) of each link within the docs."""
+    for page, anchor in re.findall(r"\]\(([\w./]*\.md)?(?:#([\w-]+))?\)", text):
+        yield page, anchor
+
+
+def anchors(text):
+    return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-")
+            for h in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+@pytest.mark.parametrize("name", sorted(n for n in os.listdir(DOCS) if n.endswith(".md")))
+def test_links_lead_somewhere(name):
+    """Pages and their headings."""
+    text = read(os.path.join(DOCS, name))
+    for page, anchor in links(text):
+        path = os.path.join(DOCS, page or name)
+        assert os.path.exists(path), f"{name} has a link to {page}"
+        assert not anchor or anchor in anchors(read(path)), f"{name}: {page}#{anchor}"
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def test_promises_name_tests_that_exist():
+    """docs/PROMISES.md says which test proves what."""
+    text = read(os.path.join(DOCS, "PROMISES.md"))
+    named = re.findall(r"`(\w+)::(test_\w+)`", text)
+    assert len(named) > 50
+    for area, test in named:
+        path = os.path.join(ROOT, "tests", "integration", f"test_{area}.py")
+        assert f"def {test}(" in read(path), f"{area}::{test}"
