@@ -61,12 +61,20 @@ static bool same_key(const struct value *asked, const struct value *cell)
 static void deal(struct shared_run *m, const struct value *cells)
 {
     struct run *r = m->run;
-    if (r->err != ERR_OK || m->stopped) {
+    if (r->err != ERR_OK || m->stopped || m->sated) {
         return;
     }
     r->rowcount++;
-    if (r->sink->row(r->sink, cells, r->fail) == SINK_FAILED) {
+    switch (r->sink->row(r->sink, cells, r->fail)) {
+    case SINK_MORE:
+    case SINK_FULL:
+        break;
+    case SINK_ENOUGH:
+        m->sated = true;
+        break;
+    case SINK_FAILED:
         r->err = r->fail->code != ERR_OK ? r->fail->code : ERR_INTERNAL;
+        break;
     }
 }
 
@@ -123,6 +131,7 @@ static void add(struct fuse *f, struct shared_run *m)
     (void)hash_key(f, &f->keys[i], f->keys[0].kind, &hash);
     f->chain[i] = f->buckets[hash & f->mask];
     f->buckets[hash & f->mask] = i + 1;
+    m->sated = false;
     m->run->rowcount = 0;
     m->run->err = ERR_OK;
 }

@@ -1,93 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool/lanes.c: reads in groups onto lanes, and what becomes of them.
+ * pool/lanes.c: reads that wait, and the connections that take them.
  *
- * Owns flights; borrows the reads. Loop thread. Nothing here calls a borrower from
- * inside a call of the borrower: reads are sent, and refused, from a deferred task.
+ * Borrows the reads. Loop thread. Nothing here calls a borrower from inside a call of the
+ * borrower: reads are sent, and refused, from a deferred task.
  */
-#include "pool/lanes.h"
-
+#include "backend/remote.h"
 #include "base/clock.h"
+#include "pool/flight.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-static void lane_close_if_over(struct lane *a);
-
-static void send_soon(struct lanes *l)
+void lanes_send_soon(struct lanes *l)
 {
     if (!l->send.queued) {
         loop_defer(l->pool->loop, &l->send);
     }
-}
-
-static const struct pipeline *pipeline_of(const struct lane *a)
-{
-    return a->conn->driver->pipeline;
-}
-
-/* -- what is known of statements ------------------------------------------- */
-
-static struct observed *observed_of(struct lanes *l, const struct statement *s)
-{
-    return &l->observed[s->id % OBSERVED];
-}
-
-/* Falls at once and rises slowly: a machine that is busy must not look like a slow
- * statement for long. */
-static uint64_t blend(uint64_t was, uint64_t now)
-{
-    return now < was ? now : was + (now - was) / 16;
-}
-
-static void learn_ns(struct lanes *l, const struct statement *s, uint64_t ns)
-{
-    struct observed *o = observed_of(l, s);
-    if (o->id != s->id) {
-        *o = (struct observed){.id = s->id};
-    }
-    o->ns = o->count == 0 ? ns : blend(o->ns, ns);
-    o->count++;
-}
-
-void shared_learn(struct pool *p, const struct statement *s, uint64_t ns, uint64_t bytes)
-{
-    struct observed *o = observed_of(p->lanes, s);
-    if (ns != 0) {
-        learn_ns(p->lanes, s, ns);
-    }
-    if (o->id == s->id) {
-        o->bytes = bytes > o->bytes ? bytes : o->bytes - (o->bytes - bytes) / 16;
-    }
-}
-
-static bool is_short(const struct lanes *l, const struct statement *s)
-{
-    const struct observed *o = &l->observed[s->id % OBSERVED];
-    return o->id == s->id && o->count > 1 && o->ns < SHORT_NS && o->bytes <= BYTES_MAX;
-}
-
-static bool has_few_rows(const struct statement *s, const struct value *params)
-{
-    if (s->row_bound > 0) {
-        return s->row_bound <= ROWS_MAX;
-    }
-    const struct value *limit = s->limit_param == 0 ? NULL : &params[s->limit_param - 1];
-    return limit != NULL && limit->kind == VALUE_INT && limit->num <= ROWS_MAX;
-}
-
-static bool may_fuse(const struct pool *p, const struct statement *s)
-{
-    return p->share->opts.fusion && fuse_may(s);
-}
-
-bool shared_takes(const struct pool *p, const struct statement *s, const struct value *params)
-{
-    if (s->share != SHARE_READ || s->id == 0 || p->state != POOL_RUNS) {
-        return false;
-    }
-    bool way = p->driver->pipeline != NULL ? p->share->opts.pipelining : may_fuse(p, s);
-    return way && has_few_rows(s, params) && is_short(p->lanes, s);
 }
 
 /* -- the queue ------------------------------------------------------------- */
@@ -103,7 +32,7 @@ static void queue_last(struct lanes *l, struct shared_run *s)
     s->flight = NULL;
 }
 
-static void queue_first(struct lanes *l, struct shared_run *s)
+void lanes_queue_first(struct lanes *l, struct shared_run *s)
 {
     s->prev = NULL;
     s->next = l->first;
@@ -114,7 +43,7 @@ static void queue_first(struct lanes *l, struct shared_run *s)
     s->flight = NULL;
 }
 
-static void unqueue(struct lanes *l, struct shared_run *s)
+void lanes_unqueue(struct lanes *l, struct shared_run *s)
 {
     *(s->prev != NULL ? &s->prev->next : &l->first) = s->next;
     *(s->next != NULL ? &s->next->prev : &l->last) = s->prev;
@@ -124,7 +53,7 @@ static void unqueue(struct lanes *l, struct shared_run *s)
 }
 
 /* Its borrower has it again. */
-static void end(struct shared_run *s, enum err e)
+void lanes_end_read(struct shared_run *s, enum err e)
 {
     s->flight = NULL;
     s->run->err = e;
@@ -134,7 +63,7 @@ static void end(struct shared_run *s, enum err e)
 static void on_refused(struct task *t)
 {
     struct shared_run *s = CONTAINER(t, struct shared_run, task);
-    end(s, s->run->err);
+    lanes_end_read(s, s->run->err);
 }
 
 /* Later: s is in a call of its borrower. */
@@ -153,7 +82,7 @@ static void refuse_all(struct lanes *l, const struct fail *f, uint64_t before_ns
     for (struct shared_run *s = l->first; s != NULL; s = next) {
         next = s->next;
         if (s->since_ns <= before_ns) {
-            unqueue(l, s);
+            lanes_unqueue(l, s);
             *s->run->fail = *f;
             refuse(l, s, f->code, f->message);
         }
@@ -179,265 +108,7 @@ void shared_start(struct pool *p, struct shared_run *s, struct run *r)
         return;
     }
     queue_last(l, s);
-    send_soon(l);
-}
-
-/* -- flights --------------------------------------------------------------- */
-
-static struct flight *flight_take(struct lane *a)
-{
-    struct flight *f = a->lanes->spare;
-    if (f != NULL) {
-        a->lanes->spare = f->next;
-    } else {
-        f = calloc(1, sizeof *f);
-    }
-    if (f != NULL) {
-        f->lane = a;
-        f->next = f->prev = NULL;
-        f->first = NULL;
-        f->count = 0;
-        f->is_fused = f->ends_group = false;
-    }
-    return f;
-}
-
-static void flight_link(struct flight *f)
-{
-    struct lane *a = f->lane;
-    f->next = NULL;
-    f->prev = a->last;
-    *(a->last != NULL ? &a->last->next : &a->first) = f;
-    a->last = f;
-}
-
-/* Off its lane; its reads are somebody else's. */
-static void flight_free(struct flight *f)
-{
-    struct lane *a = f->lane;
-    *(f->prev != NULL ? &f->prev->next : &a->first) = f->next;
-    *(f->next != NULL ? &f->next->prev : &a->last) = f->prev;
-    a->groups -= f->ends_group;
-    f->first = NULL;
-    f->next = a->lanes->spare;
-    a->lanes->spare = f;
-}
-
-/* Its reads wait again, ahead of all others. */
-static void send_again(struct flight *f, int how)
-{
-    struct lanes *l = f->lane->lanes;
-    struct shared_run *next;
-    for (struct shared_run *s = f->first; s != NULL; s = next) {
-        next = s->next;
-        s->how = how;
-        s->run->err = ERR_OK;
-        s->run->rowcount = 0;
-        fail_init(s->run->fail);
-        queue_first(l, s);
-    }
-    f->first = NULL;
-    send_soon(l);
-}
-
-/* Each read of a fused one may have failed for itself. */
-static void end_reads(struct flight *f, enum err e)
-{
-    struct run *whole = &f->run;
-    struct shared_run *s = f->first;
-    f->first = NULL;
-    while (s != NULL) {
-        struct shared_run *next = s->next;
-        struct run *r = s->run;
-        r->started_ns = whole->started_ns;
-        r->ended_ns = whole->ended_ns;
-        r->maybe_executed = whole->maybe_executed;
-        s->next = NULL;
-        if (f->is_fused && e != ERR_OK) {
-            *r->fail = f->fail;
-        } else if (!f->is_fused) {
-            r->rowcount = whole->rowcount;
-        }
-        enum err own = f->is_fused && e == ERR_OK ? r->err : e;
-        if (s->stopped && own == ERR_OK) {
-            own = fail_set(r->fail, ERR_CANCELLED, "cancelled");
-        }
-        end(s, own);
-        s = next;
-    }
-}
-
-static void note_time(struct lane *a, const struct flight *f)
-{
-    const struct run *r = &f->run;
-    uint64_t from_ns = r->started_ns > a->heard_ns ? r->started_ns : a->heard_ns;
-    uint64_t ns = r->ended_ns > from_ns ? r->ended_ns - from_ns : 1;
-    a->heard_ns = r->ended_ns;
-    learn_ns(a->lanes, f->stmt, ns / f->count + 1);
-}
-
-/* An error of one that was fused with others: who is to blame is found out by sending
- * them singly; so is one that had to be cancelled for another's sake. */
-static bool is_sent_again(const struct flight *f, enum err e)
-{
-    if (e == ERR_OK || e == ERR_CONNECTION_LOST || e == ERR_OUT_OF_MEMORY) {
-        return false;
-    }
-    return f->is_fused;
-}
-
-static void on_flight(struct run *run)
-{
-    struct flight *f = CONTAINER(run, struct flight, run);
-    struct lane *a = f->lane;
-    enum err e = run->err;
-    if (e == ERR_OK) {
-        note_time(a, f);
-    }
-    if (is_sent_again(f, e)) {
-        send_again(f, SHARED_UNFUSED);
-    } else {
-        end_reads(f, e);
-    }
-    flight_free(f);
-    a->alone = a->alone && a->first != NULL;
-    if (a->lanes->first != NULL) {
-        send_soon(a->lanes);
-    }
-    lane_close_if_over(a);
-}
-
-/* -- a group --------------------------------------------------------------- */
-
-struct group {
-    struct lane *lane;
-    struct flight *flights[GROUP_FLIGHTS];
-    uint32_t count, most;
-};
-
-static bool takes_one_more(const struct pool *p, const struct flight *f,
-                           const struct shared_run *s)
-{
-    const struct statement *stmt = s->run->stmt;
-    if (f->stmt != stmt || s->how != SHARED_ANYHOW || f->first->how != SHARED_ANYHOW ||
-        !may_fuse(p, stmt) || f->count >= fuse_most(stmt)) {
-        return false;
-    }
-    const struct value *key = &s->run->params[0], *other = &f->first->run->params[0];
-    return key->kind == other->kind && (key->kind == VALUE_INT || key->kind == VALUE_TEXT);
-}
-
-static struct flight *flight_for(struct group *g, const struct shared_run *s)
-{
-    for (uint32_t i = 0; i < g->count; i++) {
-        if (takes_one_more(g->lane->lanes->pool, g->flights[i], s)) {
-            return g->flights[i];
-        }
-    }
-    if (g->count == g->most) {
-        return NULL;
-    }
-    struct flight *f = flight_take(g->lane);
-    if (f != NULL) {
-        g->flights[g->count++] = f;
-        f->stmt = s->run->stmt;
-    }
-    return f;
-}
-
-/* The reads that wait, as far as there is room. One that wants to be alone is a group by
- * itself. */
-static void gather(struct group *g)
-{
-    struct lanes *l = g->lane->lanes;
-    struct shared_run *next;
-    for (struct shared_run *s = l->first; s != NULL; s = next) {
-        next = s->next;
-        if (s->how == SHARED_ALONE && (g->count > 0 || g->lane->first != NULL)) {
-            return;
-        }
-        struct flight *f = flight_for(g, s);
-        if (f == NULL) {
-            return;
-        }
-        unqueue(l, s);
-        s->next = f->first;
-        f->first = s;
-        f->count++;
-        s->flight = f;
-        if (s->how == SHARED_ALONE) {
-            g->lane->alone = true;
-            return;
-        }
-    }
-}
-
-static enum err prepare(struct flight *f)
-{
-    struct run *r = &f->run;
-    const struct run *single = f->first->run;
-    *r = (struct run){.stmt = f->stmt,
-                      .params = single->params,
-                      .sets = 1,
-                      .sink = single->sink,
-                      .done = on_flight,
-                      .fail = single->fail};
-    f->is_fused = f->count > 1;
-    if (!f->is_fused) {
-        return ERR_OK;
-    }
-    fail_init(&f->fail);
-    r->fail = &f->fail;
-    count_add(&f->lane->lanes->pool->share->counts.fusions, 1);
-    count_add(&f->lane->lanes->pool->share->counts.fused, f->count);
-    return fuse_begin(&f->fuse, f->first, f->count, r);
-}
-
-/* It was never sent. */
-static void fail_flight(struct flight *f, enum err e)
-{
-    f->run.started_ns = f->run.ended_ns = clock_now_ns();
-    if (e == ERR_CONNECTION_LOST) {
-        send_again(f, SHARED_ANYHOW); /* the lane's end is on its way */
-    } else {
-        if (f->run.fail->code == ERR_OK) {
-            fail_set(f->run.fail, e, "out of memory");
-        }
-        end_reads(f, e);
-    }
-    flight_free(f);
-}
-
-/* Statements of one turn, with a Sync behind them. */
-static void send_group(struct group *g)
-{
-    struct lane *a = g->lane;
-    const struct pipeline *pipe = pipeline_of(a);
-    struct flight *last = NULL;
-    uint64_t now_ns = clock_now_ns();
-    a->heard_ns = a->first == NULL ? now_ns : a->heard_ns;
-    for (uint32_t i = 0; i < g->count; i++) {
-        struct flight *f = g->flights[i];
-        flight_link(f);
-        enum err e = prepare(f);
-        if (e == ERR_OK && pipe == NULL) {
-            a->conn->driver->run(a->conn, &f->run);
-        } else if (e == ERR_OK) {
-            e = pipe->queue(a->conn, &f->run);
-        }
-        if (e == ERR_OK) {
-            last = f;
-        } else {
-            fail_flight(f, e);
-        }
-    }
-    if (last != NULL) {
-        last->ends_group = true;
-        a->groups++;
-    }
-    if (pipe != NULL) {
-        pipe->flush(a->conn);
-    }
+    lanes_send_soon(l);
 }
 
 /* -- lanes ----------------------------------------------------------------- */
@@ -453,7 +124,7 @@ static void lane_end(struct lane *a)
     a->groups = 0;
     atomic_fetch_sub(&p->share->counts.lanes, 1);
     if (a->lanes->first != NULL || a->lanes->closing) {
-        send_soon(a->lanes);
+        lanes_send_soon(a->lanes);
     }
     if (!given_up) {
         pool_release(p, c, c->broken ? POOL_BROKEN : POOL_CLEAN);
@@ -470,17 +141,17 @@ static void lane_leave(struct lane *a)
     if (a->state == LANE_OPEN) {
         a->state = LANE_LEAVING;
         a->left_ns = clock_now_ns();
-        if (pipeline_of(a) != NULL) {
-            pipeline_of(a)->leave(a->conn);
+        if (lane_pipeline(a) != NULL) {
+            lane_pipeline(a)->leave(a->conn);
         }
     }
-    lane_close_if_over(a);
+    lane_look(a);
 }
 
 /* Without a pipeline nobody else tells that the last run is done. */
-static void lane_close_if_over(struct lane *a)
+void lane_look(struct lane *a)
 {
-    if (a->conn == NULL || pipeline_of(a) != NULL || a->first != NULL) {
+    if (a->conn == NULL || lane_pipeline(a) != NULL || a->first != NULL) {
         return;
     }
     if (a->state == LANE_LEAVING || a->conn->broken) {
@@ -505,7 +176,7 @@ static void lane_refused(struct lane *a, enum err e)
     a->fail.code = e;
     refuse_all(l, &a->fail, e == ERR_POOL_TIMEOUT ? clock_now_ns() - timeout_ns : NEVER_NS);
     if (l->first != NULL || l->closing) {
-        send_soon(l);
+        lanes_send_soon(l);
     }
 }
 
@@ -520,17 +191,17 @@ static void on_lent(struct pool_wait *w, struct db_conn *conn, enum err e)
     a->conn = conn;
     a->open_ns = a->heard_ns = clock_now_ns();
     a->state = LANE_OPEN;
-    a->alone = a->given_up = false;
+    a->apart = a->given_up = false;
     atomic_fetch_add(&l->pool->share->counts.lanes, 1);
     a->whole = (struct run){.done = on_whole, .fail = &a->fail};
     fail_init(&a->fail);
-    if (pipeline_of(a) != NULL) {
-        pipeline_of(a)->enter(conn, &a->whole);
+    if (lane_pipeline(a) != NULL) {
+        lane_pipeline(a)->enter(conn, &a->whole);
     }
     if (l->closing) {
         lane_leave(a);
     }
-    send_soon(l);
+    lanes_send_soon(l);
 }
 
 static void lane_ask(struct lanes *l)
@@ -551,10 +222,10 @@ static void lane_ask(struct lanes *l)
 
 static bool has_room(const struct lane *a)
 {
-    if (a->state != LANE_OPEN || a->alone || a->conn->broken) {
+    if (a->state != LANE_OPEN || a->apart || a->conn->broken) {
         return false;
     }
-    return a->groups < (pipeline_of(a) != NULL ? GROUPS_MAX : 1);
+    return a->groups < (lane_pipeline(a) != NULL ? GROUPS_MAX : 1);
 }
 
 /* The one with the least under way. */
@@ -570,17 +241,6 @@ static struct lane *lane_with_room(struct lanes *l)
     return best;
 }
 
-/* Whether it took any. */
-static bool lane_fill(struct lane *a)
-{
-    struct group g = {.lane = a, .most = pipeline_of(a) != NULL ? GROUP_FLIGHTS : 1};
-    gather(&g);
-    if (g.count > 0) {
-        send_group(&g);
-    }
-    return g.count > 0;
-}
-
 /* One lane at first; another when reads wait long, though not while others want the
  * connection more. */
 static bool wants_lane(const struct lanes *l, uint64_t now_ns)
@@ -588,12 +248,13 @@ static bool wants_lane(const struct lanes *l, uint64_t now_ns)
     uint32_t asked = 0, open = 0;
     for (uint32_t i = 0; i < LANES_MAX; i++) {
         asked += l->lane[i].state == LANE_ASKED;
-        open += l->lane[i].state == LANE_OPEN && !l->lane[i].alone;
+        open += l->lane[i].state == LANE_OPEN && !l->lane[i].apart;
     }
     if (asked > 0 || l->first == NULL) {
         return false;
     }
-    return open == 0 || (now_ns - l->first->since_ns > LATE_NS && !pool_contended(l->pool));
+    uint64_t late_ns = open < LANES_SOON ? LATE_NS : VERY_LATE_NS;
+    return open == 0 || (now_ns - l->first->since_ns > late_ns && !pool_contended(l->pool));
 }
 
 static void start_tick(struct lanes *l)
@@ -617,7 +278,7 @@ static void on_send(struct task *t)
         pool_try_end(l->pool);
         return;
     }
-    while (l->first != NULL && (a = lane_with_room(l)) != NULL && lane_fill(a)) {
+    while (l->first != NULL && (a = lane_with_room(l)) != NULL && flight_send_group(a)) {
     }
     if (wants_lane(l, clock_now_ns())) {
         lane_ask(l);
@@ -627,22 +288,22 @@ static void on_send(struct task *t)
 
 /* -- once in a while ------------------------------------------------------- */
 
-static void take_last(struct lane *a, int how)
+static void take_last(struct lane *a, enum shared_how how)
 {
     struct flight *f = a->last;
-    pipeline_of(a)->drop(a->conn, &f->run);
+    lane_pipeline(a)->drop(a->conn, &f->run);
     count_add(&a->lanes->pool->share->counts.sent_again, f->count);
-    send_again(f, how);
+    flight_send_again(f, how);
     flight_free(f);
 }
 
 /* What is behind the first group are reads that wait for others: they go elsewhere. Who
- * in the first group is slow cannot be told, since its answers come together: each gets a
- * lane for itself. A statement that is a group alone goes on. */
+ * in the first group is slow cannot be told, since its answers come together: each
+ * statement gets a lane for itself. One that is a group alone goes on. */
 static void take_off(struct lane *a)
 {
     struct flight *end = a->first;
-    if (pipeline_of(a) == NULL) {
+    if (lane_pipeline(a) == NULL) {
         return;
     }
     while (!end->ends_group && end->next != NULL) {
@@ -653,7 +314,7 @@ static void take_off(struct lane *a)
     }
     if (end != a->first) {
         while (a->first != NULL) {
-            take_last(a, SHARED_ALONE);
+            take_last(a, SHARED_APART);
         }
         lane_leave(a);
         a->conn->driver->cancel(a->conn);
@@ -671,9 +332,12 @@ static void watch(struct lane *a, uint64_t now_ns)
         return;
     }
     bool contended = pool_contended(l->pool);
-    bool old = member_aged(member_of(a->conn), now_ns);
+    /* One that another worker lent ages there, and is wanted back. */
+    bool borrowed = remote_of(a->conn) != NULL;
+    bool old = !borrowed && member_aged(member_of(a->conn), now_ns);
     if (a->first == NULL) {
-        if (contended || old || now_ns - a->heard_ns > LINGER_NS || a->conn->broken) {
+        if (contended || old || borrowed || now_ns - a->heard_ns > LINGER_NS ||
+            a->conn->broken) {
             lane_leave(a);
         }
     } else if (now_ns - a->heard_ns > STALL_NS) {
@@ -697,7 +361,7 @@ static void on_tick(struct timer *t)
     }
     if (open || l->first != NULL) {
         start_tick(l);
-        send_soon(l);
+        lanes_send_soon(l);
     }
 }
 
@@ -719,7 +383,7 @@ static bool is_forsaken(const struct flight *f)
 static void forsake(struct flight *f)
 {
     struct lane *a = f->lane;
-    const struct pipeline *pipe = pipeline_of(a);
+    const struct pipeline *pipe = lane_pipeline(a);
     if (pipe == NULL) {
         lane_leave(a);
         a->conn->driver->cancel(a->conn);
@@ -738,7 +402,7 @@ void shared_cancel(struct pool *p, struct shared_run *s)
 {
     s->stopped = true;
     if (s->queued) {
-        unqueue(p->lanes, s);
+        lanes_unqueue(p->lanes, s);
         refuse(p->lanes, s, ERR_CANCELLED, "cancelled while waiting for a connection");
     } else if (s->flight != NULL && is_forsaken(s->flight)) {
         forsake(s->flight);
@@ -772,7 +436,7 @@ void lanes_close(struct lanes *l)
             lane_leave(a);
         }
     }
-    send_soon(l);
+    lanes_send_soon(l);
 }
 
 bool lanes_busy(const struct lanes *l)

@@ -15,15 +15,16 @@
 
 enum {
     LANES_MAX = 8,         /* of one pool */
-    LANES_SOON = 2,        /* more only for reads that waited LATE_NS */
+    LANES_SOON = 2,        /* more only for reads that waited VERY_LATE_NS */
     GROUPS_MAX = 2,        /* under way on one lane */
     GROUP_FLIGHTS = 32,    /* statements of one group */
     OBSERVED = 256,        /* statements whose time is remembered */
     ROWS_MAX = 100,        /* proven bound of rows of a read that shares */
     BYTES_MAX = 16 * 1024, /* observed bytes of its rows */
 };
-#define SHORT_NS UINT64_C(5000000)     /* what takes longer does not share */
-#define LATE_NS UINT64_C(1000000)      /* a read waited so long: one more lane */
+#define SHORT_NS UINT64_C(5000000) /* what takes longer does not share */
+#define LATE_NS UINT64_C(1000000)  /* a read waited so long: one more lane */
+#define VERY_LATE_NS UINT64_C(10000000)
 #define STALL_NS UINT64_C(100000000)   /* no answer for so long: others are taken off */
 #define DEAF_NS UINT64_C(5000000000)   /* no answer for so long after leaving: given up */
 #define LINGER_NS UINT64_C(1000000000) /* an idle lane is kept so long */
@@ -62,7 +63,7 @@ struct lane {
     uint32_t groups;             /* under way */
     uint64_t open_ns, heard_ns;  /* was lent; had its last answer (or became busy) */
     uint64_t left_ns;            /* when it began to leave */
-    bool alone;                  /* has a read that wants it for itself */
+    bool apart;                  /* has a statement that wants it for itself */
     bool given_up;               /* its connection is the pool's again */
 };
 
@@ -90,5 +91,25 @@ void lanes_close(struct lanes *l);
 /* Whether anything of it is still to be called. */
 bool lanes_busy(const struct lanes *l);
 void lanes_fini(struct lanes *l);
+
+/* What the files of this part do for each other. */
+
+/* Sends what waits at the end of this turn. */
+void lanes_send_soon(struct lanes *l);
+/* The read waits (again), ahead of all others; is on no list. */
+void lanes_queue_first(struct lanes *l, struct shared_run *s);
+void lanes_unqueue(struct lanes *l, struct shared_run *s);
+/* Its borrower has it again: call last. */
+void lanes_end_read(struct shared_run *s, enum err e);
+/* Without a pipeline nobody else tells that the last run is done: looks whether the lane's
+ * connection goes back. */
+void lane_look(struct lane *a);
+/* Whether reads of s are fused in this pool. */
+bool lanes_may_fuse(const struct pool *p, const struct statement *s);
+void lanes_learn_ns(struct lanes *l, const struct statement *s, uint64_t ns);
+static inline const struct pipeline *lane_pipeline(const struct lane *a)
+{
+    return a->conn->driver->pipeline;
+}
 
 #endif

@@ -13,6 +13,13 @@
 
 struct flight;
 
+/* With whom a read is sent. */
+enum shared_how {
+    SHARED_ANYHOW,
+    SHARED_UNFUSED, /* its statement is its own */
+    SHARED_APART,   /* its statement, fused or not, has a lane to itself */
+};
+
 /* One read that shares a connection. Caller-owned; zeroed before first use; must stay put
  * until the done of its run. */
 struct shared_run {
@@ -21,9 +28,10 @@ struct shared_run {
     struct flight *flight;          /* NULL: it waits to be sent */
     uint64_t since_ns;
     struct task task; /* tells the borrower */
-    enum { SHARED_ANYHOW, SHARED_UNFUSED, SHARED_ALONE } how;
+    enum shared_how how;
     bool queued;
     bool stopped;
+    bool sated; /* its sink takes no more rows */
 };
 
 /* Whether a statement with these params may be run so: it is a read of few rows, was
