@@ -119,6 +119,13 @@ void conn_end(struct conn *c)
     }
 }
 
+void conn_drain(struct conn *c)
+{
+    if (!tx_any_open(c)) {
+        conn_end(c);
+    }
+}
+
 static void linger_over(struct timer *t)
 {
     conn_close((struct conn *)((char *)t - offsetof(struct conn, linger)));
@@ -422,6 +429,9 @@ static void tend(struct task *t)
     }
     if (c->state < CONN_CLOSING) {
         flush(c);
+    }
+    if (c->worker->state != WORKER_RUNNING) {
+        conn_drain(c);
     }
     if (c->state >= CONN_ENDED) {
         tx_end_all(c);

@@ -78,6 +78,9 @@ void conn_check(struct conn *c);
 /* No more input is read; closes once everything is answered. */
 void conn_end(struct conn *c);
 
+/* conn_end, unless it has transactions: those may come to their end. */
+void conn_drain(struct conn *c);
+
 /* Whether r may put bytes of a line into c->out now: no other line is open and,
  * for a request without id, all earlier ones without id have been answered. */
 bool conn_may_write(const struct conn *c, const struct req *r);

@@ -41,6 +41,7 @@ struct worker_counts {
     _Atomic uint64_t plan_hits, plan_known, plan_misses, plan_evicted, plans, plan_bytes;
     _Atomic uint64_t tx_open;      /* transactions now */
     _Atomic uint64_t tx_oldest_ns; /* when the oldest of them began; 0: there is none */
+    /* Those that have begun are open, or committed, or all others. */
     _Atomic uint64_t tx_begun, tx_committed, tx_rolled_back;
     _Atomic uint64_t tx_aborted;  /* a request of it failed */
     _Atomic uint64_t tx_timeouts; /* limits.tx_idle, limits.tx_total */

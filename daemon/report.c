@@ -65,6 +65,16 @@ uint64_t report_sum(const struct report_in *in, size_t offset)
     return n;
 }
 
+uint64_t report_tx_oldest_ns(const struct report_in *in)
+{
+    uint64_t first_ns = UINT64_MAX, now_ns = clock_now_ns();
+    for (uint32_t i = 0; i < in->worker_count; i++) {
+        uint64_t ns = count_get(&in->workers[i]->tx_oldest_ns);
+        first_ns = ns != 0 && ns < first_ns ? ns : first_ns;
+    }
+    return first_ns < now_ns ? now_ns - first_ns : 0;
+}
+
 void report_stage(const struct report_in *in, enum stage s, struct histogram *into)
 {
     memset(into, 0, sizeof *into);
@@ -262,6 +272,19 @@ static void add_plans(struct buf *b, const struct report_in *in)
     end(b);
 }
 
+static void add_transactions(struct buf *b, const struct report_in *in)
+{
+    begin(b, "transactions");
+    num(b, "open", SUM(in, tx_open));
+    num(b, "oldest_ms", report_tx_oldest_ns(in) / 1000000);
+    num(b, "begun", SUM(in, tx_begun));
+    num(b, "committed", SUM(in, tx_committed));
+    num(b, "rolled_back", SUM(in, tx_rolled_back));
+    num(b, "aborted", SUM(in, tx_aborted));
+    num(b, "timeouts", SUM(in, tx_timeouts));
+    end(b);
+}
+
 static void add_worker(struct buf *b, const struct worker_counts *w)
 {
     buf_char(b, '{');
@@ -358,6 +381,7 @@ void report_json(struct buf *out, const struct report_in *in)
     add_errors(out, in);
     add_latency(out, in);
     add_plans(out, in);
+    add_transactions(out, in);
     add_workers(out, in);
     add_databases(out, in);
     end(out);

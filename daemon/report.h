@@ -59,6 +59,8 @@ extern const struct report_field report_pool_totals[];
 /* Sum over all workers of the counter at this offset. */
 uint64_t report_sum(const struct report_in *in, size_t offset);
 uint64_t report_value(const void *counts, size_t offset);
+/* Age of the oldest transaction that is open; 0 if there is none. */
+uint64_t report_tx_oldest_ns(const struct report_in *in);
 /* Merges a stage's histograms of all workers into `into`, which is zeroed first. */
 void report_stage(const struct report_in *in, enum stage s, struct histogram *into);
 

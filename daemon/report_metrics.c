@@ -38,6 +38,15 @@ static const struct {
      METRIC_COUNTER},
     {"plan_cache_evicted_total", "Plans dropped from the cache.", WORKER(plan_evicted),
      METRIC_COUNTER},
+    {"tx_open", "Transactions open now.", WORKER(tx_open), METRIC_GAUGE},
+    {"tx_begun_total", "Transactions begun.", WORKER(tx_begun), METRIC_COUNTER},
+    {"tx_committed_total", "Transactions committed.", WORKER(tx_committed), METRIC_COUNTER},
+    {"tx_rolled_back_total", "Transactions rolled back.", WORKER(tx_rolled_back),
+     METRIC_COUNTER},
+    {"tx_aborted_total", "Transactions in which a request failed.", WORKER(tx_aborted),
+     METRIC_COUNTER},
+    {"tx_timeouts_total", "Transactions ended by a time limit.", WORKER(tx_timeouts),
+     METRIC_COUNTER},
     {"plan_cache_plans", "Plans in the cache now.", WORKER(plans), METRIC_GAUGE},
     {"plan_cache_bytes", "Memory of the plan cache.", WORKER(plan_bytes), METRIC_GAUGE},
 };
@@ -90,6 +99,12 @@ static void add_process(struct buf *b, struct buf *set, const struct report_in *
     one(b, "log_lines_total", METRIC_COUNTER, "Lines logged.", in->log_lines);
     one(b, "clients_refused_total", METRIC_COUNTER, "Clients turned away: limit or no memory.",
         in->clients_refused);
+}
+
+static void add_oldest(struct buf *b, const struct report_in *in)
+{
+    metric_head(b, "tx_oldest_seconds", METRIC_GAUGE, "Age of the oldest open transaction.");
+    seconds(b, "tx_oldest_seconds", NULL, report_tx_oldest_ns(in));
 }
 
 static void add_requests(struct buf *b, struct buf *set, const struct report_in *in)
@@ -234,6 +249,7 @@ void report_metrics(struct buf *out, const struct report_in *in)
     buf_init(&set);
     add_process(out, &set, in);
     add_sums(out, in);
+    add_oldest(out, in);
     add_requests(out, &set, in);
     add_latency(out, &set, in);
     add_loops(out, &set, in);

@@ -41,9 +41,11 @@ static const struct {
     [REQ_TX_TURN] = {"tx_turn",
                      TO(REQ_TX_TURN) | TO(REQ_CATALOG) | TO(REQ_ORDER) | TO(REQ_REPLY),
                      step_tx_turn},
-    [REQ_CATALOG] = {"catalog", TO(REQ_PLAN) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_catalog},
+    [REQ_CATALOG] = {"catalog", TO(REQ_PLAN) | TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY),
+                     step_catalog},
     [REQ_REFRESH] = {"refresh", TO(REQ_PLAN) | TO(REQ_REPLY), step_refresh},
-    [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_REFRESH) | TO(REQ_REPLY), step_plan},
+    [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_TX_CATALOG) | TO(REQ_REFRESH) | TO(REQ_REPLY),
+                  step_plan},
     [REQ_ORDER] = {"order",
                    TO(REQ_ROUTE) | TO(REQ_BATCH) | TO(REQ_TX_USE) | TO(REQ_TX_SQL) |
                        TO(REQ_REPLY),
@@ -68,9 +70,11 @@ static const struct {
     [REQ_ROLLBACK] = {"rollback", TO(REQ_RETURN), step_rollback},
     [REQ_POSITION] = {"position", TO(REQ_RETURN), step_position},
     [REQ_RETURN] = {"return", TO(REQ_REPLY) | TO(REQ_REFRESH) | TO(REQ_ROUTE), step_return},
+    [REQ_TX_CATALOG] = {"tx_catalog", TO(REQ_PLAN) | TO(REQ_REPLY), step_tx_catalog},
     [REQ_TX_USE] = {"tx_use", TO(REQ_RUN) | TO(REQ_REPLY), step_tx_use},
     [REQ_TX_SQL] = {"tx_sql", TO(REQ_TX_SQL) | TO(REQ_POSITION) | TO(REQ_REPLY), step_tx_sql},
-    [REQ_TX_LEAVE] = {"tx_leave", TO(REQ_TX_LEAVE) | TO(REQ_TX_UNDO) | TO(REQ_REPLY),
+    [REQ_TX_LEAVE] = {"tx_leave",
+                      TO(REQ_TX_LEAVE) | TO(REQ_TX_UNDO) | TO(REQ_REFRESH) | TO(REQ_REPLY),
                       step_tx_leave},
     [REQ_TX_UNDO] = {"tx_undo", TO(REQ_TX_LEAVE), step_tx_undo},
     [REQ_REPLY] = {"reply", TO(REQ_TX_LEAVE) | TO(REQ_DONE), step_reply},
@@ -89,7 +93,7 @@ static void finish(struct req *r);
 #define CALLED_BACK                                                                            \
     (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_SHARED) | TO(REQ_LEND) | TO(REQ_CATCH_UP) |    \
      TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION) |      \
-     TO(REQ_TX_SQL) | TO(REQ_TX_UNDO))
+     TO(REQ_TX_SQL) | TO(REQ_TX_UNDO) | TO(REQ_TX_CATALOG))
 
 static void note_unsettled(struct req *r)
 {
@@ -283,6 +287,7 @@ void req_stop(struct req *r, enum err why)
     case REQ_CATCH_UP:
     case REQ_BEGIN:
     case REQ_RUN:
+    case REQ_TX_CATALOG:
         stop_run(r, why);
         return;
     case REQ_WORKERS:

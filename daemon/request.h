@@ -37,6 +37,8 @@ enum pause {
     PAUSE_CREDIT, /* the client has to ask for `more` */
 };
 
+struct reflect;
+
 struct req {
     struct conn *conn;
     struct worker *worker;
@@ -66,9 +68,10 @@ struct req {
     struct prepared *prepared;
     struct seen *seen; /* its query is known by its bytes */
     struct catalog_wait catalog_wait;
-    bool refreshed; /* the catalog was read again for this request */
-    bool defined;   /* it may have changed the schema: its reply waits for a new catalog */
-    bool executed;  /* its effect is over (for the order of requests without id) */
+    struct reflect *reflect; /* while it reads its transaction's catalog */
+    bool refreshed;          /* the catalog was read again for this request */
+    bool defined;  /* it may have changed the schema: its reply waits for a new catalog */
+    bool executed; /* its effect is over (for the order of requests without id) */
     struct bound bound;
     uint32_t at; /* index of the run that is next or under way */
     struct pool_wait pool_wait;

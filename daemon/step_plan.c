@@ -111,6 +111,10 @@ int step_read(struct req *r)
     if (r->msg.tx.present) {
         return tx_read(r, e);
     }
+    if (e == ERR_OK && r->worker->state != WORKER_RUNNING && r->parent == NULL &&
+        op_way(r->msg.op) != WAY_HERE) {
+        e = fail_set(&r->fail, ERR_SHUTTING_DOWN, "the server is stopping");
+    }
     if (e != ERR_OK) {
         return req_fail_to(r, e, REQ_REPLY);
     }
@@ -186,6 +190,13 @@ enum err req_find_backend(struct req *r)
     return ERR_UNKNOWN_DATABASE;
 }
 
+/* A transaction holds a connection: whoever is in it must not wait for a catalog that
+ * can be read over no other. */
+static int after_catalog(const struct req *r)
+{
+    return r->msg.op == OP_BEGIN ? REQ_ORDER : REQ_PLAN;
+}
+
 static void on_catalog(struct catalog_wait *w)
 {
     struct req *r = (struct req *)((char *)w - offsetof(struct req, catalog_wait));
@@ -195,7 +206,7 @@ static void on_catalog(struct catalog_wait *w)
     }
     enum err e = r->stop != ERR_OK ? r->stop : w->err;
     req_set_err(r, e);
-    req_go(r, r->err == ERR_OK ? REQ_PLAN : REQ_REPLY);
+    req_go(r, r->err == ERR_OK ? after_catalog(r) : REQ_REPLY);
 }
 
 static int wait_for_catalog(struct req *r)
@@ -220,7 +231,7 @@ int step_catalog(struct req *r)
     if (r->msg.op == OP_SCHEMA_RELOAD) {
         return REQ_REFRESH;
     }
-    return backend_catalog(r->backend) == NULL ? wait_for_catalog(r) : REQ_PLAN;
+    return backend_catalog(r->backend) == NULL ? wait_for_catalog(r) : after_catalog(r);
 }
 
 int step_refresh(struct req *r)
@@ -360,19 +371,39 @@ static enum err plan_op(struct req *r, struct catalog *catalog)
     return plan_query(r, catalog);
 }
 
+static bool is_unknown_name(enum err e)
+{
+    return e == ERR_UNKNOWN_TABLE || e == ERR_UNKNOWN_COLUMN;
+}
+
+/* In a transaction that changed the schema only text can be trusted to be what it was. */
+static bool is_outdated(const struct req *r, enum err e)
+{
+    bool stale = r->tx != NULL && r->tx->stale;
+    return stale && (e != ERR_OK || r->bound.plan == NULL || r->bound.plan->kind != PLAN_TEXT);
+}
+
+/* Perhaps the name is new. */
+static int plan_again(struct req *r)
+{
+    fail_init(&r->fail);
+    buf_clear(&r->answer);
+    plan_unref(r->bound.plan);
+    r->bound = (struct bound){0};
+    return r->tx != NULL ? REQ_TX_CATALOG : REQ_REFRESH;
+}
+
 int step_plan(struct req *r)
 {
-    struct catalog *catalog = backend_catalog(r->backend);
+    struct catalog *catalog = req_catalog(r);
     if (catalog == NULL) {
         return req_fail_to(r, fail_set(&r->fail, ERR_INTERNAL, "the catalog is gone"),
                            REQ_REPLY);
     }
     enum err e = plan_op(r, catalog);
     r->planned_ns = r->worker->read_ns = clock_now_ns();
-    if ((e == ERR_UNKNOWN_TABLE || e == ERR_UNKNOWN_COLUMN) && !r->refreshed) {
-        fail_init(&r->fail); /* perhaps it is new */
-        buf_clear(&r->answer);
-        return REQ_REFRESH;
+    if (!r->refreshed && (is_unknown_name(e) || is_outdated(r, e))) {
+        return plan_again(r);
     }
     if (e != ERR_OK) {
         forget_prepared(r);

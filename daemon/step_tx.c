@@ -52,7 +52,7 @@ static int to_turn(struct req *r, enum err e)
 static int read_begin(struct req *r)
 {
     struct tx *t;
-    enum err e = r->worker->state == WORKER_RUNNING
+    enum err e = r->worker->state == WORKER_RUNNING || r->parent != NULL
                      ? tx_create(r->conn, &r->msg, &t, &r->fail)
                      : fail_set(&r->fail, ERR_SHUTTING_DOWN, "the server is stopping");
     if (e != ERR_OK) {
@@ -169,7 +169,7 @@ int step_tx_turn(struct req *r)
     if (!is_heard(r->msg.op, r->tx->state)) {
         return req_fail_to(r, refuse(r), REQ_REPLY);
     }
-    return op_way(r->msg.op) == WAY_CATALOG ? REQ_CATALOG : REQ_ORDER;
+    return op_way(r->msg.op) == WAY_CATALOG || r->msg.op == OP_BEGIN ? REQ_CATALOG : REQ_ORDER;
 }
 
 /* ---- statements ---- */
@@ -323,7 +323,9 @@ static void settle_lease(struct req *r)
     if (t->state == TX_BEGINS && r->lease != NULL) {
         t->pool = r->pool;
         t->lease = r->lease;
+        t->traces = r->tx_sql_count > 1; /* what was said first may hold for the next one */
         if (r->err == ERR_OK) {
+            t->traces = false;
             req_set_err(r, tx_begun(t, r->pool, r->lease));
         }
     } else if (r->pool != NULL && r->lease == NULL) {
@@ -391,6 +393,7 @@ static void mark_done(struct req *r)
     case OP_ROLLBACK_TO:
         if (ok) {
             tx_mark_drop(t, r->tx_mark, TX_ROLLBACK_TO);
+            t->stale = t->defines; /* part of what it changed is undone */
             tx_recover(t);
         }
         break;
@@ -403,21 +406,22 @@ static void mark_done(struct req *r)
 static void conclude(struct req *r)
 {
     struct tx *t = r->tx;
-    struct worker_counts *n = &r->worker->counts;
     if (t->state == TX_BEGINS) {
         t->why = ERR_UNKNOWN_TX;
         tx_over(t);
         return;
     }
     if (r->tx_ends) {
-        bool committed = r->msg.op == OP_COMMIT && r->err == ERR_OK;
-        count_add(committed ? &n->tx_committed : &n->tx_rolled_back, 1);
+        t->committed = r->msg.op == OP_COMMIT && r->err == ERR_OK;
         tx_over(t);
         return;
     }
     mark_done(r);
+    if (r->bound.plan != NULL && r->bound.plan->effect == TEXT_DEFINES && r->err == ERR_OK) {
+        t->stale = t->defines = true;
+    }
     if (r->err != ERR_OK) {
-        tx_fail(t, ERR_TX_ABORTED);
+        tx_fail(t, t->timed_out ? ERR_TX_TIMEOUT : ERR_TX_ABORTED);
     }
     bool dead = t->lease == NULL || t->lease->broken || t->lease->tx == DB_TX_NONE;
     if (t->timed_out) {
@@ -447,8 +451,9 @@ int step_tx_leave(struct req *r)
         encode_ok(&r->answer);
     }
     r->lease = NULL;
+    r->defined = r->tx->defines && r->tx->committed;
     tx_leave(r);
-    return REQ_REPLY;
+    return r->defined ? REQ_REFRESH : REQ_REPLY;
 }
 
 /* What becomes of the rollback is the pool's business, which lends no connection with

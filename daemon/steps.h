@@ -24,6 +24,10 @@ step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback,
 step_fn step_route, step_catch_up, step_position;
 /* step_tx.c: the transaction that a request belongs to. */
 step_fn step_tx_turn, step_tx_use, step_tx_sql, step_tx_leave, step_tx_undo;
+/* step_tx_catalog.c: the catalog of its transaction's own. */
+step_fn step_tx_catalog;
+/* The one that r is planned by; NULL: none was read yet. Borrowed. */
+struct catalog *req_catalog(const struct req *r);
 
 /* Finds the transaction that r names and queues r there; `e` is how its reading went.
  * The state that comes next. */

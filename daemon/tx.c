@@ -144,9 +144,11 @@ static void give_back(struct tx *t)
     if (t->begun_ns != 0) {
         list_remove(t);
         t->begun_ns = 0;
+        count_add(t->committed ? &counts(t)->tx_committed : &counts(t)->tx_rolled_back, 1);
         count_add(&counts(t)->tx_open, UINT64_MAX);
     }
     t->lease = NULL;
+    tx_take_catalog(t, NULL);
     tx_mark_drop(t, 0, TX_RELEASE);
     if (c == NULL) {
         return;
@@ -184,6 +186,16 @@ void tx_fail(struct tx *t, enum err why)
         t->why = why;
         count_add(&counts(t)->tx_aborted, 1);
     }
+}
+
+void tx_take_catalog(struct tx *t, struct catalog *c)
+{
+    if (t->catalog != NULL) {
+        compiler_forget(t->conn->worker->compiler, catalog_version(t->catalog));
+        catalog_unref(t->catalog);
+    }
+    t->catalog = c;
+    t->stale = false;
 }
 
 void tx_recover(struct tx *t)
@@ -233,10 +245,19 @@ void tx_end_all(struct conn *c)
     for (struct tx *t = c->txs; t != NULL; t = next) {
         next = t->next;
         if (t->first == NULL && !is_batch(t)) {
-            count_add(&counts(t)->tx_rolled_back, t->lease != NULL);
             tx_over(t);
         }
     }
+}
+
+bool tx_any_open(const struct conn *c)
+{
+    for (const struct tx *t = c->txs; t != NULL; t = t->next) {
+        if (t->state < TX_GONE || t->first != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- time limits ---- */

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct conn;
+struct catalog;
 struct req;
 struct savepoint;
 
@@ -45,6 +46,9 @@ struct tx {
     enum tx_state state;
     enum err why; /* FAILED, GONE, OVER: what a use is answered with */
     struct tx_options options;
+    struct catalog *catalog;  /* of its own, or NULL: its database's */
+    bool stale;               /* the schema changed since that was read */
+    bool defines;             /* it may have changed the schema: its commit tells others */
     struct backend *backend;  /* held; NULL if there is none of the name */
     struct pool *pool;        /* whose connection it has */
     struct db_conn *lease;    /* or NULL: before, and after */
@@ -54,7 +58,8 @@ struct tx {
     bool silent;      /* of a batch: no client knows its handle */
     bool push_due;    /* the client is still to be told of that */
     bool unfit;       /* its connection is not to be used again */
-    bool traces;      /* its connection's settings may be other ones */
+    bool committed;
+    bool traces; /* its connection's settings may be other ones */
     uint32_t last_mark;
     struct savepoint *marks; /* the latest first */
     uint32_t mark_count;
@@ -92,6 +97,8 @@ void tx_leave(struct req *r);
 enum err tx_begun(struct tx *t, struct pool *p, struct db_conn *lease) MUST_CHECK;
 /* A request failed. The first reason stays. */
 void tx_fail(struct tx *t, enum err why);
+/* What it is planned by from now on; takes the reference. NULL: its database's. */
+void tx_take_catalog(struct tx *t, struct catalog *c);
 /* It is as it was at a savepoint. */
 void tx_recover(struct tx *t);
 /* Nothing of it is left: its connection goes back (`why` as for tx_fail). */
@@ -101,6 +108,8 @@ void tx_over(struct tx *t);
 /* The client can use none of the connection's transactions any more: all are rolled
  * back, those with a request under way when that is through. */
 void tx_end_all(struct conn *c);
+/* Whether one of them can still be committed, or has requests. */
+bool tx_any_open(const struct conn *c);
 /* Writes the pushes that are due; no line may be open. */
 void tx_push(struct conn *c);
 

@@ -391,6 +391,7 @@ static void drain_is_over(struct timer *t)
             next = r->next;
             req_stop(r, ERR_SHUTTING_DOWN);
         }
+        conn_end(c);
     }
     for (struct backend *b = w->backends; b != NULL; b = b->next) {
         catalog_stop(b);
@@ -416,7 +417,7 @@ static void start_drain(struct worker *w, uint64_t drain_ms)
     struct conn *next;
     for (struct conn *c = w->conns; c != NULL; c = next) {
         next = c->next;
-        conn_end(c);
+        conn_drain(c);
     }
     look_if_empty(w);
 }
