@@ -129,6 +129,7 @@ def test_a_stop_waits_for_what_is_open(make_db):
         c.query(put(1001)["query"], tx="t")
         assert c.ask(COMMIT) == OK
         assert c.at_end() == b""
+    assert db.daemon.wait_end() == 0
     assert db.sql("SELECT count(*) FROM tags WHERE id >= 1000").strip() == "2"
 
 
@@ -139,5 +140,5 @@ def test_a_stop_ends_what_stays_open(make_db):
         c.query(put(1000)["query"], tx="t")
         stop(db)
         c.at_end(30)
-    db.daemon.wait_end()
+    assert db.daemon.wait_end() == 0
     assert db.sql("SELECT count(*) FROM tags WHERE id >= 1000").strip() == "0"
