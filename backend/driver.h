@@ -49,11 +49,13 @@ struct db_target {
     uint32_t connect_timeout_ms;
     uint32_t statement_cache; /* prepared statements kept by one connection */
     struct str memory_name;   /* SQLite in memory: the name its connections share */
+    struct orphans *orphans;  /* NULL: sessions that were given up are forgotten */
 };
 
 struct db_conn;
 typedef void db_conn_cb(struct db_conn *c, void *arg);
 
+struct orphans;  /* backend/orphans.h */
 struct pipeline; /* backend/pipeline.h */
 
 struct driver {

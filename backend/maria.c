@@ -8,10 +8,12 @@
  */
 #include "backend/descriptor.h"
 #include "backend/maria_conn.h"
+#include "backend/orphans.h"
 #include "base/clock.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -142,6 +144,23 @@ static enum err maria_open(const struct db_target *t, struct db_conn **out, stru
     return ERR_OK;
 }
 
+/* The port of our end; 0 if it is not TCP. */
+static uint16_t port_of(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } a = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t len = sizeof a;
+    if (getsockname(fd, &a.any, &len) != 0) {
+        return 0;
+    }
+    return a.any.sa_family == AF_INET    ? ntohs(a.in.sin_port)
+           : a.any.sa_family == AF_INET6 ? ntohs(a.in6.sin6_port)
+                                         : 0;
+}
+
 static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connector *k,
                              struct fail *f)
 {
@@ -157,6 +176,7 @@ static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connec
         return fail_set(f, ERR_CONNECTION_FAILED, "the loop refuses the socket: %s",
                         uv_strerror(rc));
     }
+    c->port = port_of(c->fd);
     c->poll.data = c;
     c->polls = true;
     vigil_start(&c->vigil, l, c->fd);
@@ -173,6 +193,11 @@ static void close_work(struct connector_job *j)
 static void close_done(struct connector_job *j)
 {
     struct maria_conn *c = MARIA_OWNER(j, close_job);
+    if (c->forsaken) {
+        orphans_add(c->conn.target->orphans, (struct orphan){.id = c->conn.backend_id,
+                                                             .since_ns = clock_now_ns(),
+                                                             .port = c->port});
+    }
     maria_binds_fini(&c->binds);
     maria_cells_fini(&c->cells);
     c->close_cb(&c->conn, c->close_arg);

@@ -93,7 +93,12 @@ enum err maria_check(const struct db_target *t, struct fail *f) MUST_CHECK;
 MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fail *f);
 /* Statement i of those that make a session new: NULL behind the last. */
 const char *maria_reset_sql(const struct db_target *t, uint32_t i);
+enum maria_killed {
+    KILLED_NOT,   /* it was not sent */
+    KILLED_YES,   /* it was answered: what was to be hit is hit, or was not there */
+    KILLED_LATER, /* it was sent and not answered: it may still hit */
+};
 /* Opens a short session that kills a query or a whole connection. Blocks. */
-void maria_kill(const struct db_target *t, const char *what, uint64_t id);
+enum maria_killed maria_kill(const struct db_target *t, const char *what, uint64_t id);
 
 #endif

@@ -66,8 +66,9 @@ struct maria_conn {
     uv_poll_t poll;
     int fd; /* a duplicate of the socket, polled: the library closes its own at will */
     struct vigil vigil;
-    bool polls; /* poll is initialised */
-    int events; /* what poll watches; 0: nothing */
+    uint16_t port; /* of our end; 0: no TCP */
+    bool polls;    /* poll is initialised */
+    int events;    /* what poll watches; 0: nothing */
     bool tls;
     bool can_bulk; /* the server takes many sets at once */
     struct prepared cache;
@@ -99,6 +100,9 @@ struct maria_conn {
 
     enum maria_kill_state kill;
     uint32_t kill_count;
+    bool forsaken;   /* its session may be at work without us */
+    bool stray_kill; /* one was not answered and may hit at any time: the session ends */
+    enum maria_killed killed; /* by the job; its own while it is SENT */
     struct timer kill_timer;
     struct connector_job kill_job;
     const char *kill_what;

@@ -13,6 +13,8 @@
  *   charset      utf8mb4 and nothing else
  */
 #include "backend/maria.h"
+#include "backend/orphans.h"
+#include "base/clock.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -276,6 +278,38 @@ static void set_keepalive(MYSQL *my)
     }
 }
 
+/* Whether the session o is still at the statement that it was given up with. A number
+ * may be somebody else's by now, at a server that was started again or took its place;
+ * but not with our port, and not with a statement that began before. */
+static bool still_runs(MYSQL *my, const struct orphan *o)
+{
+    char sql[256], host[16] = "localhost";
+    if (o->port != 0) {
+        snprintf(host, sizeof host, "%%:%u", (unsigned)o->port);
+    }
+    snprintf(sql, sizeof sql,
+             "SELECT 1 FROM information_schema.processlist WHERE id = %llu AND "
+             "host LIKE '%s' AND command <> 'Sleep' AND time >= %llu",
+             (unsigned long long)o->id, host,
+             (unsigned long long)((clock_now_ns() - o->since_ns) / 1000000000));
+    MYSQL_RES *res = mysql_query(my, sql) == 0 ? mysql_store_result(my) : NULL;
+    bool found = res != NULL && mysql_num_rows(res) == 1;
+    mysql_free_result(res);
+    return found;
+}
+
+static void bury_orphans(MYSQL *my, const struct db_target *t)
+{
+    struct orphan o;
+    char sql[64];
+    while (orphans_take(t->orphans, &o)) {
+        if (still_runs(my, &o)) {
+            snprintf(sql, sizeof sql, "KILL CONNECTION %llu", (unsigned long long)o.id);
+            (void)mysql_query(my, sql); /* if it is gone meanwhile, so much the better */
+        }
+    }
+}
+
 MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fail *f)
 {
     MYSQL *my = mysql_init(NULL);
@@ -294,6 +328,9 @@ MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fai
     if (e == ERR_OK) {
         e = ask_max_packet(my, max_packet, f);
     }
+    if (e == ERR_OK) {
+        bury_orphans(my, t);
+    }
     if (e != ERR_OK) {
         mysql_close(my);
         return NULL;
@@ -301,18 +338,21 @@ MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fai
     return my;
 }
 
-void maria_kill(const struct db_target *t, const char *what, uint64_t id)
+enum maria_killed maria_kill(const struct db_target *t, const char *what, uint64_t id)
 {
     char sql[64];
     struct fail f;
+    enum maria_killed how = KILLED_NOT;
     fail_init(&f);
     MYSQL *my = mysql_init(NULL);
     if (my == NULL) {
-        return;
+        return how;
     }
     snprintf(sql, sizeof sql, "KILL %s %llu", what, (unsigned long long)id);
     if (link_up(my, t, KILL_TIMEOUT_S, &f) == ERR_OK) {
-        (void)mysql_query(my, sql);
+        how = mysql_query(my, sql) != 0 && maria_lost(mysql_errno(my)) ? KILLED_LATER
+                                                                       : KILLED_YES;
     }
     mysql_close(my);
+    return how;
 }

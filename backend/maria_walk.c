@@ -134,6 +134,13 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
 /* -- the end of a run ------------------------------------------------------ */
 
+/* Whether the server has said that it ends the session. */
+static bool is_ended(const struct maria_conn *c)
+{
+    return c->kill_count > 0 && c->killed == KILLED_YES &&
+           strcmp(c->kill_what, "CONNECTION") == 0;
+}
+
 static void report(struct maria_conn *c)
 {
     struct run *r = c->conn.running;
@@ -150,6 +157,7 @@ static void report(struct maria_conn *c)
     c->conn.running = NULL;
     c->kill = KILL_NONE;
     c->step = STEP_IDLE;
+    c->forsaken = e == ERR_CONNECTION_LOST && !is_ended(c);
     bool in_trans = (c->my->server_status & SERVER_STATUS_IN_TRANS) != 0;
     c->conn.tx = c->conn.broken ? DB_TX_UNKNOWN : in_trans ? DB_TX_OPEN : DB_TX_NONE;
     r->done(r);
@@ -184,7 +192,10 @@ static void end_walk(struct maria_conn *c)
     if (c->kill == KILL_SENT && !take_back_kill(c)) {
         return; /* kill_done comes back here */
     }
-    bool hit = c->outcome == ERR_CANCELLED && c->kill_count == 1;
+    c->conn.broken = c->conn.broken || c->stray_kill;
+    /* what the server says has a number */
+    bool said = c->outcome == ERR_CANCELLED && c->conn.running->fail->native != 0;
+    bool hit = said && c->kill_count == 1;
     if (c->kill == KILL_WAITS && !hit && !c->conn.broken) {
         c->kill = KILL_SOAKED;
         maria_walk(c, STEP_SOAK);
@@ -199,13 +210,14 @@ static void end_walk(struct maria_conn *c)
 static void kill_work(struct connector_job *j)
 {
     struct maria_conn *c = MARIA_OWNER(j, kill_job);
-    maria_kill(c->conn.target, c->kill_what, c->conn.backend_id);
+    c->killed = maria_kill(c->conn.target, c->kill_what, c->conn.backend_id);
 }
 
 static void kill_done(struct connector_job *j)
 {
     struct maria_conn *c = MARIA_OWNER(j, kill_job);
     c->kill = KILL_WAITS;
+    c->stray_kill = c->stray_kill || c->killed == KILLED_LATER;
     if (c->step == STEP_END) {
         end_walk(c);
         return;

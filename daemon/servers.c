@@ -81,6 +81,7 @@ static enum err set_target(struct server *s, const struct conf_database *conf, s
         .connect_timeout_ms = (uint32_t)conf->pool.connect_timeout_ms,
         .statement_cache = (uint32_t)conf->pool.statement_cache,
         .memory_name = conf->name,
+        .orphans = &s->orphans,
     };
     return ERR_OK;
 }

@@ -10,6 +10,7 @@
 #define DAEMON_SERVERS_H
 
 #include "backend/driver.h"
+#include "backend/orphans.h"
 #include "base/err.h"
 #include "conf/conf.h"
 #include "daemon/replication.h"
@@ -29,6 +30,7 @@ struct server {
     uint32_t weight;
     const struct conf_url *url;
     struct db_target own_target;
+    struct orphans orphans;         /* own_target's */
     const struct db_target *target; /* own_target; a test may put another in its place */
     struct pool_share share;
 
