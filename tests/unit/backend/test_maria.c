@@ -127,7 +127,8 @@ START_TEST(a_late_cancel_never_hits_the_next_run)
         exec_start(&rig, conn, &e, RIG_RUN);
         exec_cancel(&e);
         enum err rc = exec_wait(&e);
-        ck_assert(rc == ERR_OK || rc == ERR_CANCELLED);
+        ck_assert_msg(rc == ERR_OK || rc == ERR_CANCELLED, "%d: %s: %s", i, err_wire(rc),
+                      e.fail.message);
         cancelled += rc == ERR_CANCELLED;
         exec_fini(&e);
         exec_init(&next, "select 1 where sleep(0.001) = 0", 1);
