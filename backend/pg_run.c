@@ -20,6 +20,7 @@ enum {
     FLUSH_SETS = 64,          /* after so many the server shall answer */
     DEALLOCATE_MAX = 8,       /* for each attempt */
     DRAIN_BYTES = 256 * 1024, /* unwanted rows beyond this: cancel */
+    FEW_ROWS = 2,             /* proven to be no more: read as one result */
 };
 
 static struct pg_conn *conn_of(struct db_conn *c)
@@ -135,13 +136,23 @@ static bool send_prepare(struct pg_conn *c)
     return PQsendPrepare(c->pg, name, pg_sql_of(r), (int)c->params.count, c->params.types) == 1;
 }
 
-/* The next results are those of a statement: row by row. Must be said before
- * anything of them is read. */
+/* The rows come row by row: a result, and its copies, for each. Not worth it for a row
+ * or two. */
+static bool has_few_rows(const struct pg_conn *c)
+{
+    uint32_t bound = c->job == PG_JOB_STATEMENT ? c->base.running->stmt->row_bound : 0;
+    return bound > 0 && bound <= FEW_ROWS;
+}
+
+/* The next results are those of a statement. Must be said before anything of them is
+ * read. */
 static void expect_execute(struct pg_conn *c)
 {
     c->step = PG_STEP_EXECUTE;
     c->shape = PG_SHAPE_NEW;
-    (void)PQsetSingleRowMode(c->pg);
+    if (!has_few_rows(c)) {
+        (void)PQsetSingleRowMode(c->pg);
+    }
 }
 
 static void expect_statement(struct pg_conn *c)
@@ -300,7 +311,8 @@ static void sink_full(struct pg_conn *c)
     }
 }
 
-static void take_row(struct pg_conn *c, const PGresult *res)
+/* Row i; the last that is in memory is the one after which the sink may be full. */
+static void take_row(struct pg_conn *c, const PGresult *res, int i)
 {
     struct run *r = c->base.running;
     if (c->ending != PG_END_NONE) {
@@ -314,7 +326,7 @@ static void take_row(struct pg_conn *c, const PGresult *res)
     if (r->sink == NULL) {
         return;
     }
-    const struct value *cells = pg_cells_read(&c->cells, res, 0);
+    const struct value *cells = pg_cells_read(&c->cells, res, i);
     if (cells == NULL) {
         fail_run(c, ERR_OUT_OF_MEMORY, "no memory for a row");
         return;
@@ -327,7 +339,9 @@ static void take_row(struct pg_conn *c, const PGresult *res)
     case SINK_MORE:
         break;
     case SINK_FULL:
-        sink_full(c);
+        if (i + 1 == PQntuples(res)) {
+            sink_full(c);
+        }
         break;
     case SINK_ENOUGH:
         end_rows(c, PG_END_ENOUGH);
@@ -372,11 +386,16 @@ static void take_command(struct pg_conn *c, const PGresult *res)
     c->written += strtoull(PQcmdTuples((PGresult *)(uintptr_t)res), NULL, 10);
 }
 
-/* The end of rows. A select counts those that were delivered. */
-static void take_tuples_end(struct pg_conn *c, const PGresult *res)
+/* The end of rows, with the few that did not come one by one. A select counts those that
+ * were delivered. */
+static void take_tuples(struct pg_conn *c, const PGresult *res)
 {
     if (c->step != PG_STEP_EXECUTE || c->job != PG_JOB_STATEMENT) {
         return;
+    }
+    int rows = PQntuples(res);
+    for (int i = 0; i < rows && c->state == PG_ACTIVE && c->ending == PG_END_NONE; i++) {
+        take_row(c, res, i);
     }
     if (c->shape == PG_SHAPE_NEW && c->ending == PG_END_NONE) {
         (void)check_shape(c, res);
@@ -514,10 +533,10 @@ static void take(struct pg_conn *c, const PGresult *res)
 {
     switch (PQresultStatus(res)) {
     case PGRES_SINGLE_TUPLE:
-        take_row(c, res);
+        take_row(c, res, 0);
         break;
     case PGRES_TUPLES_OK:
-        take_tuples_end(c, res);
+        take_tuples(c, res);
         break;
     case PGRES_COMMAND_OK:
         take_command(c, res);

@@ -122,6 +122,56 @@ START_TEST(a_sink_that_fails_ends_the_statement_with_its_error)
 }
 END_TEST
 
+/* The proof may be older than the table: more rows are no harm. */
+START_TEST(few_rows_come_as_one_result)
+{
+    static const struct {
+        const char *sql, *rows;
+        uint64_t full_every, enough_at, fail_at;
+        enum err err;
+        int pauses;
+    } cases[] = {
+        {"select 1 where false", "", 1, 0, 0, ERR_OK, 0},
+        {"select 1", "1", 0, 0, 0, ERR_OK, 0},
+        {"select 1", "1", 1, 0, 0, ERR_OK, 1},
+        {"select n from generate_series(1,5) n", "1;2;3;4;5", 1, 0, 0, ERR_OK, 1},
+        {"select n from generate_series(1,5) n", "1;2", 1, 2, 0, ERR_OK, 0},
+        {"select n from generate_series(1,5) n", "1;2", 0, 0, 2, ERR_TOO_MANY_ROWS, 0},
+        {"select 1/(2-n) from generate_series(1,5) n", "", 0, 0, 0, ERR_DIVISION_BY_ZERO, 0},
+        {"select 1, 2", "", 0, 0, 0, ERR_CATALOG_CHANGED, 0},
+    };
+    struct rig g;
+    rig_init(&g);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct job j;
+        int pauses = 0;
+        job_init(&j, cases[i].sql, 1);
+        j.stmt.row_bound = 1;
+        j.full_every = cases[i].full_every;
+        j.enough_at = cases[i].enough_at;
+        j.fail_at = cases[i].fail_at;
+        j.pause = true;
+        job_start(&g, &j);
+        while (j.done == 0) {
+            pauses += j.paused;
+            if (j.paused) {
+                j.paused = false;
+                driver_pg.resume(g.conn);
+            }
+            loop_turn(&g.loop);
+        }
+        ck_assert_msg(j.run.err == cases[i].err, "%s: %s", cases[i].sql, j.fail.message);
+        ck_assert_str_eq(text_of(&j), cases[i].rows);
+        ck_assert_int_eq(pauses, cases[i].pauses);
+        ck_assert(j.run.err != ERR_OK || j.run.rowcount == j.rows);
+        ck_assert(db_conn_clean(g.conn));
+        job_fini(&j);
+        expect_rows(&g, "select 'next'", 1, "next");
+    }
+    rig_fini(&g);
+}
+END_TEST
+
 /* -- prepared statements --------------------------------------------------- */
 
 static void run_prepared(struct rig *g, uint64_t id, const char *sql, const char *rows)
@@ -411,6 +461,7 @@ int main(void)
     tcase_add_test(tc, a_million_rows_flow_with_pauses_in_flat_memory);
     tcase_add_test(tc, a_sink_that_has_enough_ends_the_statement_as_a_success);
     tcase_add_test(tc, a_sink_that_fails_ends_the_statement_with_its_error);
+    tcase_add_test(tc, few_rows_come_as_one_result);
     tcase_add_test(tc, prepared_statements_are_kept_up_to_the_limit);
     tcase_add_test(tc, statements_dropped_in_a_transaction_are_deallocated_after_it);
     tcase_add_test(tc, a_statement_whose_result_type_changed_is_prepared_again);
