@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "value/isolation.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ struct conf_database {
     uint64_t lag_ms; /* longest that a replica may be behind to serve `eventual` reads */
     uint64_t position_wait_ms, check_ms;
     struct conf_pool pool;
+    enum isolation isolation;
     const struct str *on_connect;
     uint32_t on_connect_count;
     const struct str *functions; /* allowed through fn.name */

@@ -17,6 +17,8 @@
 
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const roles[] = {"auto", "primary", "replica", NULL};
+static const char *const levels[] = {"default",         "read uncommitted", "read committed",
+                                     "repeatable read", "serializable",     NULL};
 static const char *const pool_classes[] = {"queue", "null", "static", NULL};
 static const char *const auto_words[] = {"auto", "off", NULL};
 
@@ -226,6 +228,10 @@ const struct key conf_keys[] = {
     {DATABASE(functions), .path = "functions", .type = KEY_TEXTS, .def = "[]",
      .count_offset = offsetof(struct conf_database, function_count),
      .help = "Functions of the database that requests may call by fn.NAME."},
+    {DATABASE(isolation), .path = "isolation", .type = KEY_WORD, .def = "default",
+     .words = levels,
+     .help = "How far transactions are kept from each other unless `begin` says otherwise; "
+             "default: as the server has it. SQLite's are serializable, which satisfies all."},
     {DATABASE(on_connect), .path = "on_connect", .type = KEY_TEXTS, .def = "[]",
      .count_offset = offsetof(struct conf_database, on_connect_count),
      .help = "Statements run on each new connection."},
@@ -245,7 +251,6 @@ const struct key conf_keys[] = {
     LATER(SCOPE_CONF, "roles"),
     LATER(SCOPE_CONF, "tls"),
     LATER(SCOPE_CONF, "two_phase"),
-    LATER(SCOPE_DATABASE, "isolation"),
     LATER(SCOPE_DATABASE, "shards"),
     LATER(SCOPE_DATABASE, "tables"),
     LATER(SCOPE_DATABASE, "touches"),

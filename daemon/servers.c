@@ -54,6 +54,36 @@ static struct pool_opts pool_opts_of(const struct conf_database *c)
     };
 }
 
+/* What each new session is told: the isolation level, then the conf's own statements,
+ * which may say otherwise. SQLite has one level. */
+static enum err set_on_connect(struct db_target *t, const struct conf_database *conf,
+                               struct arena *a)
+{
+    static const char *const words[] = {
+        [DB_PG] = "set session characteristics as transaction isolation level ",
+        [DB_MARIA] = "set session transaction isolation level ",
+        [DB_SQLITE] = NULL,
+        [DB_FAKE] = NULL,
+    };
+    const char *level = isolation_name(conf->isolation);
+    t->on_connect = conf->on_connect;
+    t->on_connect_count = conf->on_connect_count;
+    if (level == NULL || words[t->kind] == NULL) {
+        return ERR_OK;
+    }
+    struct str *all = ARENA_ARRAY(a, conf->on_connect_count + 1, struct str);
+    if (all == NULL) {
+        return ERR_OUT_OF_MEMORY;
+    }
+    all[0] = arena_printf(a, "%s%s", words[t->kind], level);
+    for (uint32_t i = 0; i < conf->on_connect_count; i++) {
+        all[i + 1] = conf->on_connect[i];
+    }
+    t->on_connect = all;
+    t->on_connect_count++;
+    return all[0].ptr != NULL ? ERR_OK : ERR_OUT_OF_MEMORY;
+}
+
 /* The options of a URL have the same shape on both sides; they are copied because
  * the modules do not know each other. */
 static enum err set_target(struct server *s, const struct conf_database *conf, struct arena *a)
@@ -76,14 +106,12 @@ static enum err set_target(struct server *s, const struct conf_database *conf, s
         .database = u->database,
         .options = options,
         .option_count = u->option_count,
-        .on_connect = conf->on_connect,
-        .on_connect_count = conf->on_connect_count,
         .connect_timeout_ms = (uint32_t)conf->pool.connect_timeout_ms,
         .statement_cache = (uint32_t)conf->pool.statement_cache,
         .memory_name = conf->name,
         .orphans = &s->orphans,
     };
-    return ERR_OK;
+    return set_on_connect(&s->own_target, conf, a);
 }
 
 /* "db2:5432"; a socket or a file by its path. */
