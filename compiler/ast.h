@@ -88,6 +88,7 @@ struct expr {
             struct str name;
             const struct json *value; /* NULL: planned without params */
             struct expr **columns;    /* EXPR_PARAM_LIST of rows: a node for each */
+            uint32_t ref;             /* 1 + its place in the refs; 0: it has a name */
         } param;
         struct {
             struct str part[3]; /* schema, table, column: empty in front if absent */

@@ -8,6 +8,7 @@
 #include "compiler/context.h"
 #include "compiler/distinct.h"
 #include "compiler/json_path.h"
+#include "compiler/refs.h"
 
 #include <string.h>
 
@@ -172,6 +173,17 @@ static enum err read_value(struct binder *b, const struct json *at, const struct
     return apply_form(b, at, pb, out);
 }
 
+/* An error of the value points at its first ref: the value is in no request. */
+static enum err read_ref(struct binder *b, const struct plan_bind *pb, struct value *out)
+{
+    const struct compile_refs *refs = b->c.in->refs;
+    if (refs == NULL || pb->index >= refs->count || refs->list[pb->index].value == NULL) {
+        return ctx_fail(&b->c, NULL, ERR_INTERNAL, "a ref of the plan is not in the request");
+    }
+    const struct compile_ref *ref = &refs->list[pb->index];
+    return point(b, ref->at, read_value(b, ref->value, pb, out));
+}
+
 static enum err read_array(struct binder *b, const struct json *list,
                            const struct plan_bind *pb, struct value *out)
 {
@@ -261,6 +273,8 @@ static enum err bind_one(struct binder *b, const struct plan_bind *pb, const str
     case BIND_CLASH_CELL:
         at = find_member(b->s->clash_data, pb->name);
         break;
+    case BIND_REF:
+        return read_ref(b, pb, out);
     case BIND_CAPTURED: /* put there when the row is known */
         *out = (struct value){.kind = VALUE_NULL};
         return ERR_OK;

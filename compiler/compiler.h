@@ -64,6 +64,7 @@ enum query_keys { KEYS_DEFAULT, KEYS_NO, KEYS_YES };
 
 /* A query whose bytes came before (compiler/seen.h). */
 struct seen;
+struct compile_refs; /* compiler/refs.h */
 
 struct compile_request {
     const struct json *query;      /* the statement */
@@ -81,7 +82,8 @@ struct compile_request {
     uint32_t function_count;
     uint32_t max_params; /* limits.params */
     uint32_t max_sql_bytes;
-    const char *query_path; /* prefix of pointers in errors: "/query" */
+    const struct compile_refs *refs; /* in a step of a batch, else NULL */
+    const char *query_path;          /* prefix of pointers in errors: "/query" */
 };
 
 /* One run of one step. */

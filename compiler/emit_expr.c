@@ -135,8 +135,10 @@ static enum err emit_literal(struct emitter *em, const struct expr *x)
 
 static enum err emit_param(struct emitter *em, const struct expr *x)
 {
-    struct plan_bind b = {.source = BIND_PARAM,
+    bool ref = x->param.ref > 0;
+    struct plan_bind b = {.source = ref ? BIND_REF : BIND_PARAM,
                           .form = x->form,
+                          .index = ref ? x->param.ref - 1 : 0,
                           .name = x->param.name,
                           .column = x->path_part,
                           .type = value_type(em, x)};

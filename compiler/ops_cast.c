@@ -132,9 +132,8 @@ static const struct op_info list[] = {
      .rule = rule_collate,
      .dress = DRESS_TEXT,
      .emit = emit_collate},
-    WORD("ref", OP_PLANNED,
-         "it is for the steps of a batch; send what an earlier reply said as a "
-         "param"),
+    WORD("ref", OP_ELSEWHERE,
+         "it is for the steps of a batch; send what an earlier reply said as a param"),
     {.name = "try_cast",
      .min_args = 2,
      .max_args = 2,

@@ -6,12 +6,14 @@
  *      | {"value": any, "type": T} | {"name": [text…]} | [op, arg…] | Q
  *      | {"case":[[E,E]…], "else":E, "of":E}
  *      | {"aggregate": …} | {"over": …}         parse_window.c
+ *      | ["ref", step, column]                  refs.c
  */
 #include "compiler/json_path.h"
 #include "compiler/names.h"
 #include "compiler/operators.h"
 #include "compiler/ops_native.h"
 #include "compiler/parse.h"
+#include "compiler/refs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -466,6 +468,9 @@ static enum err parse_call(struct context *c, const struct json *j, struct expr 
     }
     if (op == NULL) {
         return unknown_operator(c, j->first);
+    }
+    if (c->in->refs != NULL && json_is(j->first, "ref")) {
+        return parse_ref(c, j, out);
     }
     if ((op->flags & (OP_PLANNED | OP_ELSEWHERE)) != 0) {
         return refuse_word(c, j->first, op);

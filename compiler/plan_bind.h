@@ -22,6 +22,7 @@ enum bind_source {
     BIND_PARAM_COUNT, /* how many members the list param `name` has */
     BIND_CELL,        /* key `name` of the row of data being written */
     BIND_CLASH_CELL,  /* key `name` of `data` in `conflict` */
+    BIND_REF,         /* number `index` of the request's refs (compiler/refs.h) */
     BIND_CAPTURED,    /* column `index` of a row that STEP_CAPTURE took */
 };
 

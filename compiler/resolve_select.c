@@ -47,7 +47,7 @@ static struct str default_name(const struct expr *e)
     case EXPR_CASE:
         return STR("case");
     case EXPR_PARAM:
-        return e->param.name;
+        return e->param.ref > 0 ? STR("ref") : e->param.name;
     case EXPR_NULL:
     case EXPR_BOOL:
     case EXPR_LITERAL:

@@ -9,6 +9,7 @@
 #include "compiler/context.h"
 #include "compiler/json_path.h"
 #include "compiler/parse.h"
+#include "compiler/refs.h"
 #include "compiler/seen.h"
 #include "compiler/shape_walk.h"
 
@@ -466,6 +467,7 @@ enum err shape_walk(const struct compile_request *in, struct arena *a, struct bu
         return e;
     }
     walk_params(&w);
+    shape_put_refs(&w, in->refs);
     return key->failed ? fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the plan's key")
                        : ERR_OK;
 }

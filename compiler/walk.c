@@ -289,7 +289,8 @@ bool expr_equal(const struct expr *a, const struct expr *b)
         return a->literal.index == b->literal.index && a->form == b->form;
     case EXPR_PARAM:
     case EXPR_PARAM_LIST:
-        return str_eq(a->param.name, b->param.name) && a->form == b->form;
+        return str_eq(a->param.name, b->param.name) && a->param.ref == b->param.ref &&
+               a->form == b->form;
     case EXPR_NAME:
         return a->name.source == b->name.source && a->name.column == b->name.column;
     case EXPR_CALL:

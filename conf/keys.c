@@ -106,6 +106,7 @@ const struct key conf_keys[] = {
          "Longest line before a client has logged in, where it must."),
     COUNT("limits.depth", limits.depth, "32", 4, 512,
           "Brackets inside each other in a request."),
+    COUNT("limits.batch", limits.batch, "100", 1, 10000, "Steps of one batch."),
     COUNT("limits.params", limits.params, "1000", 0, 65535,
           "Params and literals of one statement; cells of rows do not count."),
     COUNT("limits.rows", limits.rows, "10000", 1, INT64_C(1) << 40,

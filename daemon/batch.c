@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOST_STEPS 100
-
 static struct batch *of_task(struct task *t)
 {
     return (struct batch *)((char *)t - offsetof(struct batch, next));
@@ -51,14 +49,20 @@ enum err batch_start(struct req *r)
     snprintf(b->handle, sizeof b->handle, "%c%" PRIu64 "]", BATCH_HANDLE,
              (uint64_t)(uintptr_t)r);
     enum err e = check_keys(r);
-    return e != ERR_OK
-               ? e
-               : batch_read(r->msg.steps, r->line, MOST_STEPS, &r->arena, &b->steps, &r->fail);
+    if (e != ERR_OK) {
+        return e;
+    }
+    b->results = ARENA_ARRAY(&r->arena, b->count, struct step_result);
+    if (b->results == NULL) {
+        return fail_set(&r->fail, ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    uint32_t most = (uint32_t)req_conf(r)->limits.batch;
+    return batch_read(r->msg.steps, r->line, most, &r->arena, &b->steps, &r->fail);
 }
 
 /* ---- children ---- */
 
-static void start_child(struct batch *b, struct message m)
+static void start_child(struct batch *b, struct message m, const struct compile_refs *refs)
 {
     struct req *r = b->req;
     if (b->own_tx) {
@@ -74,6 +78,7 @@ static void start_child(struct batch *b, struct message m)
         req_set_err(r, ERR_OUT_OF_MEMORY);
         return;
     }
+    b->child->refs = refs;
     b->starting = true;
     req_go(b->child, REQ_READ);
     b->starting = false;
@@ -81,7 +86,7 @@ static void start_child(struct batch *b, struct message m)
 
 static void start_own(struct batch *b, enum op op)
 {
-    start_child(b, (struct message){.op = op, .isolation = b->req->msg.isolation});
+    start_child(b, (struct message){.op = op, .isolation = b->req->msg.isolation}, NULL);
 }
 
 /* Something of a transaction of its own went wrong, or its time is over. */
@@ -119,6 +124,9 @@ static void take_step(struct batch *b, struct req *child)
         child->fail.step = (int32_t)b->at;
         fail_batch(b, child);
         return;
+    }
+    if (child->err == ERR_OK) {
+        req_set_err(r, batch_keep(b, child, &r->fail));
     }
     separate(b);
     reply_write(child);
@@ -180,11 +188,16 @@ static void skip_steps(struct batch *b)
 static void run_step(struct batch *b)
 {
     skip_steps(b);
-    if (b->at < b->count) {
-        start_child(b, b->steps[b->at].m);
-    } else {
+    if (b->at == b->count) {
         b->phase = BATCH_END;
+        return;
     }
+    const struct compile_refs *refs = batch_refs(b);
+    if (refs == NULL) {
+        req_set_err(b->req, ERR_REQUEST_TOO_LARGE);
+        return;
+    }
+    start_child(b, b->steps[b->at].m, refs);
 }
 
 static void advance(struct batch *b)

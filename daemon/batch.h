@@ -11,6 +11,7 @@
 #ifndef DAEMON_BATCH_H
 #define DAEMON_BATCH_H
 
+#include "daemon/batch_refs.h"
 #include "daemon/request.h"
 #include "protocol/batch.h"
 
@@ -26,6 +27,7 @@ struct batch {
     struct req *child; /* under way, or NULL */
     struct task next;  /* goes on behind a child */
     struct batch_step *steps;
+    struct step_result *results; /* of each: what others may refer to */
     uint32_t count, at;
     enum batch_phase phase;
     bool own_tx;   /* it has a transaction of its own */

@@ -274,6 +274,9 @@ static void write_bind(struct buf *b, const struct plan_bind *p)
         BUF_LIT(b, "{\"data\":");
         buf_json_str(b, p->name);
         break;
+    case BIND_REF:
+        buf_printf(b, "{\"ref\":%u", p->index);
+        break;
     case BIND_CAPTURED:
         buf_printf(b, "{\"key\":%u", p->index);
         break;

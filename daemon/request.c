@@ -424,7 +424,8 @@ static void finish(struct req *r)
     uint64_t now_ns = clock_now_ns();
     count_time(r, now_ns);
     trace_request(r, now_ns);
-    if (r->err != ERR_OK) {
+    bool told = r->parent == NULL || r->parent->err == ERR_OK; /* else it is its batch's */
+    if (r->err != ERR_OK && told) {
         count_add(&w->counts.errors[err_class(r->err)], 1);
     }
     count_add(&w->counts.rows_out, r->rows.count);

@@ -42,10 +42,11 @@ struct reflect;
 struct req {
     struct conn *conn;
     struct worker *worker;
-    struct req *next, *prev; /* of the connection, or of the free list */
-    uint64_t id_tag;         /* of its id: other tags are other ids; 0: it has none */
-    struct req *parent;      /* the batch that it is a step of, or NULL */
-    struct batch *batch;     /* its steps, or NULL */
+    struct req *next, *prev;         /* of the connection, or of the free list */
+    uint64_t id_tag;                 /* of its id: other tags are other ids; 0: it has none */
+    struct req *parent;              /* the batch that it is a step of, or NULL */
+    struct batch *batch;             /* its steps, or NULL */
+    const struct compile_refs *refs; /* of a step, in its batch's arena; or NULL */
     enum req_state state;
     struct arena arena;
     struct str line; /* the request's own copy, in the arena */

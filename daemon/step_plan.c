@@ -282,6 +282,7 @@ struct compile_request req_compile_request(const struct req *r, struct catalog *
         .text = r->backend->db->conf->text ? TEXT_ALLOWED : TEXT_REFUSED,
         .max_params = (uint32_t)l->params,
         .max_sql_bytes = (uint32_t)l->sql_bytes,
+        .refs = r->refs,
         .query_path = "/query",
     };
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct conditions {
-    const struct batch_step *steps;
+    struct batch_step *steps;
     uint32_t before; /* those that may be spoken of */
     struct fail *fail;
 };
@@ -29,7 +29,7 @@ void batch_point(struct fail *f, uint32_t at)
 
 /* ---- conditions ---- */
 
-static const struct batch_step *find_step(const struct conditions *c, const struct json *name)
+static struct batch_step *find_step(const struct conditions *c, const struct json *name)
 {
     for (uint32_t i = 0; name->kind == JSON_STRING && i < c->before; i++) {
         if (c->steps[i].name.len > 0 && str_eq(c->steps[i].name, json_text(name))) {
@@ -86,10 +86,86 @@ static bool holds(const struct conditions *c, const struct json *j)
     return all;
 }
 
-bool batch_is_due(const struct batch_step *steps, uint32_t at)
+bool batch_is_due(struct batch_step *steps, uint32_t at)
 {
     struct conditions c = {.steps = steps, .before = at};
     return steps[at].condition == NULL || holds(&c, steps[at].condition);
+}
+
+/* ---- refs ---- */
+
+struct refs_walk {
+    struct conditions c;
+    struct batch_step *step;
+    struct arena *arena;
+};
+
+static bool is_ref(const struct json *j)
+{
+    return j->kind == JSON_ARRAY && j->len == 3 && json_is(j->first, "ref") &&
+           j->first->next->kind == JSON_STRING && j->first->next->next->kind == JSON_STRING;
+}
+
+static bool is_noted(const struct batch_step *s, const struct batch_ref *ref)
+{
+    for (uint32_t i = 0; i < s->ref_count; i++) {
+        if (str_eq(s->refs[i].step, ref->step) && str_eq(s->refs[i].column, ref->column)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err note_ref(struct refs_walk *w, const struct json *j)
+{
+    struct batch_step *s = w->step, *of = find_step(&w->c, j->first->next);
+    struct batch_ref ref = {.step = json_text(j->first->next),
+                            .column = json_text(j->first->next->next),
+                            .of = of == NULL ? UINT32_MAX : (uint32_t)(of - w->c.steps),
+                            .at = j};
+    if (s->ref_count == BATCH_REFS || is_noted(s, &ref)) {
+        return ERR_OK;
+    }
+    if (s->refs == NULL) {
+        s->refs = ARENA_ARRAY(w->arena, BATCH_REFS, struct batch_ref);
+    }
+    if (s->refs == NULL) {
+        return fail_set(w->c.fail, ERR_REQUEST_TOO_LARGE, "%s", err_doc(ERR_REQUEST_TOO_LARGE));
+    }
+    if (of != NULL) {
+        of->is_referred = true;
+    }
+    s->refs[s->ref_count++] = ref;
+    return ERR_OK;
+}
+
+/* As deep as the request is. */
+static enum err find_refs(struct refs_walk *w, const struct json *j)
+{
+    enum err e = ERR_OK;
+    if (is_ref(j)) {
+        return note_ref(w, j);
+    }
+    if (j->kind != JSON_ARRAY && j->kind != JSON_OBJECT) {
+        return ERR_OK;
+    }
+    for (const struct json *m = j->first; m != NULL && e == ERR_OK; m = m->next) {
+        e = find_refs(w, m);
+    }
+    return e;
+}
+
+/* Rows of data are no code. */
+static enum err read_refs(struct refs_walk *w)
+{
+    const struct json *query = w->step->m.query;
+    enum err e = ERR_OK;
+    for (const struct json *m = query == NULL ? NULL : query->first; m != NULL && e == ERR_OK;
+         m = m->next) {
+        bool data = str_is(json_key(m), "rows") || str_is(json_key(m), "data");
+        e = data ? ERR_OK : find_refs(w, m);
+    }
+    return e;
 }
 
 /* ---- reading ---- */
@@ -142,6 +218,8 @@ enum err batch_read(const struct json *steps, struct str source, uint32_t most, 
     }
     for (const struct json *j = steps->first; j != NULL; j = j->next, at++) {
         enum err e = read_step(j, source, *out, at, f);
+        struct refs_walk w = {{*out, at, f}, &(*out)[at], a};
+        e = e != ERR_OK ? e : read_refs(&w);
         if (e != ERR_OK) {
             batch_point(f, at);
             return e;

@@ -76,7 +76,7 @@ static const struct {
     {"{'select':['id'],'from':'users','where':['none','orders',true]}", ERR_UNSUPPORTED_FEATURE,
      "/query/where/0", "[\"not\",[\"exists\""},
     {"{'select':['id'],'from':'users','where':['=','id',['ref','a','id']]}",
-     ERR_UNSUPPORTED_FEATURE, "/query/where/2/0", "param"},
+     ERR_BAD_QUERY, "/query/where/2/0", "param"},
     {"{'find':'User'}", ERR_UNSUPPORTED_FEATURE, "/query/find", "`select`"},
     {"{'select':['id',{'s':{'select':[['sum','u.age']],'from':'things'}}],'from':{'u':'users'}"
      "}",
