@@ -245,27 +245,3 @@ def test_a_client_that_goes_leaves_nothing_open(tdb, other):
     reply = other.ask(batch(put(1000), NUMBERS), seconds=60)
     assert "error" not in reply, reply
     assert reply["results"][1]["values"] == [1000]
-
-
-# ---- ["ref", step, column] ----
-
-def ref(step, column):
-    return ["ref", step, column]
-
-
-NEW_TAG = {"as": "new", "query": {"insert": "tags", "set": {"name": {"value": "fresh"}}}}
-
-
-def test_a_generated_key_is_a_value_for_later_steps(c, other):
-    got = c.ask(batch(
-        {"as": "d", "query": {"insert": "departments", "set": {"name": {"value": "new ones"}}}},
-        {"query": {"insert": "employees", "columns": ["name", "department_id"], "values": [
-            [{"value": "a"}, ref("d", "id")], [{"value": "b"}, ref("d", "id")]]}},
-        {"query": {"select": ["name"], "from": "employees", "order_by": ["name"],
-                   "where": ["=", "department_id", ref("d", "id")]}, "expect": "scalars"}))
-    results = got["results"]
-    assert results[2]["values"] == ["a", "b"]
-    key = results[0]["keys"][0][0]
-    assert other.ask({"query": {"select": ["name"], "from": "departments",
-                                "where": ["=", "id", key]},
-                      "expect": "scalar"})["value"] == "new ones"

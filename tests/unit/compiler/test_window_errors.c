@@ -75,8 +75,8 @@ static const struct {
      "/query/where/0", "[\"exists\",{\"select\":…}]"},
     {"{'select':['id'],'from':'users','where':['none','orders',true]}", ERR_UNSUPPORTED_FEATURE,
      "/query/where/0", "[\"not\",[\"exists\""},
-    {"{'select':['id'],'from':'users','where':['=','id',['ref','a','id']]}",
-     ERR_BAD_QUERY, "/query/where/2/0", "param"},
+    {"{'select':['id'],'from':'users','where':['=','id',['ref','a','id']]}", ERR_BAD_QUERY,
+     "/query/where/2/0", "param"},
     {"{'find':'User'}", ERR_UNSUPPORTED_FEATURE, "/query/find", "`select`"},
     {"{'select':['id',{'s':{'select':[['sum','u.age']],'from':'things'}}],'from':{'u':'users'}"
      "}",
