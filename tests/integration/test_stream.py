@@ -290,6 +290,33 @@ def test_cancel_while_waiting_for_a_lock(postgresql, mariadb, copies):
         db.daemon.stop()
 
 
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("how", ["cancelled", "timeout"])
+def test_a_shared_read_says_why_it_was_stopped(make_db, how):
+    """It waits for a table that a transaction is altering, on a connection of many."""
+    db = make_db(settings={"pool": {"size": 3, "max_overflow": 0}})
+    read = {"query": {"select": ["name"], "from": "tags", "where": ["=", "id", 1]}}
+
+    def shared():
+        return db.daemon.stats()["databases"]["main"]["pool"]["shared"]
+    with db.client() as c, db.client() as holder:
+        while shared() == 0:  # seen to be short
+            assert "error" not in c.ask(read)
+        holder.send({"op": "begin", "tx": "t"},
+                    {"tx": "t", "query": {"text": "alter table tags add column later integer"}})
+        assert not any("error" in r for r in holder.recv_many(2))
+        before = shared()
+        c.send({"id": 1, **read, "timeout": "60s" if how == "cancelled" else "300ms"})
+        if how == "cancelled":
+            time.sleep(0.3)
+            c.send({"id": 2, "op": "cancel", "of": 1})
+        replies = {r["id"]: r for r in c.recv_many(2 if how == "cancelled" else 1)}
+        assert replies[1]["error"]["code"] == how, replies
+        assert shared() == before + 1
+        assert holder.ask({"op": "rollback", "tx": "t"}) == {"ok": True}
+        assert "error" not in c.ask(read)
+
+
 # ---- timeout ----
 
 def test_timeout_covers_execution(narrow):
