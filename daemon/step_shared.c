@@ -29,6 +29,7 @@ static bool goes_elsewhere(struct req *r, enum err e)
         return false;
     }
     fail_init(&r->fail);
+    r->rows.sink.again(&r->rows.sink); /* some may have come */
     return true;
 }
 

@@ -52,7 +52,21 @@ void flight_free(struct flight *f)
     a->lanes->spare = f;
 }
 
-/* Its reads wait again, ahead of all others. */
+/* As if no row had come yet. */
+static void forget_rows(struct shared_run *s)
+{
+    struct run *r = s->run;
+    if (r->sink->again != NULL) {
+        r->sink->again(r->sink);
+    }
+    r->err = ERR_OK;
+    r->rowcount = 0;
+    fail_init(r->fail);
+    s->sated = false;
+}
+
+/* Its reads wait again, ahead of all others; not those that were stopped, since nobody would
+ * stop them once more. */
 void flight_send_again(struct flight *f, enum shared_how how)
 {
     struct lanes *l = f->lane->lanes;
@@ -60,13 +74,28 @@ void flight_send_again(struct flight *f, enum shared_how how)
     for (struct shared_run *s = f->first; s != NULL; s = next) {
         next = s->next;
         s->how = how;
-        s->run->err = ERR_OK;
-        s->run->rowcount = 0;
-        fail_init(s->run->fail);
-        lanes_queue_first(l, s);
+        forget_rows(s);
+        if (s->stopped) {
+            lanes_refuse(l, s, ERR_CANCELLED, "cancelled");
+        } else {
+            lanes_queue_first(l, s);
+        }
     }
     f->first = NULL;
     lanes_send_soon(l);
+}
+
+void flight_part(struct shared_run *s)
+{
+    struct flight *f = s->flight;
+    struct shared_run **at = &f->first;
+    while (*at != s) {
+        at = &(*at)->next;
+    }
+    *at = s->next;
+    f->count--;
+    fuse_leave(&f->fuse, s);
+    lanes_refuse(f->lane->lanes, s, ERR_CANCELLED, "cancelled");
 }
 
 /* Each read of a fused one may have failed for itself. */

@@ -12,6 +12,8 @@
 bool flight_send_group(struct lane *a);
 /* f's reads wait again, ahead of all others. */
 void flight_send_again(struct flight *f, enum shared_how how);
+/* s, one of several fused reads, ends as cancelled; the others still want the rows. */
+void flight_part(struct shared_run *s);
 /* Takes f off its lane; it has no reads any more. */
 void flight_free(struct flight *f);
 

@@ -61,7 +61,7 @@ static bool same_key(const struct value *asked, const struct value *cell)
 static void deal(struct shared_run *m, const struct value *cells)
 {
     struct run *r = m->run;
-    if (r->err != ERR_OK || m->stopped || m->sated) {
+    if (r->err != ERR_OK || m->sated) {
         return;
     }
     r->rowcount++;
@@ -89,7 +89,9 @@ static enum sink_verdict on_row(struct row_sink *s, const struct value *cells,
         for (uint32_t i = f->buckets[hash & f->mask]; i != 0; i = f->chain[i - 1]) {
             if (same_key(&f->keys[i - 1], key)) {
                 known = true;
-                deal(f->members[i - 1], cells);
+                if (f->members[i - 1] != NULL) {
+                    deal(f->members[i - 1], cells);
+                }
             }
         }
     }
@@ -122,12 +124,37 @@ static bool has_room(struct fuse *f, uint32_t count)
     return true;
 }
 
+/* Room for all texts at once, since keys point into it. */
+static bool has_text_room(struct fuse *f, const struct shared_run *first)
+{
+    size_t bytes = 0;
+    for (const struct shared_run *m = first; m != NULL; m = m->next) {
+        const struct value *key = &m->run->params[0];
+        bytes += key->kind == VALUE_TEXT ? key->text.len + 1 : 0;
+    }
+    buf_clear(&f->texts);
+    return bytes == 0 || buf_reserve(&f->texts, bytes);
+}
+
+/* With a NUL behind it, as the texts of values have. */
+static struct value own_key(struct fuse *f, const struct value *key)
+{
+    struct value own = *key;
+    if (key->kind == VALUE_TEXT) {
+        size_t at = f->texts.len;
+        buf_str_add(&f->texts, key->text);
+        buf_char(&f->texts, '\0');
+        own.text.ptr = f->texts.ptr + at;
+    }
+    return own;
+}
+
 static void add(struct fuse *f, struct shared_run *m)
 {
     uint32_t i = f->count++;
     uint64_t hash;
     f->members[i] = m;
-    f->keys[i] = m->run->params[0];
+    f->keys[i] = own_key(f, &m->run->params[0]);
     (void)hash_key(f, &f->keys[i], f->keys[0].kind, &hash);
     f->chain[i] = f->buckets[hash & f->mask];
     f->buckets[hash & f->mask] = i + 1;
@@ -159,7 +186,7 @@ enum err fuse_begin(struct fuse *f, struct shared_run *first, uint32_t count, st
     const struct fusion *way = fitting(plain, count);
     assert(count >= 2 && way != NULL && plain->param_count == 1);
     uint32_t keys = way->keys == 0 ? count : way->keys;
-    if (!has_room(f, keys)) {
+    if (!has_room(f, keys) || !has_text_room(f, first)) {
         return ERR_OUT_OF_MEMORY;
     }
     f->mask = 1;
@@ -183,8 +210,18 @@ enum err fuse_begin(struct fuse *f, struct shared_run *first, uint32_t count, st
     return ERR_OK;
 }
 
+void fuse_leave(struct fuse *f, const struct shared_run *m)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        if (f->members[i] == m) {
+            f->members[i] = NULL;
+        }
+    }
+}
+
 void fuse_fini(struct fuse *f)
 {
+    buf_fini(&f->texts);
     free(f->members);
     free(f->keys);
     free(f->chain);

@@ -6,13 +6,15 @@
 #ifndef POOL_FUSE_H
 #define POOL_FUSE_H
 
+#include "base/buf.h"
 #include "pool/shared.h"
 
 enum { FUSE_MAX = 256 }; /* reads in one statement */
 
 struct fuse {
-    struct row_sink sink; /* first: the driver sees this */
-    struct shared_run **members;
+    struct row_sink sink;        /* first: the driver sees this */
+    struct shared_run **members; /* NULL: it left */
+    struct buf texts;            /* of the keys: a member may leave with its own */
     struct value
         *keys; /* by member; behind them copies of the last, up to the statement's number */
     uint32_t *buckets; /* member + 1 */
@@ -32,6 +34,8 @@ uint32_t fuse_most(const struct statement *s);
  * params, sets and sink of *out. ERR_OUT_OF_MEMORY. */
 enum err fuse_begin(struct fuse *f, struct shared_run *first, uint32_t count,
                     struct run *out) MUST_CHECK;
+/* Rows of m are dropped from now on; nothing of it is used any more. */
+void fuse_leave(struct fuse *f, const struct shared_run *m);
 void fuse_fini(struct fuse *f);
 
 #endif

@@ -67,8 +67,10 @@ static void on_refused(struct task *t)
 }
 
 /* Later: s is in a call of its borrower. */
-static void refuse(struct lanes *l, struct shared_run *s, enum err e, const char *words)
+void lanes_refuse(struct lanes *l, struct shared_run *s, enum err e, const char *words)
 {
+    s->next = s->prev = NULL;
+    s->flight = NULL;
     s->run->err = fail_set(s->run->fail, e, "%s", words);
     s->run->started_ns = s->run->ended_ns = clock_now_ns();
     s->task.run = on_refused;
@@ -84,7 +86,7 @@ static void refuse_all(struct lanes *l, const struct fail *f, uint64_t before_ns
         if (s->since_ns <= before_ns) {
             lanes_unqueue(l, s);
             *s->run->fail = *f;
-            refuse(l, s, f->code, f->message);
+            lanes_refuse(l, s, f->code, f->message);
         }
     }
 }
@@ -104,7 +106,8 @@ void shared_start(struct pool *p, struct shared_run *s, struct run *r)
     uint32_t most = p->share->opts.max_waiting;
     if (most > 0 && l->waiting >= most) {
         count_add(&p->share->counts.refused, 1);
-        refuse(l, s, ERR_OVERLOAD, "too many requests wait for a connection to this database");
+        lanes_refuse(l, s, ERR_OVERLOAD,
+                     "too many requests wait for a connection to this database");
         return;
     }
     queue_last(l, s);
@@ -398,14 +401,22 @@ static void forsake(struct flight *f)
     }
 }
 
+/* Its rows are dealt on this thread: not so where another worker has the connection. */
+static bool is_own(const struct lane *a)
+{
+    return a->conn->driver == a->lanes->pool->driver;
+}
+
 void shared_cancel(struct pool *p, struct shared_run *s)
 {
     s->stopped = true;
     if (s->queued) {
         lanes_unqueue(p->lanes, s);
-        refuse(p->lanes, s, ERR_CANCELLED, "cancelled while waiting for a connection");
+        lanes_refuse(p->lanes, s, ERR_CANCELLED, "cancelled while waiting for a connection");
     } else if (s->flight != NULL && is_forsaken(s->flight)) {
         forsake(s->flight);
+    } else if (s->flight != NULL && is_own(s->flight->lane)) {
+        flight_part(s);
     }
 }
 

@@ -99,6 +99,8 @@ void lanes_send_soon(struct lanes *l);
 /* The read waits (again), ahead of all others; is on no list. */
 void lanes_queue_first(struct lanes *l, struct shared_run *s);
 void lanes_unqueue(struct lanes *l, struct shared_run *s);
+/* Ends it, later: it may be in a call of its borrower; it is on no list. */
+void lanes_refuse(struct lanes *l, struct shared_run *s, enum err e, const char *words);
 /* Its borrower has it again: call last. */
 void lanes_end_read(struct shared_run *s, enum err e);
 /* Without a pipeline nobody else tells that the last run is done: looks whether the lane's

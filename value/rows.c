@@ -387,9 +387,21 @@ static enum err rows_told(struct row_sink *s, const struct column_info *columns,
     return prepare_columns(r, f);
 }
 
+/* Of rows that are no stream. */
+static void rows_again(struct row_sink *s)
+{
+    struct rows *r = (struct rows *)s;
+    for (uint32_t i = 0; r->by_column != NULL && i < r->opts.column_count; i++) {
+        r->by_column[i].len = 0;
+    }
+    r->out.len = r->mark.len = 0;
+    r->count = r->bytes = 0;
+}
+
 enum err rows_init(struct rows *r, const struct rows_opts *opts, struct fail *f)
 {
-    *r = (struct rows){.sink = {rows_row, rows_told}, .opts = *opts, .credit = UINT32_MAX};
+    *r = (struct rows){
+        .sink = {rows_row, rows_told, rows_again}, .opts = *opts, .credit = UINT32_MAX};
     return opts->told ? ERR_OK : prepare_columns(r, f);
 }
 

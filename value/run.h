@@ -87,6 +87,9 @@ struct row_sink {
      * `row`. Borrowed until return. On error the run ends with it. */
     enum err (*columns)(struct row_sink *s, const struct column_info *columns, uint32_t count,
                         struct fail *f);
+    /* The rows come once more, from the first: those taken so far are to be forgotten. Only
+     * for reads that share; NULL: the sink bears rows twice. Between two runs. */
+    void (*again)(struct row_sink *s);
 };
 
 struct run;

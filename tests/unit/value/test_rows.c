@@ -66,6 +66,16 @@ START_TEST(each_form_has_its_text)
         ASSERT_OUT(&r, forms[i].two);
         ck_assert_uint_eq(r.count, 2);
         rows_fini(&r);
+        ck_assert_int_eq(rows_init(&r, &o, &fail), ERR_OK);
+        ck_assert_int_eq(give(&r, 7, "other"), SINK_MORE);
+        r.sink.again(&r.sink);
+        ck_assert_uint_eq(r.count, 0);
+        ck_assert_uint_eq(r.bytes, 0);
+        ck_assert_int_eq(give(&r, 1, "a"), SINK_MORE);
+        ck_assert_int_eq(give(&r, 2, "b"), SINK_MORE);
+        ck_assert_int_eq(rows_finish(&r, &fail), ERR_OK);
+        ASSERT_OUT(&r, forms[i].two);
+        rows_fini(&r);
     }
 }
 END_TEST
