@@ -94,6 +94,10 @@ struct driver {
     /* Starts r as a full reset to the state after open: no transaction, settings,
      * temporary tables or prepared statements remain (r as for ping). */
     void (*reset)(struct db_conn *c, struct run *r);
+    /* Whether an idle session has bytes that nobody asked for, or its end, unread: it is
+     * out of step and must not be used. One look at the socket. NULL: the loop's own polls
+     * and the next run find that out early enough. */
+    bool (*spoke)(const struct db_conn *c);
     /* Ends the session whatever it does; a running run gets its done first
      * (ERR_CONNECTION_LOST). cb once, later; then the connection is gone. */
     void (*close)(struct db_conn *c, db_conn_cb *cb, void *arg);
@@ -114,6 +118,7 @@ struct db_conn {
     bool broken;             /* the session is over; only close is left */
     bool idle_broke;         /* it broke while idle (noticed before the next use) */
     uint32_t server_version; /* e.g. 150020, 101119, 3040001 */
+    uint32_t sessions_max;   /* the server's max_connections; 0: has none, or does not tell */
     uint64_t opened_ns;
     uint64_t lent_ns;
     uint64_t backend_id; /* PostgreSQL pid, MariaDB thread id; 0 */

@@ -32,6 +32,7 @@ struct fake_conn {
     struct fake_db *db;
     uint64_t killed; /* db->killed at open; differs: the session is dead */
     bool no_attach;
+    bool spoke;
     enum fake_call call;
     enum fake_phase phase;
     struct fake_reply reply;
@@ -494,6 +495,16 @@ void fake_break_idle(struct db_conn *conn)
     }
 }
 
+void fake_speak(struct db_conn *conn)
+{
+    ((struct fake_conn *)conn)->spoke = true;
+}
+
+static bool fake_spoke(const struct db_conn *conn)
+{
+    return ((const struct fake_conn *)conn)->spoke;
+}
+
 const struct driver driver_fake = {
     .name = "fake",
     .kind = DB_FAKE,
@@ -507,5 +518,6 @@ const struct driver driver_fake = {
     .ping = fake_ping,
     .rollback = fake_rollback,
     .reset = fake_reset,
+    .spoke = fake_spoke,
     .close = fake_close,
 };

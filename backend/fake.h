@@ -81,4 +81,7 @@ void fake_kill_all(struct fake_db *db);
 /* The session of c breaks now, and its owner is told. Loop thread, c idle. */
 void fake_break_idle(struct db_conn *c);
 
+/* The session of c, idle, says something that nobody asked for. */
+void fake_speak(struct db_conn *c);
+
 #endif

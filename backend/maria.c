@@ -116,6 +116,7 @@ static uint32_t version_of(MYSQL *my)
 
 static enum err maria_open(const struct db_target *t, struct db_conn **out, struct fail *f)
 {
+    struct maria_facts facts;
     struct maria_conn *c = calloc(1, sizeof *c);
     if (c == NULL || prepared_init(&c->cache, t->statement_cache) != ERR_OK) {
         if (c != NULL) {
@@ -124,12 +125,14 @@ static enum err maria_open(const struct db_target *t, struct db_conn **out, stru
         free(c);
         return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     }
-    c->my = maria_connect(t, &c->binds.max_bytes, f);
+    c->my = maria_connect(t, &facts, f);
     if (c->my == NULL) {
         prepared_fini(&c->cache);
         free(c);
         return f->code;
     }
+    c->binds.max_bytes = facts.max_packet_bytes;
+    c->conn.sessions_max = facts.sessions_max;
     c->tls = mysql_get_ssl_cipher(c->my) != NULL;
     c->conn.driver = &driver_maria;
     c->conn.target = t;
@@ -254,6 +257,12 @@ static void maria_close(struct db_conn *conn, db_conn_cb *cb, void *arg)
     }
 }
 
+/* The library reads whatever stands in the socket as the answer to the next statement. */
+static bool spoke(const struct db_conn *conn)
+{
+    return maria_spoke((const struct maria_conn *)conn);
+}
+
 static const char *maria_version(void)
 {
     return mysql_get_client_info();
@@ -273,5 +282,6 @@ const struct driver driver_maria = {
     .ping = maria_ping,
     .rollback = maria_rollback,
     .reset = maria_reset,
+    .spoke = spoke,
     .close = maria_close,
 };

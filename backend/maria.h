@@ -88,9 +88,13 @@ enum err maria_warning(unsigned number);
 /* -- maria_open.c ---------------------------------------------------------- */
 
 enum err maria_check(const struct db_target *t, struct fail *f) MUST_CHECK;
-/* Connects and pins; NULL with *f set. *max_packet gets the largest packet that the
- * server takes. Blocks. */
-MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fail *f);
+/* What a server says of its limits. */
+struct maria_facts {
+    uint64_t max_packet_bytes;
+    uint32_t sessions_max;
+};
+/* Connects and pins; NULL with *f set. Blocks. */
+MYSQL *maria_connect(const struct db_target *t, struct maria_facts *facts, struct fail *f);
 /* Statement i of those that make a session new: NULL behind the last. */
 const char *maria_reset_sql(const struct db_target *t, uint32_t i);
 enum maria_killed {

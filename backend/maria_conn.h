@@ -134,6 +134,8 @@ enum maria_step maria_rollback_step(struct maria_conn *c);
 /* -- maria_walk.c: going through them -------------------------------------- */
 
 void maria_walk(struct maria_conn *c, enum maria_step next);
+/* Whether the session said something, or ended, that was not read. While it is idle. */
+bool maria_spoke(const struct maria_conn *c);
 /* Polls for these events (of libuv) from now on; 0: none. */
 void maria_watch(struct maria_conn *c, int events);
 /* Asks a connector thread for a KILL; one at a time. */

@@ -251,15 +251,20 @@ static enum err pin(MYSQL *my, const struct db_target *t, struct fail *f)
 
 /* A larger packet is not answered with an error in peace: the server hangs up while
  * it is still being sent. */
-static enum err ask_max_packet(MYSQL *my, uint64_t *out, struct fail *f)
+static enum err ask_facts(MYSQL *my, struct maria_facts *out, struct fail *f)
 {
-    static const char sql[] = "SELECT @@max_allowed_packet";
+    static const char sql[] = "SELECT @@max_allowed_packet, @@max_connections";
     MYSQL_RES *res = mysql_query(my, sql) == 0 ? mysql_store_result(my) : NULL;
     MYSQL_ROW row = res == NULL ? NULL : mysql_fetch_row(res);
-    *out = row == NULL || row[0] == NULL ? 0 : strtoull(row[0], NULL, 10);
+    *out = (struct maria_facts){0};
+    if (row != NULL && row[0] != NULL && row[1] != NULL) {
+        out->max_packet_bytes = strtoull(row[0], NULL, 10);
+        out->sessions_max = (uint32_t)strtoul(row[1], NULL, 10);
+    }
     mysql_free_result(res);
-    return *out == 0 ? connect_failed(f, "the server does not tell max_allowed_packet")
-                     : ERR_OK;
+    return out->max_packet_bytes == 0
+               ? connect_failed(f, "the server does not tell max_allowed_packet")
+               : ERR_OK;
 }
 
 /* A peer that fell silent is noticed within five seconds while we wait for its answer;
@@ -310,7 +315,7 @@ static void bury_orphans(MYSQL *my, const struct db_target *t)
     }
 }
 
-MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fail *f)
+MYSQL *maria_connect(const struct db_target *t, struct maria_facts *facts, struct fail *f)
 {
     MYSQL *my = mysql_init(NULL);
     if (my == NULL) {
@@ -326,7 +331,7 @@ MYSQL *maria_connect(const struct db_target *t, uint64_t *max_packet, struct fai
         e = pin(my, t, f);
     }
     if (e == ERR_OK) {
-        e = ask_max_packet(my, max_packet, f);
+        e = ask_facts(my, facts, f);
     }
     if (e == ERR_OK) {
         bury_orphans(my, t);

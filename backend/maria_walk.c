@@ -58,11 +58,16 @@ static void ready_tls(struct maria_conn *c)
 }
 
 /* A server says nothing on an idle session but that it ends. */
-static void idle_readable(struct maria_conn *c, int status)
+bool maria_spoke(const struct maria_conn *c)
 {
     char byte;
     ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (status == 0 && n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return n >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+static void idle_readable(struct maria_conn *c, int status)
+{
+    if (status == 0 && !maria_spoke(c)) {
         return;
     }
     maria_watch(c, 0);

@@ -56,7 +56,8 @@ static const char pin_sql[] = "select set_config('client_encoding','UTF8',false)
                               "set_config('IntervalStyle','iso_8601',false),"
                               "set_config('standard_conforming_strings','on',false),"
                               "set_config('extra_float_digits','1',false),"
-                              "set_config('bytea_output','hex',false)";
+                              "set_config('bytea_output','hex',false),"
+                              "current_setting('max_connections')";
 
 const char *pg_reset_sql(const struct db_target *t, uint32_t i)
 {
@@ -257,8 +258,9 @@ static bool wait_fd(PGconn *pg, uint64_t until_ns)
 }
 
 /* Runs one statement, not longer than until: PQexec would wait for ever for a
- * server that has stopped. */
-static enum err exec_until(PGconn *pg, const char *sql, uint64_t until_ns, struct fail *f)
+ * server that has stopped. *told, if not NULL: the last value of the row, a number. */
+static enum err exec_until(PGconn *pg, const char *sql, uint64_t until_ns, struct fail *f,
+                           uint32_t *told)
 {
     enum err err = ERR_OK;
     PGresult *res;
@@ -282,6 +284,9 @@ static enum err exec_until(PGconn *pg, const char *sql, uint64_t until_ns, struc
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && err == ERR_OK) {
             err = pg_fail_as(f, ERR_CONNECTION_FAILED, res);
         }
+        if (told != NULL && status == PGRES_TUPLES_OK && PQntuples(res) == 1) {
+            *told = (uint32_t)strtoul(PQgetvalue(res, 0, PQnfields(res) - 1), NULL, 10);
+        }
         PQclear(res);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
             return fail_set(f, ERR_CONNECTION_FAILED, "COPY cannot be run on connecting");
@@ -289,13 +294,14 @@ static enum err exec_until(PGconn *pg, const char *sql, uint64_t until_ns, struc
     }
 }
 
-static enum err prepare_session(PGconn *pg, const struct db_target *t, struct fail *f)
+static enum err prepare_session(PGconn *pg, const struct db_target *t, uint32_t *sessions_max,
+                                struct fail *f)
 {
     uint64_t until_ns = clock_now_ns() + (uint64_t)t->connect_timeout_ms * 1000000u;
     const char *sql;
     /* From 1: there is nothing yet to discard. */
     for (uint32_t i = 1; (sql = pg_reset_sql(t, i)) != NULL; i++) {
-        enum err err = exec_until(pg, sql, until_ns, f);
+        enum err err = exec_until(pg, sql, until_ns, f, sql == pin_sql ? sessions_max : NULL);
         if (err != ERR_OK) {
             return err;
         }
@@ -315,7 +321,8 @@ static void ignore_notice(void *arg, const PGresult *res)
     (void)res;
 }
 
-static enum err connect_pg(const struct db_target *t, PGconn **out, struct fail *f)
+static enum err connect_pg(const struct db_target *t, PGconn **out, uint32_t *sessions_max,
+                           struct fail *f)
 {
     struct keywords k;
     fill(&k, t);
@@ -330,18 +337,19 @@ static enum err connect_pg(const struct db_target *t, PGconn **out, struct fail 
         return ERR_CONNECTION_FAILED;
     }
     (void)PQsetNoticeReceiver(pg, ignore_notice, NULL);
-    return prepare_session(pg, t, f);
+    return prepare_session(pg, t, sessions_max, f);
 }
 
 enum err pg_open(const struct db_target *t, struct db_conn **out, struct fail *f)
 {
+    uint32_t sessions_max = 0;
     struct pg_conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for a connection");
     }
     enum err err = pg_check(t, f);
     if (err == ERR_OK) {
-        err = connect_pg(t, &c->pg, f);
+        err = connect_pg(t, &c->pg, &sessions_max, f);
     }
     if (err == ERR_OK && pg_cache_init(&c->cache, t->statement_cache) != ERR_OK) {
         err = fail_set(f, ERR_OUT_OF_MEMORY, "no memory for a connection");
@@ -358,6 +366,7 @@ enum err pg_open(const struct db_target *t, struct db_conn **out, struct fail *f
     c->base = (struct db_conn){.driver = &driver_pg,
                                .target = t,
                                .server_version = (uint32_t)PQserverVersion(c->pg),
+                               .sessions_max = sessions_max,
                                .opened_ns = clock_now_ns(),
                                .backend_id = (uint64_t)PQbackendPID(c->pg)};
     *out = &c->base;

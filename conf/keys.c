@@ -157,7 +157,9 @@ const struct key conf_keys[] = {
     {.scope = SCOPE_DATABASE,
      .path = "pool",
      .type = KEY_SECTION,
-     .help = "Connections to the database, counted over all workers."},
+     .help =
+         "Connections to the database, counted over all workers. Each of its replicas has as "
+         "many of its own."},
     POOL_COUNT("pool.size", size, "5", 0, 100000, "Connections that are kept; 0: no limit."),
     POOL_COUNT("pool.max_overflow", max_overflow, "10", -1, 100000,
                "Further connections while all are busy, closed afterwards; -1: no limit."),

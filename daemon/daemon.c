@@ -220,7 +220,8 @@ static uint64_t pool_fds(const struct conf *c)
     for (uint32_t i = 0; i < c->database_count; i++) {
         const struct conf_pool *p = &c->databases[i].pool;
         bool limited = p->size > 0 && p->max_overflow >= 0;
-        n += FDS_PER_SESSION * (limited ? (uint64_t)(p->size + p->max_overflow) : POOL_LARGE);
+        uint64_t sessions = limited ? (uint64_t)(p->size + p->max_overflow) : POOL_LARGE;
+        n += FDS_PER_SESSION * sessions * (1 + c->databases[i].replica_count);
     }
     return n;
 }

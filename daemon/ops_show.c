@@ -54,6 +54,17 @@ static void cell_int(struct gather_part *part, int64_t n)
     buf_i64(&part->rows, n);
 }
 
+/* A time that is not known is UINT64_MAX. */
+static void cell_ms(struct gather_part *part, uint64_t ns)
+{
+    comma(part);
+    if (ns == UINT64_MAX) {
+        BUF_LIT(&part->rows, "null");
+    } else {
+        buf_u64(&part->rows, ns / NS_PER_MS);
+    }
+}
+
 static void cell_bool(struct gather_part *part, bool yes)
 {
     comma(part);
@@ -87,10 +98,12 @@ static void pool_row(struct gather_part *part, struct str db, uint32_t number,
     const _Atomic uint64_t *const totals[] = {
         &n->lent,        &n->timeouts,    &n->refused,     &n->opened, &n->closed, &n->recycled,
         &n->invalidated, &n->ping_failed, &n->rolled_back, &n->reset,  &n->leaks};
+    struct pool_state_now is;
+    pool_now(s, &is);
     row_begin(part);
     cell_text(part, db);
     cell_num(part, number);
-    cell_text(part, str_of(pool_gate_name(pool_gate_of(s))));
+    cell_text(part, str_of(pool_gate_name(is.gate)));
     cell_bool(part, atomic_load(&s->down) != 0);
     cell_int(part, s->opts.size);
     cell_int(part, s->opts.max_overflow);
@@ -104,6 +117,9 @@ static void pool_row(struct gather_part *part, struct str db, uint32_t number,
     for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
         cell_num(part, count_get(totals[i]));
     }
+    cell_ms(part, is.oldest_wait_ns);
+    cell_ms(part, is.longest_loan_ns);
+    cell_num(part, histogram_quantile(&is.waited, 0.99) / 1000);
     row_end(part);
 }
 
@@ -120,6 +136,17 @@ static void ask_pools(struct gather_part *part)
 
 /* ---- databases ---- */
 
+/* Replicas, or what is one now, that answered when they were last asked. */
+static uint32_t count_up(const struct database *db)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; db->server_count > 1 && i < db->server_count; i++) {
+        n += i != atomic_load(&db->roles.primary) &&
+             atomic_load(&db->servers[i].health) == SERVER_UP;
+    }
+    return n;
+}
+
 static void ask_databases(struct gather_part *part)
 {
     const struct settings *all = common(part);
@@ -132,6 +159,10 @@ static void ask_databases(struct gather_part *part)
         cell_num(part, db->server_count);
         cell_text(part, str_of(pool_gate_name(pool_gate_of(&db->servers[0].share))));
         cell_bool(part, atomic_load(&db->servers[0].share.down) != 0);
+        cell_num(part, db->server_count - 1);
+        cell_num(part, count_up(db));
+        cell_text(part, db->servers[atomic_load(&db->roles.primary)].name);
+        cell_text(part, str_of(writes_go_name(&db->roles)));
         row_end(part);
     }
 }
@@ -140,15 +171,17 @@ static void ask_databases(struct gather_part *part)
 
 struct server_rows {
     struct gather_part *part;
-    struct str db;
+    const struct database *db;
     uint32_t number;
 };
 
 static void server_row(void *arg, const struct pool_server_state *s)
 {
     const struct server_rows *of = arg;
+    const struct server *server = &of->db->servers[of->number];
+    bool watched = of->db->server_count > 1;
     row_begin(of->part);
-    cell_text(of->part, of->db);
+    cell_text(of->part, of->db->conf->name);
     cell_num(of->part, of->number);
     cell_num(of->part, of->part->worker->index);
     cell_num(of->part, s->backend_id);
@@ -156,17 +189,21 @@ static void server_row(void *arg, const struct pool_server_state *s)
     cell_num(of->part, ms_since(s->since_ns));
     cell_num(of->part, ms_since(s->opened_ns));
     cell_num(of->part, s->client);
+    cell_text(of->part, server->name);
+    cell_text(of->part, str_of(watched ? server_health_name(server) : ""));
+    cell_text(
+        of->part,
+        str_of(watched ? server_role_name((enum server_role)atomic_load(&server->role)) : ""));
+    cell_ms(of->part, watched ? atomic_load(&server->lag_ns) : UINT64_MAX);
     row_end(of->part);
 }
 
 static void ask_servers(struct gather_part *part)
 {
     for (const struct backend *b = part->worker->backends; b != NULL; b = b->next) {
-        for (uint32_t k = 0; k < b->db->server_count; k++) {
-            struct server_rows rows = {.part = part, .db = b->db->conf->name, .number = k};
-            if (b->pools[k] != NULL) {
-                pool_each_server(b->pools[k], server_row, &rows);
-            }
+        for (uint32_t k = 0; b->state != BACKEND_CLOSING && k < b->pools_open; k++) {
+            struct server_rows rows = {.part = part, .db = b->db, .number = k};
+            pool_each_server(b->pools[k], server_row, &rows);
         }
     }
 }
@@ -232,17 +269,20 @@ static const struct show_kind {
      "\"db\",\"server\",\"state\",\"down\",\"size\",\"max_overflow\",\"idle\",\"busy\","
      "\"opening\",\"waiting\",\"overflow\",\"lent\",\"timeouts\",\"refused\",\"opened\","
      "\"closed\",\"recycled\",\"invalidated\",\"ping_failed\",\"rolled_back\",\"reset\","
-     "\"leaks\"",
-     T "," N "," T "," B "," N4 "," N4 "," N4 "," N4 "," N "," N},
+     "\"leaks\",\"oldest_wait_ms\",\"longest_loan_ms\",\"wait_p99_us\"",
+     T "," N "," T "," B "," N4 "," N4 "," N4 "," N4 "," N4 "," N},
     {"servers", ask_servers,
-     "\"db\",\"server\",\"worker\",\"backend\",\"state\",\"state_ms\",\"age_ms\",\"client\"",
-     T "," N "," N "," N "," T "," N "," N "," N},
+     "\"db\",\"server\",\"worker\",\"backend\",\"state\",\"state_ms\",\"age_ms\",\"client\","
+     "\"address\",\"health\",\"role\",\"lag_ms\"",
+     T "," N "," N "," N "," T "," N "," N "," N "," T "," T "," T "," N},
     {"clients", ask_clients,
      "\"client\",\"worker\",\"address\",\"db\",\"in_flight\",\"age_ms\",\"bytes_in\","
      "\"bytes_out\"",
      N "," N "," T "," T "," N4},
-    {"databases", ask_databases, "\"db\",\"dialect\",\"url\",\"servers\",\"state\",\"down\"",
-     T "," T "," T "," N "," T "," B},
+    {"databases", ask_databases,
+     "\"db\",\"dialect\",\"url\",\"servers\",\"state\",\"down\",\"replicas\",\"replicas_up\","
+     "\"primary\",\"writes\"",
+     T "," T "," T "," N "," T "," B "," N "," N "," T "," T},
 };
 
 static const struct show_kind *find_kind(struct req *r)

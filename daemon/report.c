@@ -7,6 +7,8 @@
 #include "backend/driver.h"
 #include "base/clock.h"
 #include "daemon/http.h"
+#include "pool/pool_gate.h"
+#include "pool/pool_status.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -327,7 +329,18 @@ static uint64_t gauge(const _Atomic int64_t *g)
     return v > 0 ? (uint64_t)v : 0;
 }
 
-static void add_pool(struct buf *b, const struct pool_share *s)
+static void add_pool_now(struct buf *b, struct pool_share *s)
+{
+    struct pool_state_now now;
+    pool_now(s, &now);
+    text(b, "state", pool_gate_name(now.gate));
+    num(b, "oldest_wait_ms", now.oldest_wait_ns / 1000000);
+    num(b, "longest_loan_ms", now.longest_loan_ns / 1000000);
+    key(b, "waits");
+    histogram_json(b, &now.waited);
+}
+
+static void add_pool(struct buf *b, struct pool_share *s)
 {
     const struct pool_counts *n = &s->counts;
     begin(b, "pool");
@@ -349,6 +362,7 @@ static void add_pool(struct buf *b, const struct pool_share *s)
         num(b, f->json, report_value(n, f->offset));
     }
     num(b, "wait_max_us", count_get(&n->wait_max_ns) / 1000);
+    add_pool_now(b, s);
     end(b);
 }
 

@@ -20,7 +20,7 @@
 struct report_db {
     struct str name;
     const char *dialect;
-    const struct pool_share *share;
+    struct pool_share *share;
     const struct server *servers; /* told one by one where there are several */
     uint32_t server_count;
     struct roles *roles;

@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "daemon/report.h"
+#include "pool/pool_status.h"
 
 #include <stddef.h>
 
@@ -232,6 +233,51 @@ static void add_pool_gauges(struct buf *b, struct buf *set, const struct report_
     }
 }
 
+static double gate_of(const struct pool_state_now *now)
+{
+    return now->gate;
+}
+
+static double oldest_wait(const struct pool_state_now *now)
+{
+    return (double)now->oldest_wait_ns / 1e9;
+}
+
+static double longest_loan(const struct pool_state_now *now)
+{
+    return (double)now->longest_loan_ns / 1e9;
+}
+
+static const struct {
+    const char *name, *help;
+    double (*value)(const struct pool_state_now *now);
+} now_metrics[] = {
+    {"pool_gate", "Whether connections are lent: 0 open, 1 paused, 2 drained.", gate_of},
+    {"pool_oldest_wait_seconds", "How long the oldest waiter waits by now.", oldest_wait},
+    {"pool_longest_loan_seconds", "How long one client has kept a connection by now.",
+     longest_loan},
+};
+
+static void add_pools_now(struct buf *b, struct buf *set, const struct report_in *in)
+{
+    struct pool_state_now now;
+    for (size_t m = 0; m < sizeof now_metrics / sizeof now_metrics[0]; m++) {
+        metric_head(b, now_metrics[m].name, METRIC_GAUGE, now_metrics[m].help);
+        for (uint32_t i = 0; i < in->db_count; i++) {
+            pool_now(in->dbs[i].share, &now);
+            metric_double(b, now_metrics[m].name, report_db_label(b, set, &in->dbs[i]),
+                          now_metrics[m].value(&now));
+        }
+    }
+    metric_histogram_head(b, "pool_wait_seconds",
+                          "Waits of those who did not get a connection at once.");
+    for (uint32_t i = 0; i < in->db_count; i++) {
+        pool_now(in->dbs[i].share, &now);
+        metric_histogram(b, "pool_wait_seconds", report_db_label(b, set, &in->dbs[i]),
+                         &now.waited);
+    }
+}
+
 static void add_pool_totals(struct buf *b, struct buf *set, const struct report_in *in)
 {
     for (const struct report_field *f = report_pool_totals; f->metric != NULL; f++) {
@@ -257,6 +303,7 @@ void report_metrics(struct buf *out, const struct report_in *in)
         add_up(out, &set, in);
         add_states(out, &set, in);
         add_pool_gauges(out, &set, in);
+        add_pools_now(out, &set, in);
         add_pool_totals(out, &set, in);
         report_servers_metrics(out, &set, in);
     }

@@ -10,21 +10,6 @@ static uint64_t gauge(const _Atomic int64_t *g)
     return v > 0 ? (uint64_t)v : 0;
 }
 
-static const char *health_name(const struct server *s)
-{
-    static const char *const names[] = {
-        [SERVER_UNKNOWN] = "unknown", [SERVER_UP] = "up", [SERVER_DOWN] = "down"};
-    return names[atomic_load(&s->health)];
-}
-
-static const char *writes_name(const struct roles *r)
-{
-    static const char *const names[] = {[WRITES_TO_PRIMARY] = "primary",
-                                        [WRITES_NOWHERE] = "nowhere",
-                                        [WRITES_REFUSED] = "two_primaries"};
-    return names[atomic_load(&r->writes)];
-}
-
 static void add_server(struct buf *b, const struct report_db *db, uint32_t n)
 {
     const struct server *s = &db->servers[n];
@@ -36,7 +21,7 @@ static void add_server(struct buf *b, const struct report_db *db, uint32_t n)
     BUF_LIT(b, "{\"server\":");
     buf_json_str(b, s->name);
     buf_printf(b, ",\"state\":\"%s\",\"role\":\"%s\",\"primary\":%s,\"weight\":%u,\"lag_ms\":",
-               health_name(s), server_role_name((enum server_role)atomic_load(&s->role)),
+               server_health_name(s), server_role_name((enum server_role)atomic_load(&s->role)),
                n == atomic_load(&db->roles->primary) ? "true" : "false", s->weight);
     if (lag_ns == UINT64_MAX) {
         BUF_LIT(b, "null");
@@ -58,7 +43,7 @@ void report_servers_json(struct buf *b, const struct report_db *db)
     if (db->server_count < 2) {
         return;
     }
-    buf_printf(b, ",\"writes\":\"%s\",\"servers\":[", writes_name(db->roles));
+    buf_printf(b, ",\"writes\":\"%s\",\"servers\":[", writes_go_name(db->roles));
     for (uint32_t i = 0; i < db->server_count; i++) {
         if (i > 0) {
             buf_char(b, ',');

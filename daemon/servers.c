@@ -161,6 +161,21 @@ enum err servers_create(const struct conf_database *conf, struct arena *a, struc
     return e;
 }
 
+const char *server_health_name(const struct server *s)
+{
+    static const char *const names[] = {
+        [SERVER_UNKNOWN] = "unknown", [SERVER_UP] = "up", [SERVER_DOWN] = "down"};
+    return names[atomic_load(&s->health)];
+}
+
+const char *writes_go_name(const struct roles *r)
+{
+    static const char *const names[] = {[WRITES_TO_PRIMARY] = "primary",
+                                        [WRITES_NOWHERE] = "nowhere",
+                                        [WRITES_REFUSED] = "two_primaries"};
+    return names[atomic_load(&r->writes)];
+}
+
 void servers_fini(struct server *servers, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {

@@ -71,6 +71,9 @@ void roles_fini(struct roles *r);
 bool roles_judge(struct roles *r, const struct server *servers, uint32_t count);
 /* A copy of what is known of how far a server has come. */
 struct position server_position(struct roles *r, const struct server *s);
+/* What the last look found, and where writes go, for those who look. */
+const char *server_health_name(const struct server *s);
+const char *writes_go_name(const struct roles *r);
 /* It has come so far, at least. */
 void server_reached(struct roles *r, struct server *s, const struct position *p);
 /* After the last pool of any of them is closed. */

@@ -122,6 +122,35 @@ static void carry_gate(struct database *to, struct settings *old)
     }
 }
 
+static bool is_same_server(const struct server *a, const struct server *b)
+{
+    return a->url->scheme == b->url->scheme && a->url->port == b->url->port &&
+           str_eq(a->url->host, b->url->host);
+}
+
+/* How many sessions of the server of `of` all pools together may open. */
+static int32_t count_alike(const struct settings *s, const struct server *of)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < s->database_count; i++) {
+        const struct database *d = s->databases[i];
+        for (uint32_t k = 0; k < d->server_count; k++) {
+            sum += is_same_server(of, &d->servers[k]) ? d->servers[k].share.cap : 0;
+        }
+    }
+    return sum < INT32_MAX / 2 ? (int32_t)sum : 0;
+}
+
+static void tell_alike(struct settings *s)
+{
+    for (uint32_t i = 0; i < s->database_count; i++) {
+        struct database *d = s->databases[i];
+        for (uint32_t k = 0; k < d->server_count; k++) {
+            atomic_store(&d->servers[k].share.alike, count_alike(s, &d->servers[k]));
+        }
+    }
+}
+
 static enum err fill(struct settings *s, struct settings *old, struct fail *f)
 {
     const struct conf *c = s->conf->conf;
@@ -142,6 +171,7 @@ static enum err fill(struct settings *s, struct settings *old, struct fail *f)
         }
         s->databases[s->database_count++] = d;
     }
+    tell_alike(s);
     return ERR_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/conn.h"
 #include "daemon/monitor.h"
 #include "daemon/request.h"
+#include "pool/pool_gate.h"
 #include "pool/pool_status.h"
 
 #include <assert.h>
@@ -205,6 +206,15 @@ static const char *lease_state(void *arg, uint64_t client, const struct db_conn 
         }
     }
     return c != NULL ? "between requests" : "";
+}
+
+static void each_pool(struct worker *w, void (*f)(struct pool *p))
+{
+    for (struct backend *b = w->backends; b != NULL; b = b->next) {
+        for (uint32_t i = 0; b->state != BACKEND_CLOSING && i < b->pools_open; i++) {
+            f(b->pools[i]);
+        }
+    }
 }
 
 static struct backend *open_backend(struct worker *w, struct database *db)
@@ -419,6 +429,7 @@ static void start_drain(struct worker *w, uint64_t drain_ms)
         next = c->next;
         conn_drain(c);
     }
+    each_pool(w, pool_refuse_held);
     look_if_empty(w);
 }
 
@@ -472,6 +483,10 @@ static void on_beat(struct timer *t)
     req_trim(w);
     check_conns(w);
     give_memory_back(w);
+    each_pool(w, pool_tell);
+    if (w->state == WORKER_DRAINING) {
+        each_pool(w, pool_refuse_held); /* who has come so far since the last look */
+    }
     atomic_store_explicit(&w->counts.plan_hits, c.hits, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_known, c.seen, memory_order_relaxed);
     atomic_store_explicit(&w->counts.plan_misses, c.misses, memory_order_relaxed);

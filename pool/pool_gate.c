@@ -59,6 +59,13 @@ void gate_follow(struct pool *p)
     pthread_mutex_unlock(&s->lock);
 }
 
+void pool_refuse_held(struct pool *p)
+{
+    if (p->gate != GATE_OPEN) {
+        wait_refuse_all(p, ERR_SHUTTING_DOWN, NULL);
+    }
+}
+
 enum pool_gate pool_gate_of(struct pool_share *s)
 {
     pthread_mutex_lock(&s->lock);

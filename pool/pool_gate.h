@@ -19,6 +19,10 @@ enum pool_gate pool_gate_set(struct pool_share *s, enum pool_gate g, uint64_t *t
 /* Sets it to `was`, unless it was changed after `turn`. */
 void pool_gate_undo(struct pool_share *s, enum pool_gate was, uint64_t turn);
 
+/* Refuses those who wait behind a shut gate with ERR_SHUTTING_DOWN: nobody will open it
+ * any more. p's own thread. */
+void pool_refuse_held(struct pool *p);
+
 struct pool_still;
 typedef void pool_still_cb(struct pool_still *w);
 

@@ -113,6 +113,8 @@ struct pool {
     struct lanes *lanes; /* connections that many reads share */
 
     /* any thread */
+    struct histogram waited; /* of those who did not get a connection at once */
+    _Atomic uint64_t told_wait_ns, told_loan_ns; /* since when the longest of them last */
     struct task look;
     _Atomic bool look_posted;
     _Atomic uint32_t gifts;   /* slots given by others, not yet used */

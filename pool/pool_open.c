@@ -154,6 +154,22 @@ static uint64_t retire_time(struct pool *p, uint64_t opened_ns)
     return opened_ns + 9 * tenth_ns + p->random % (2 * tenth_ns + 1);
 }
 
+/* The first connection tells how many the server allows. Once for each server: a pool
+ * that is too large goes well until it is needed. */
+static void check_room(struct pool *p, const struct db_conn *c)
+{
+    struct pool_share *s = p->share;
+    int32_t alike = atomic_load(&s->alike), most = s->cap > alike ? s->cap : alike;
+    bool limited = most < INT32_MAX / 2;
+    if (c->sessions_max == 0 || !limited || (uint32_t)most <= c->sessions_max ||
+        atomic_exchange(&s->room_told, true)) {
+        return;
+    }
+    LOG(p->log, LOG_POOL, LOG_WARN, "the pools of a server may open more than it allows",
+        LOG_S("db", s->opts.name), LOG_I("pool", s->cap), LOG_I("all_pools", most),
+        LOG_I("max_connections", c->sessions_max), LOG_END);
+}
+
 /* The connection is ours: m->conn is set, m loose. */
 static void opened(struct member *m, uint64_t now_ns)
 {
@@ -172,6 +188,7 @@ static void opened(struct member *m, uint64_t now_ns)
         LOG_I("backend", m->conn->backend_id),
         LOG_I("took_us", (now_ns - m->started_ns) / 1000), LOG_I("open", pool_own(p) + 1),
         LOG_END);
+    check_room(p, m->conn);
     down_end(p, now_ns);
     member_ready(m, now_ns);
 }

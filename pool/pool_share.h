@@ -78,13 +78,17 @@ struct pool_share {
     _Atomic int32_t starving;           /* workers that wait for the others */
     _Atomic int32_t down;               /* 1 while the last connect failed */
     _Atomic uint64_t invalid_before_ns; /* what is idle since before then is dead */
-    _Atomic uint64_t gate_turn;         /* changes of `gate` so far */
+    _Atomic int32_t alike;  /* sessions that all pools of this server may open, also those of
+                             * other databases; 0: only this one's, or there is no limit */
+    _Atomic bool room_told; /* … that they are more than the server allows */
+    _Atomic uint64_t gate_turn; /* changes of `gate` so far */
     struct pool_counts counts;
 
     pthread_mutex_t lock; /* guards what follows */
     enum pool_gate gate;
     struct pool_still *stills; /* who waits until it is still behind the gate */
     struct pool *pools;        /* of the workers that are open */
+    struct histogram waited;   /* as of a pool, of those that have closed */
     struct pool *want_list;    /* starving ones, the one whose waiter waits longest first */
     int32_t promised;          /* connections that are being closed for the want list */
     int32_t warming;           /* opens under way for min_idle */

@@ -234,6 +234,7 @@ void slot_leave(struct pool *p)
         at = &(*at)->next;
     }
     *at = p->next;
+    histogram_merge(&s->waited, &p->waited);
     if (p->wanting) {
         slot_unlist(p);
     }

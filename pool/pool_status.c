@@ -11,6 +11,7 @@
 #include "pool/pool_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void member_link(struct member *m)
 {
@@ -79,6 +80,54 @@ void pool_ask_doing(struct pool *p, pool_doing_cb *doing, void *arg)
     p->doing_arg = arg;
 }
 
+/* -- all pools of a server -------------------------------------------------- */
+
+/* By a client; what the daemon itself does with one has limits of its own. */
+static bool is_clients(const struct member *m)
+{
+    return m->state == MEMBER_LENT && (m->client != 0 || m->loan == NULL);
+}
+
+void pool_tell(struct pool *p)
+{
+    uint64_t loan_ns = 0;
+    for (const struct member *m = p->members; m != NULL; m = m->next) {
+        if (is_clients(m) && (loan_ns == 0 || m->lent_since_ns < loan_ns)) {
+            loan_ns = m->lent_since_ns;
+        }
+    }
+    const struct pool_wait *w = p->wait_first;
+    atomic_store_explicit(&p->told_loan_ns, loan_ns, memory_order_relaxed);
+    atomic_store_explicit(&p->told_wait_ns, w != NULL ? w->since_ns : 0, memory_order_relaxed);
+}
+
+static uint64_t older(uint64_t age_ns, uint64_t since_ns, uint64_t now_ns)
+{
+    uint64_t age = since_ns == 0 || since_ns > now_ns ? 0 : now_ns - since_ns;
+    return age > age_ns ? age : age_ns;
+}
+
+void pool_now(struct pool_share *s, struct pool_state_now *out)
+{
+    uint64_t now_ns = clock_now_ns();
+    memset(out, 0, sizeof *out);
+    pthread_mutex_lock(&s->lock);
+    out->gate = s->gate;
+    histogram_merge(&out->waited, &s->waited);
+    for (const struct pool *p = s->pools; p != NULL; p = p->next) {
+        histogram_merge(&out->waited, &p->waited);
+        out->oldest_wait_ns = older(out->oldest_wait_ns, count_get(&p->told_wait_ns), now_ns);
+        out->longest_loan_ns = older(out->longest_loan_ns, count_get(&p->told_loan_ns), now_ns);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (atomic_load(&s->counts.waiting) <= 0) { /* what was told is a second old */
+        out->oldest_wait_ns = 0;
+    }
+    if (atomic_load(&s->counts.busy) <= 0) {
+        out->longest_loan_ns = 0;
+    }
+}
+
 /* -- loans that do not end ------------------------------------------------- */
 
 static uint64_t between_ns(const struct pool *p)
@@ -98,12 +147,6 @@ static void warn(struct member *m, uint64_t now_ns)
         LOG_S("db", p->share->opts.name), LOG_I("backend", m->conn->backend_id),
         LOG_I("client", m->client), LOG_S("doing", str_of(doing)),
         LOG_I("ms", (now_ns - m->lent_since_ns) / NS_PER_MS), LOG_END);
-}
-
-/* By a client; what the daemon itself does with one has limits of its own. */
-static bool is_kept(const struct member *m)
-{
-    return m->state == MEMBER_LENT && !m->warned && (m->client != 0 || m->loan == NULL);
 }
 
 void status_lent(struct member *m)
@@ -127,7 +170,7 @@ uint64_t status_look(struct pool *p, uint64_t now_ns)
         return p->leaks_due_ns;
     }
     for (struct member *m = p->members; m != NULL; m = m->next) {
-        if (is_kept(m) && now_ns >= m->lent_since_ns + limit_ns) {
+        if (is_clients(m) && !m->warned && now_ns >= m->lent_since_ns + limit_ns) {
             warn(m, now_ns);
         }
     }

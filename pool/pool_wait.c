@@ -117,12 +117,19 @@ static bool granted_in_vain(struct pool_wait *w)
     return true;
 }
 
+/* It broke since it was granted, or said what nobody asked for, which would be taken
+ * for the answer to the next statement. */
+static bool is_lost(const struct db_conn *c)
+{
+    return c->broken || (c->driver->spoke != NULL && c->driver->spoke(c));
+}
+
 /* Touches the pool only while one of its connections is in w's hands: it may be
  * gone otherwise. */
 static void deliver(struct task *t)
 {
     struct pool_wait *w = CONTAINER(t, struct pool_wait, task);
-    if (w->conn != NULL && w->conn->broken && granted_in_vain(w)) {
+    if (w->conn != NULL && is_lost(w->conn) && granted_in_vain(w)) {
         return;
     }
     w->cb(w, w->conn, w->err);
@@ -176,7 +183,9 @@ static void grant(struct pool *p, struct pool_wait *w, struct db_conn *c)
 
 void wait_grant(struct pool *p, struct db_conn *c)
 {
-    grant(p, wait_turn(p, loan_party(c)), c);
+    struct pool_wait *w = wait_turn(p, loan_party(c));
+    histogram_add(&p->waited, clock_now_ns() - w->since_ns);
+    grant(p, w, c);
     if (p->due == 0) {
         slot_unwant(p);
     }
@@ -341,6 +350,9 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns)
     if (p->state != POOL_RUNS) {
         wait_refuse(p, w, ERR_SHUTTING_DOWN);
         return;
+    }
+    if (p->gate != GATE_OPEN) {
+        gate_follow(p); /* it may have been opened, and its word not come yet */
     }
     if (p->gate == GATE_DRAINED) {
         refuse_now(p, w, ERR_DRAINED);

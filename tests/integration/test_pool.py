@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The pool as clients and administrators see it: turns, limits, pause and drain."""
+import signal
 import socket
 import struct
 
+import pytest
 from heavy import endless, make_numbers
 
 NAMES = {"select": ["id"], "from": "users", "order_by": ["id"]}
@@ -197,12 +199,76 @@ def test_show(make_db):
         assert (pools[0]["state"], pools[0]["busy"], pools[0]["size"]) == ("open", 1, 5)
         main = shown(admin, "databases")[0]
         assert main["dialect"] == db.kind and main["state"] == "open"
+        assert (main["replicas"], main["writes"]) == (0, "primary")
         error = admin.fails({"op": "show", "what": "locks"}, "unsupported_feature")
         assert "clients" in error["hint"]
         let_go(runner)
     finally:
         for c in clients:
             c.close()
+
+
+def test_who_waits_and_who_keeps_a_connection(make_db):
+    """In the stats, the metrics and `show`: the gate, the oldest waiter, the longest loan,
+    and how long it took those who had to wait."""
+    db = make_db(conf={"workers": 2}, settings={"pool": {"size": 1, "max_overflow": 0}})
+    make_numbers(db)
+    with db.client() as admin, db.client() as runner, db.client() as other:
+        hold(db, runner)
+        before = pool(db)["waits"]["count"]
+        other.send({"query": NAMES})
+        db.daemon.wait_until(lambda: pool(db)["oldest_wait_ms"] > 0
+                             and pool(db)["longest_loan_ms"] > 0, "both are told")
+        row = shown(admin, "pools")[0]
+        assert row["oldest_wait_ms"] > 0 and row["longest_loan_ms"] >= row["oldest_wait_ms"]
+        let_go(runner)
+        assert other.recv()["rowcount"] == 6
+        assert pool(db)["waits"]["count"] > before and pool(db)["waits"]["max_us"] > 0
+        assert shown(admin, "pools")[0]["wait_p99_us"] > 0
+        db.daemon.wait_until(lambda: pool(db)["oldest_wait_ms"] == 0, "nobody waits")
+        assert pool(db)["state"] == "open"
+        admin.ask({"op": "pause"})
+        assert pool(db)["state"] == "paused"
+        metrics = db.daemon.http("/metrics")[1]
+        assert 'tribikos_pool_gate{db="main"} 1' in metrics
+        assert 'tribikos_pool_wait_seconds_count{db="main"}' in metrics
+        admin.ask({"op": "resume"})
+
+
+def test_a_stop_does_not_wait_for_those_behind_a_gate(make_db):
+    """Nobody will open it any more: they are told at once, and the daemon ends long
+    before its drain does."""
+    db = make_db(conf={"workers": 2, "limits": {"drain": "120s"}})
+    clients = [db.client() for _ in range(4)]
+    try:
+        clients[0].query(NAMES)
+        assert clients[0].ask({"op": "pause"})["state"] == "paused"
+        for i, c in enumerate(clients):
+            c.send({"query": {**NAMES, "limit": i + 1}},
+                   {"id": 1, "query": {"delete": "users", "where": ["=", "id", -1]}})
+        db.daemon.wait_until(lambda: pool(db)["waiting"] >= 4, "all wait")
+        db.daemon.signal(signal.SIGTERM)
+        for c in clients:
+            for reply in c.recv_many(2):
+                assert reply["error"]["code"] == "shutting_down", reply
+        assert db.daemon.wait_end(60) == 0
+    finally:
+        for c in clients:
+            c.close()
+
+
+@pytest.mark.parametrize("server", ["postgresql", "mariadb"], indirect=True)
+def test_a_pool_larger_than_its_server_is_told_once(make_db):
+    db = make_db(settings={"pool": {"size": 20, "max_overflow": 10}})
+    db.ask({"query": NAMES})
+    assert "more than it allows" not in db.daemon.log()
+    db = make_db(settings={"pool": {"size": 20, "max_overflow": 4000}})
+    with db.client() as a, db.client() as b:
+        hold(db, a)
+        b.query(NAMES)
+        let_go(a)
+    lines = [x for x in db.daemon.log().splitlines() if "more than it allows" in x]
+    assert len(lines) == 1 and "pool=4020" in lines[0] and "max_connections=" in lines[0]
 
 
 def test_a_connection_that_is_kept_long_is_told_once(make_db):

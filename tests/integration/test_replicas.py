@@ -375,6 +375,33 @@ def test_a_replica_that_hangs_is_left_out(mortal):
             replica.resume()
 
 
+def servers(daemon):
+    return daemon.stats()["databases"]["main"]["servers"]
+
+
+@pytest.mark.parametrize("op", ["pause", "drain"])
+def test_a_gate_says_nothing_about_the_servers(cluster, op):
+    """The monitor is behind it, too, and takes nobody for dead."""
+    with Daemon(cluster.conf(pool={"size": 2, "max_overflow": 0})) as daemon, \
+            daemon.client() as c:
+        c.query(count(0))
+        daemon.wait_until(lambda: all(s["state"] == "up" for s in servers(daemon)), "are up")
+        c.ask({"op": op})
+        time.sleep(3)  # longer than a server may take to answer
+        assert all(s["state"] == "up" for s in servers(daemon))
+        rows = c.ask({"op": "show", "what": "databases"})
+        row = dict(zip(rows["columns"], rows["rows"][0]))
+        assert (row["replicas"], row["replicas_up"], row["writes"]) == (2, 2, "primary")
+        c.ask({"op": "resume"})
+        assert c.query(count(0), expect="scalar", reads="eventual")["value"] == 1
+        assert c.query(count(0), expect="scalar")["value"] == 1
+        rows = c.ask({"op": "show", "what": "servers"})
+        shown = [dict(zip(rows["columns"], row)) for row in rows["rows"]]
+        assert {r["role"] for r in shown} <= {"primary", "replica"} and shown
+        assert {r["health"] for r in shown} == {"up"}
+        assert "does not answer" not in daemon.log()
+
+
 def test_a_database_whose_role_is_replica_takes_no_writes(make_db):
     db = make_db(settings={"role": "replica"})
     with db.client() as c:

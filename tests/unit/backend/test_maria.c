@@ -301,10 +301,12 @@ START_TEST(a_session_that_the_server_ends_is_noticed)
     char sql[64];
     sem_init(&broke, 0, 0);
     c->on_idle_broke = on_idle_broke;
+    ck_assert(!c->driver->spoke(c));
+    ck_assert_uint_gt(c->sessions_max, 0);
     snprintf(sql, sizeof sql, "kill connection %llu", (unsigned long long)c->backend_id);
     must(sql);
     wait_sem(&broke);
-    ck_assert(c->broken);
+    ck_assert(c->broken && c->driver->spoke(c));
     rig_close(&rig, c);
 }
 END_TEST

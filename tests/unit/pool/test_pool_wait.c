@@ -199,6 +199,22 @@ START_TEST(connection_that_breaks_before_delivery_is_replaced)
 }
 END_TEST
 
+START_TEST(connection_that_speaks_unasked_is_replaced)
+{
+    struct ask a, b;
+    ask_now(&rig, 0, &a);
+    struct db_conn *c = a.conn;
+    uint64_t id = c->backend_id;
+    ask_return(&a, POOL_CLEAN);
+    fake_speak(c); /* the driver has not noticed by itself */
+    ask_on(&rig, 0, &b);
+    ask_get(&rig, &b);
+    ck_assert_uint_ne(b.conn->backend_id, id);
+    ck_assert_int_eq(GET(rig.share.counts.invalidated), 1);
+    ask_return(&b, POOL_CLEAN);
+}
+END_TEST
+
 START_TEST(broken_before_delivery_and_cancelled_is_cancelled)
 {
     struct ask a, b;
@@ -261,6 +277,7 @@ int main(void)
     tcase_add_test(t, cancelled_waiter_is_told_and_leaves_the_queue);
     tcase_add_test(t, cancel_after_the_grant_delivers_the_connection);
     tcase_add_test(t, connection_that_breaks_before_delivery_is_replaced);
+    tcase_add_test(t, connection_that_speaks_unasked_is_replaced);
     tcase_add_test(t, broken_before_delivery_and_cancelled_is_cancelled);
     tcase_add_test(t, contended_means_that_somebody_waits);
     tcase_add_test(t, wait_struct_can_be_used_again);
