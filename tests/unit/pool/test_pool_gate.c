@@ -3,6 +3,7 @@
  * Tests of pool/pool_gate.c: paused and drained, over two workers.
  */
 #include "pool/pool_gate.h"
+#include "pool/pool_status.h"
 #include "rig.h"
 
 #include <stdlib.h>
@@ -84,6 +85,71 @@ START_TEST(pause_waits_for_what_is_lent_and_holds_what_is_asked)
         ask_return(&b[i], POOL_CLEAN);
     }
     ck_assert_int_eq(GET(rig.share.counts.opened), 2);
+}
+END_TEST
+
+START_TEST(who_waits_where_nobody_will_open_is_refused)
+{
+    struct ask a, b;
+    shut(GATE_PAUSED, NULL);
+    wait_still();
+    ask_on(&rig, 0, &a);
+    ask_on(&rig, 1, &b);
+    pool_refuse_held(rig.pool[0]);
+    ck_assert_int_eq(a.calls, 0);
+    UNTIL(&rig, a.calls == 1);
+    ck_assert_int_eq(a.err, ERR_SHUTTING_DOWN);
+    ck_assert_int_eq(b.calls, 0);
+    shut(GATE_OPEN, NULL);
+    ask_get(&rig, &b);
+    ask_return(&b, POOL_CLEAN);
+    ask_on(&rig, 0, &a);
+    pool_refuse_held(rig.pool[0]); /* open: whoever waits is served */
+    ask_get(&rig, &a);
+    ask_return(&a, POOL_CLEAN);
+}
+END_TEST
+
+START_TEST(who_asks_right_behind_a_resume_is_served)
+{
+    struct ask a;
+    shut(GATE_DRAINED, NULL);
+    wait_still();
+    shut(GATE_OPEN, NULL);
+    ask_on(&rig, 0, &a); /* before the pool has heard of it */
+    ask_get(&rig, &a);
+    ask_return(&a, POOL_CLEAN);
+}
+END_TEST
+
+START_TEST(all_pools_tell_who_waits_and_who_keeps)
+{
+    struct ask a[4], w;
+    struct pool_state_now now;
+    pool_now(&rig.share, &now);
+    ck_assert(now.gate == GATE_OPEN && now.oldest_wait_ns == 0 && now.longest_loan_ns == 0);
+    for (int i = 0; i < 4; i++) {
+        ask_for(&rig, 0, &a[i], 7);
+        ask_get(&rig, &a[i]);
+    }
+    pool_now(&rig.share, &now);
+    uint64_t waits = histogram_quantile(&now.waited, 1) > 0 ? count_get(&now.waited.count) : 0;
+    ask_on(&rig, 1, &w);
+    FOR_MS(&rig, 5);
+    pool_tell(rig.pool[0]);
+    pool_tell(rig.pool[1]);
+    pool_now(&rig.share, &now);
+    ck_assert_uint_ge(now.oldest_wait_ns, 5 * MS);
+    ck_assert_uint_ge(now.longest_loan_ns, now.oldest_wait_ns);
+    for (int i = 0; i < 4; i++) {
+        ask_return(&a[i], POOL_CLEAN);
+    }
+    ask_get(&rig, &w);
+    ask_return(&w, POOL_CLEAN);
+    rig_close_pool(&rig, 1);
+    pool_now(&rig.share, &now); /* also of pools that have closed */
+    ck_assert_uint_gt(count_get(&now.waited.count), waits);
+    ck_assert(now.oldest_wait_ns == 0);
 }
 END_TEST
 
@@ -248,6 +314,9 @@ int main(void)
     TCase *t = tcase_create("gate");
     tcase_add_checked_fixture(t, up, down);
     tcase_set_timeout(t, 60);
+    tcase_add_test(t, who_waits_where_nobody_will_open_is_refused);
+    tcase_add_test(t, who_asks_right_behind_a_resume_is_served);
+    tcase_add_test(t, all_pools_tell_who_waits_and_who_keeps);
     tcase_add_test(t, pause_waits_for_what_is_lent_and_holds_what_is_asked);
     tcase_add_test(t, paused_waiters_still_have_deadlines_and_may_leave);
     tcase_add_test(t, drain_refuses_and_closes_everything);
