@@ -4,7 +4,10 @@
  */
 #include "rig.h"
 
+#include "compiler/refs.h"
+
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct dialect *const rig_dialects[RIG_DIALECTS] = {&dialect_pg, &dialect_maria,
@@ -291,6 +294,25 @@ static const struct json *guess_seen(struct json_known *k, struct str rest, unsi
     return r->seen == NULL ? NULL : compiler_seen_tree(r->seen);
 }
 
+/* [[step, column, type, value]…] */
+static const struct compile_refs *read_refs(struct rig *r, const struct json *j)
+{
+    struct compile_refs *refs = ARENA_NEW(&r->arena, struct compile_refs);
+    struct compile_ref *list = ARENA_ARRAY(&r->arena, j->len, struct compile_ref);
+    uint32_t n = 0;
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        const struct json *column = m->first->next, *type = column->next;
+        struct compile_ref *ref = &list[n++];
+        *ref = (struct compile_ref){
+            .step = json_text(m->first), .column = json_text(column), .value = type->next};
+        if (!type_parse(json_text(type), &ref->type)) {
+            abort();
+        }
+    }
+    *refs = (struct compile_refs){.list = list, .count = n};
+    return refs;
+}
+
 static enum err read_request(struct rig *r, unsigned d, const char *text,
                              struct compile_request *out)
 {
@@ -321,7 +343,7 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
                                            {"regr_slope", 10},
                                            {"pause", 5},
                                            {"today", 5}};
-    const struct json *keys = json_get(root, "keys");
+    const struct json *keys = json_get(root, "keys"), *refs = json_get(root, "refs");
     *out = (struct compile_request){
         .query = r->seen != NULL ? compiler_seen_tree(r->seen) : json_get(root, "query"),
         .query_text = finder.known.text,
@@ -338,6 +360,7 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
         .function_count = sizeof functions / sizeof functions[0],
         .max_params = 1000,
         .max_sql_bytes = 1 << 20,
+        .refs = refs == NULL ? NULL : read_refs(r, refs),
         .query_path = "/query",
     };
     return ERR_OK;
