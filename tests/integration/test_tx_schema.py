@@ -44,6 +44,32 @@ def test_a_transaction_sees_what_it_made(c, one):
 
 
 @ddl
+def test_a_batch_that_makes_what_it_fills(c, one):
+    steps = [{"query": {"text": "create table t2 (a integer primary key)"}},
+             {"query": {"insert": "t2", "rows": [{"a": 1}]}}, {"query": T2}]
+    error = c.fails({"op": "batch", "steps": [*steps, steps[1]]}, "unique_violation")
+    assert error["step"] == 3
+    c.fails({"query": T2}, "unknown_table")
+    assert c.ask({"op": "batch", "steps": steps})["results"][2]["rows"] == [[1]]
+    with one.client() as other:
+        assert other.query(T2)["rows"] == [[1]]
+
+
+@ddl
+def test_a_client_that_leaves_while_a_catalog_is_read(make_db):
+    """Wherever it is met, nothing of it is left."""
+    db = make_db(settings={"pool": {"size": 2, "max_overflow": 0}})
+    for i in range(12):
+        with db.client() as gone:
+            gone.send(BEGIN, text(f"create table t{i + 2} (a integer)"),
+                      {"query": {"select": ["*"], "from": f"t{i + 2}"}, "tx": "t"})
+            gone.recv_many(1 + i % 2)
+    with db.client() as c:
+        good(c, BEGIN, text("create table t2 (a integer)"), {"query": T2, "tx": "t"}, COMMIT)
+        c.fails({"query": {"select": ["*"], "from": "t3"}}, "unknown_table")
+
+
+@ddl
 def test_nobody_else_sees_it_before_the_commit(make_db):
     db = make_db(settings={"pool": {"size": 4}})
     with db.client() as c, db.client() as other:
