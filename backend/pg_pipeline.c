@@ -332,6 +332,8 @@ static void take_error(struct pg_conn *c, struct ticket *t, const PGresult *res)
         t->err = pg_fail_as(t->run->fail, ERR_CATALOG_CHANGED, res);
     } else if (c->asked == PG_ASKED_CANCEL && pg_is_state(res, "57014")) {
         fail_ticket(t, pg_fail_as(t->run->fail, ERR_CANCELLED, res));
+    } else if (c->asked == PG_ASKED_CANCEL && pg_is_state(res, "57014")) {
+        fail_ticket(t, pg_fail_as(t->run->fail, ERR_CANCELLED, res));
     } else {
         fail_ticket(t, pg_fail(t->run->fail, res));
     }

@@ -430,6 +430,26 @@ def test_stops_are_ones_own(shared_db):
         assert c.query(THING["query"])["rows"] == [[1, code(1)]]
 
 
+@both
+def test_a_read_alone_is_stopped(shared_db):
+    """It is told why, and its statement does not stay behind in the database."""
+    db = shared_db()
+    warm(db, THING)
+    with db.client() as c:
+        with locked(db):
+            before = pool(db)["shared"]
+            c.send(thing_of(2, id="a"))
+            db.daemon.wait_until(lambda: pool(db)["shared"] > before, "is under way")
+            time.sleep(0.3)
+            c.send({"op": "cancel", "of": "a"})
+            replies = c.recv_many(2, 20)
+            assert {"ok": True} in replies
+            assert [r["error"]["code"] for r in replies if "id" in r] == ["cancelled"]
+            assert c.ask(thing_of(2, id="b", timeout="300ms"))["error"]["code"] == "timeout"
+            db.daemon.wait_until(lambda: pool(db)["busy"] == 0, "gives its connections back")
+        assert c.query(THING["query"])["rows"] == [[1, code(1)]]
+
+
 def kill_sessions(db):
     if db.kind == "postgresql":
         db.server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
