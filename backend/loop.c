@@ -206,13 +206,30 @@ static void append(struct task **first, struct task **last, struct task *t)
     *last = t;
 }
 
-void loop_defer(struct loop *l, struct task *t)
+static bool has_tasks(const struct loop *l)
+{
+    return l->hurried != NULL || l->deferred != NULL;
+}
+
+/* The coming wait is none. */
+static void stay_awake(struct loop *l)
 {
     assert(l->state != LOOP_CLOSED);
-    if (l->deferred == NULL) {
+    if (!has_tasks(l)) {
         (void)uv_idle_start(&l->not_idle, on_not_idle);
     }
+}
+
+void loop_defer(struct loop *l, struct task *t)
+{
+    stay_awake(l);
     append(&l->deferred, &l->deferred_last, t);
+}
+
+void loop_hurry(struct loop *l, struct task *t)
+{
+    stay_awake(l);
+    append(&l->hurried, &l->hurried_last, t);
 }
 
 void loop_post(struct loop *l, struct task *t)
@@ -246,18 +263,25 @@ static void take_posted(struct loop *l)
     l->deferred_last = last;
 }
 
-static void run_deferred(struct loop *l)
+/* Those that stand in the queue now. */
+static void run_queue(struct task **first, struct task **last)
 {
-    for (int round = 0; round < ROUNDS_MAX && l->deferred != NULL; round++) {
-        struct task *t = l->deferred;
-        l->deferred = l->deferred_last = NULL;
-        while (t != NULL) {
-            struct task *next = t->next;
-            t->next = NULL;
-            t->queued = false;
-            t->run(t);
-            t = next;
-        }
+    struct task *t = *first;
+    *first = *last = NULL;
+    while (t != NULL) {
+        struct task *next = t->next;
+        t->next = NULL;
+        t->queued = false;
+        t->run(t);
+        t = next;
+    }
+}
+
+static void run_tasks(struct loop *l)
+{
+    for (int round = 0; round < ROUNDS_MAX && has_tasks(l); round++) {
+        run_queue(&l->hurried, &l->hurried_last);
+        run_queue(&l->deferred, &l->deferred_last);
     }
 }
 
@@ -294,8 +318,8 @@ static void on_after_io(uv_check_t *h)
     l->turn_began_ns = uv_now(&l->uv) * NS_PER_MS;
     l->now_ns = clock_now_ns();
     fire_due(l);
-    run_deferred(l);
-    if (l->deferred == NULL) {
+    run_tasks(l);
+    if (!has_tasks(l)) {
         (void)uv_idle_stop(&l->not_idle);
     }
 }
@@ -315,7 +339,7 @@ static void close_own(struct loop *l)
 static bool is_more(struct loop *l)
 {
     take_posted(l);
-    return l->deferred != NULL && uv_idle_start(&l->not_idle, on_not_idle) == 0;
+    return has_tasks(l) && uv_idle_start(&l->not_idle, on_not_idle) == 0;
 }
 
 bool loop_turn(struct loop *l)
@@ -382,7 +406,7 @@ void loop_fini(struct loop *l)
     int rc = uv_loop_close(&l->uv);
     assert(rc == 0);
     (void)rc;
-    assert(l->posted == NULL && l->deferred == NULL);
+    assert(l->posted == NULL && !has_tasks(l));
     uv_mutex_destroy(&l->lock);
     free(l->heap);
     l->heap = NULL;

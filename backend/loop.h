@@ -53,6 +53,7 @@ struct loop {
     uv_mutex_t lock; /* guards posted */
     struct task *posted, *posted_last;
     struct task *deferred, *deferred_last;
+    struct task *hurried, *hurried_last;
     /* Timers that were started in the order in which they are due, which nearly all
      * are because they have the same timeout: starting and stopping costs no search. */
     struct timer *row_first, *row_last;
@@ -85,6 +86,9 @@ void loop_stop(struct loop *l);
 /* Calls t->run in this turn or the next, after the present callback returned,
  * in order of deferral. t must not be queued. */
 void loop_defer(struct loop *l, struct task *t);
+/* As loop_defer, but ahead of what is deferred: for what gives a server work, with which
+ * it then goes on beside us. */
+void loop_hurry(struct loop *l, struct task *t);
 /* As loop_defer, from any thread. What was written before is visible in run. */
 void loop_post(struct loop *l, struct task *t);
 

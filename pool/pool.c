@@ -184,6 +184,26 @@ static void clean_up(struct member *m, enum pool_return how, uint64_t now_ns)
     }
 }
 
+/* Nobody else has to do with the waiters of p, and none of them waits for long. */
+static bool is_calm(const struct pool *p, uint64_t now_ns)
+{
+    return p->opening + p->testing == 0 && atomic_load(&p->share->starving) == 0 &&
+           atomic_load(&p->share->down) == 0 && impatience(p, now_ns) != NEVER_NS;
+}
+
+/* What is left to do when a connection has come back. That it went on to a waiter is all,
+ * as a rule, in a pool that is busy. */
+static void look_behind(struct pool *p, uint32_t was_due, uint64_t now_ns)
+{
+    if (p->gate != GATE_OPEN) {
+        pool_look(p);
+    } else if (p->due > 0 && p->due < was_due && is_calm(p, now_ns)) {
+        pool_tick(p, impatience(p, now_ns));
+    } else if (p->due > 0) {
+        pool_look(p);
+    }
+}
+
 void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
 {
     if (remote_of(c) != NULL) {
@@ -194,6 +214,7 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
     assert(m->pool == p && m->state == MEMBER_LENT && c->running == NULL);
     uint64_t now_ns = clock_now_ns();
     bool aged = member_aged(m, now_ns);
+    uint32_t was_due = p->due;
     LOG(p->log, LOG_POOL, LOG_DEBUG, "returned", LOG_S("db", p->share->opts.name),
         LOG_I("backend", c->backend_id), LOG_I("held_us", (now_ns - c->lent_ns) / 1000),
         LOG_END);
@@ -207,9 +228,7 @@ void pool_release(struct pool *p, struct db_conn *c, enum pool_return how)
         returned(m);
         clean_up(m, how, now_ns);
     }
-    if (p->due > 0 || p->gate != GATE_OPEN) {
-        pool_look(p);
-    }
+    look_behind(p, was_due, now_ns);
 }
 
 void pool_abort(struct pool *p, struct db_conn *c)

@@ -139,7 +139,7 @@ static void answer(struct pool *p, struct pool_wait *w, struct db_conn *c, enum 
 {
     w->conn = c;
     w->err = e;
-    loop_defer(p->loop, &w->task);
+    loop_hurry(p->loop, &w->task);
 }
 
 void wait_refuse(struct pool *p, struct pool_wait *w, enum err e)

@@ -70,6 +70,36 @@ START_TEST(deferred_tasks_run_in_order_of_deferral)
 }
 END_TEST
 
+static void on_note_in_a_hurry(struct task *t)
+{
+    struct note *n = (struct note *)(void *)t;
+    order[order_count++] = n->number;
+    if (n->times-- > 0) {
+        loop_hurry(&loop, t);
+    }
+}
+
+/* Also one that comes up while deferred ones run: ahead of those that came up there. */
+START_TEST(hurried_tasks_run_ahead_of_deferred_ones)
+{
+    static const int expected[] = {1, 2, 0, 1, 0};
+    struct note slow = {.task.run = on_note, .number = 0, .times = 1};
+    struct note fast = {.task.run = on_note_in_a_hurry, .number = 1, .times = 1};
+    struct note other = {.task.run = on_note_in_a_hurry, .number = 2};
+    order_count = 0;
+    loop_defer(&loop, &slow.task);
+    loop_hurry(&loop, &fast.task);
+    loop_hurry(&loop, &other.task);
+    ck_assert_int_eq(order_count, 0);
+    loop_stop(&loop);
+    loop_run(&loop);
+    ck_assert_int_eq(order_count, 5);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(order[i], expected[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_task_that_defers_itself_runs_after_the_others)
 {
     struct note a = {.task.run = on_note, .number = 1, .times = 20};
@@ -401,6 +431,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, deferred_tasks_run_in_order_of_deferral);
+    tcase_add_test(tc, hurried_tasks_run_ahead_of_deferred_ones);
     tcase_add_test(tc, a_task_that_defers_itself_runs_after_the_others);
     tcase_add_test(tc, a_task_that_defers_itself_for_ever_does_not_starve_io);
     tcase_add_test(tc, posts_of_many_threads_arrive_once_and_in_order);
