@@ -263,6 +263,7 @@ def test_a_pool_larger_than_its_server_is_told_once(make_db):
     db.ask({"query": NAMES})
     assert "more than it allows" not in db.daemon.log()
     db = make_db(settings={"pool": {"size": 20, "max_overflow": 4000}})
+    make_numbers(db)
     with db.client() as a, db.client() as b:
         hold(db, a)
         b.query(NAMES)
