@@ -10,9 +10,13 @@
 #ifndef BACKEND_DESCRIPTOR_H
 #define BACKEND_DESCRIPTOR_H
 
+#include <stdint.h>
+
 /* A duplicate, closed on exec; -1 and errno. */
 int descriptor_copy(int fd);
 /* Closes a duplicate; -1 is accepted. */
 void descriptor_drop(int fd);
+/* The TCP port of our end; 0: it has none. */
+uint16_t descriptor_port(int fd);
 
 #endif

@@ -13,7 +13,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -147,23 +146,6 @@ static enum err maria_open(const struct db_target *t, struct db_conn **out, stru
     return ERR_OK;
 }
 
-/* The port of our end; 0 if it is not TCP. */
-static uint16_t port_of(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } a = {.any = {.sa_family = AF_UNSPEC}};
-    socklen_t len = sizeof a;
-    if (getsockname(fd, &a.any, &len) != 0) {
-        return 0;
-    }
-    return a.any.sa_family == AF_INET    ? ntohs(a.in.sin_port)
-           : a.any.sa_family == AF_INET6 ? ntohs(a.in6.sin6_port)
-                                         : 0;
-}
-
 static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connector *k,
                              struct fail *f)
 {
@@ -179,7 +161,7 @@ static enum err maria_attach(struct db_conn *conn, struct loop *l, struct connec
         return fail_set(f, ERR_CONNECTION_FAILED, "the loop refuses the socket: %s",
                         uv_strerror(rc));
     }
-    c->port = port_of(c->fd);
+    c->port = descriptor_port(c->fd);
     c->poll.data = c;
     c->polls = true;
     vigil_start(&c->vigil, l, c->fd);

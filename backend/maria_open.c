@@ -283,18 +283,20 @@ static void set_keepalive(MYSQL *my)
     }
 }
 
-/* Whether the session o is still at the statement that it was given up with. A number
- * may be somebody else's by now, at a server that was started again or took its place;
- * but not with our port, and not with a statement that began before. */
+/* Whether the session o is still there. A number may be somebody else's by now, at a
+ * server that was started again, which its uptime tells, or took its place: then not with
+ * our port. What it is at does not matter: a server that stood still may not have read
+ * its statement yet. */
 static bool still_runs(MYSQL *my, const struct orphan *o)
 {
-    char sql[256], host[16] = "localhost";
+    char sql[320], host[16] = "localhost";
     if (o->port != 0) {
         snprintf(host, sizeof host, "%%:%u", (unsigned)o->port);
     }
     snprintf(sql, sizeof sql,
              "SELECT 1 FROM information_schema.processlist WHERE id = %llu AND "
-             "host LIKE '%s' AND command <> 'Sleep' AND time >= %llu",
+             "host LIKE '%s' AND %llu <= (SELECT CAST(variable_value AS UNSIGNED) FROM "
+             "information_schema.global_status WHERE variable_name = 'UPTIME')",
              (unsigned long long)o->id, host,
              (unsigned long long)((clock_now_ns() - o->since_ns) / 1000000000));
     MYSQL_RES *res = mysql_query(my, sql) == 0 ? mysql_store_result(my) : NULL;

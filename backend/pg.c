@@ -6,6 +6,7 @@
  * Owns the libpq connection. Loop thread.
  */
 #include "backend/descriptor.h"
+#include "backend/orphans.h"
 #include "backend/pg_pipeline.h"
 #include "base/clock.h"
 
@@ -221,7 +222,8 @@ static void finish(struct pg_conn *c)
     struct run *r = c->base.running;
     c->base.running = NULL;
     if (c->err == ERR_CONNECTION_LOST) {
-        pg_lost(c); /* the server said so, and is about to hang up */
+        pg_lost(c); /* the server said so, and is about to hang up; or fell silent */
+        c->forsaken = true;
     }
     (void)PQisBusy(c->pg); /* looks at what stands behind the last answer: see on_notice */
     c->base.tx = tx_of(c);
@@ -267,6 +269,11 @@ static void pg_cancel(struct db_conn *conn)
 
 static void free_conn(struct pg_conn *c)
 {
+    if (c->forsaken) {
+        orphans_add(c->base.target->orphans, (struct orphan){.id = c->base.backend_id,
+                                                             .since_ns = clock_now_ns(),
+                                                             .port = c->port});
+    }
     c->close_cb(&c->base, c->close_arg);
     pg_cancel_forget(c);
     PQfinish(c->pg);
@@ -311,6 +318,7 @@ static void pg_close(struct db_conn *conn, db_conn_cb *cb, void *arg)
     assert(c->state != PG_CLOSING);
     if (c->base.running != NULL && c->state != PG_SETTLED) {
         pg_fail_lost(c, "the connection was closed");
+        c->forsaken = true;
     }
     c->state = PG_CLOSING;
     c->base.broken = true;
@@ -344,6 +352,7 @@ static enum err pg_attach(struct db_conn *conn, struct loop *l, struct connector
         return fail_set(f, ERR_CONNECTION_FAILED, "the connection cannot be polled");
     }
     c->poll_state = PG_POLL_OPEN;
+    c->port = descriptor_port(c->poll_fd);
     set_poll(c, UV_READABLE);
     vigil_start(&c->vigil, l, c->poll_fd);
     return ERR_OK;

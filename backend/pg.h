@@ -66,11 +66,11 @@ struct pg_conn {
     uint64_t cancel_wait_ns; /* before the next request */
     enum pg_state state;
     enum pg_link link;
-
     uv_poll_t poll;
-    int poll_fd; /* a duplicate of libpq's socket */
+    uint16_t port; /* of our end; 0: no TCP */
+    bool forsaken; /* its session may be at work without us */
     struct vigil vigil;
-    int poll_events; /* what poll waits for; 0: stopped */
+    int poll_fd, poll_events; /* a duplicate of libpq's socket; 0: stopped */
     enum { PG_POLL_NONE, PG_POLL_OPEN } poll_state;
     struct task start_task, resume_task, close_task;
     db_conn_cb *close_cb;

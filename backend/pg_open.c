@@ -5,6 +5,7 @@
  * Blocks; connector threads only (libpq computes SCRAM inside the handshake, as
  * many rounds as the server likes). Owns the session until it is handed out.
  */
+#include "backend/orphans.h"
 #include "backend/pg.h"
 #include "base/clock.h"
 
@@ -294,6 +295,30 @@ static enum err exec_until(PGconn *pg, const char *sql, uint64_t until_ns, struc
     }
 }
 
+/* A number may be somebody else's by now, at a server that was started again or took
+ * its place; but not with our port, and begun before. What it is at does not matter: a
+ * server that stood still may not have read its statement yet. */
+static void bury_orphans(PGconn *pg, const struct db_target *t, uint64_t until_ns)
+{
+    struct orphan o;
+    char sql[320];
+    while (orphans_take(t->orphans, &o)) {
+        struct fail f;
+        fail_init(&f);
+        snprintf(sql, sizeof sql,
+                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d AND "
+                 "client_port = %d AND backend_start <= "
+                 "clock_timestamp() - %llu * interval '1 millisecond'",
+                 (int)o.id, o.port == 0 ? -1 : (int)o.port,
+                 (unsigned long long)((clock_now_ns() - o.since_ns) / 1000000));
+        if (exec_until(pg, sql, until_ns, &f, NULL) != ERR_OK &&
+            PQtransactionStatus(pg) != PQTRANS_IDLE) {
+            orphans_add(t->orphans, o); /* no answer in time: the next one's */
+            return;
+        }
+    }
+}
+
 static enum err prepare_session(PGconn *pg, const struct db_target *t, uint32_t *sessions_max,
                                 struct fail *f)
 {
@@ -306,6 +331,7 @@ static enum err prepare_session(PGconn *pg, const struct db_target *t, uint32_t 
             return err;
         }
     }
+    bury_orphans(pg, t, until_ns);
     if (PQtransactionStatus(pg) != PQTRANS_IDLE) {
         return fail_set(f, ERR_CONNECTION_FAILED, "on_connect left a transaction open");
     }

@@ -12,6 +12,11 @@ from servers import KINDS
 SLOTS = 12
 POOL = {"size": SLOTS, "max_overflow": 0, "timeout": "60s"}
 NAMES = {"select": ["id"], "from": "users", "order_by": ["id"]}
+AT_WORK = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND "
+                  "query LIKE '%numbers%' AND pid <> pg_backend_pid()",
+    "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE "
+               "info LIKE '%numbers%' AND id <> connection_id()"}
 
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
@@ -56,6 +61,8 @@ def test_slots_come_back_though_cancels_hang(own, sqlite, copies):
         finally:
             own.resume()
         db.daemon.wait_until(lambda: "rows" in db.ask({"query": NAMES}), "works again", 60)
+        db.daemon.wait_until(lambda: own.sql(AT_WORK[own.name], "main").strip() == "0",
+                             "has ended what nobody wants any more", 50)
         for c in clients:
             assert len(c.query(NAMES, 30)["rows"]) == 6
             c.close()

@@ -2,10 +2,12 @@
  *
  * Tests of backend/pg.c: cancelling, loss, closing.
  */
+#include "backend/orphans.h"
 #include "base/clock.h"
 #include "pg_rig.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* -- cancelling ------------------------------------------------------------ */
 
@@ -160,6 +162,39 @@ START_TEST(a_loss_under_way_says_that_it_may_have_been_executed)
 }
 END_TEST
 
+START_TEST(who_connects_next_ends_what_was_left_behind)
+{
+    static struct orphans left;
+    struct rig g, next;
+    struct job j;
+    rig_init(&g);
+    g.target.orphans = &left;
+    job_init(&j, "select 'left behind' from pg_sleep(600)", 1);
+    job_start(&g, &j);
+    for (int i = 0; i < 30; i++) { /* the server begins */
+        uv_run(&g.loop.uv, UV_RUN_NOWAIT);
+        usleep(10000);
+    }
+    close_conn(&g, g.conn);
+    g.conn = NULL;
+    ck_assert_int_eq(j.done, 1);
+    ck_assert_int_eq(j.run.err, ERR_CONNECTION_LOST);
+    job_fini(&j);
+    ck_assert_uint_eq(atomic_load(&left.count), 1);
+
+    rig_init(&next);
+    struct db_conn *c = open_conn(&g);
+    ck_assert_uint_eq(atomic_load(&left.count), 0);
+    expect_rows(&next,
+                "select count(*) from pg_stat_activity where query like '%left behind%' "
+                "and pid <> pg_backend_pid() and state = 'active'",
+                1, "0");
+    close_conn(&g, c);
+    rig_fini(&next);
+    rig_fini(&g);
+}
+END_TEST
+
 START_TEST(a_ping_tells_whether_the_session_lives)
 {
     struct rig g;
@@ -303,6 +338,7 @@ int main(void)
     tcase_add_test(tc, a_paused_run_can_be_cancelled);
     tcase_add_test(tc, a_connection_that_breaks_while_idle_is_noticed);
     tcase_add_test(tc, a_loss_under_way_says_that_it_may_have_been_executed);
+    tcase_add_test(tc, who_connects_next_ends_what_was_left_behind);
     tcase_add_test(tc, a_ping_tells_whether_the_session_lives);
     tcase_add_test(tc, a_rollback_ends_the_transaction_and_no_more);
     tcase_add_test(tc, closing_ends_a_run_first);
