@@ -355,6 +355,9 @@ void pool_acquire(struct pool *p, struct pool_wait *w, uint64_t due_ns)
         gate_follow(p); /* it may have been opened, and its word not come yet */
     }
     if (p->gate == GATE_DRAINED) {
+        gate_follow(p); /* who was told that it is open again need not wait for our look */
+    }
+    if (p->gate == GATE_DRAINED) {
         refuse_now(p, w, ERR_DRAINED);
         return;
     }

@@ -169,6 +169,18 @@ START_TEST(paused_waiters_still_have_deadlines_and_may_leave)
 }
 END_TEST
 
+START_TEST(a_database_that_is_open_again_refuses_nobody)
+{
+    struct ask a;
+    shut(GATE_DRAINED, NULL);
+    wait_still();
+    ck_assert_int_eq(shut(GATE_OPEN, NULL), GATE_DRAINED);
+    ask_on(&rig, 1, &a); /* before its pool has had a turn */
+    ask_get(&rig, &a);
+    ask_return(&a, POOL_CLEAN);
+}
+END_TEST
+
 START_TEST(drain_refuses_and_closes_everything)
 {
     struct ask a[2], b, c;
@@ -319,6 +331,7 @@ int main(void)
     tcase_add_test(t, all_pools_tell_who_waits_and_who_keeps);
     tcase_add_test(t, pause_waits_for_what_is_lent_and_holds_what_is_asked);
     tcase_add_test(t, paused_waiters_still_have_deadlines_and_may_leave);
+    tcase_add_test(t, a_database_that_is_open_again_refuses_nobody);
     tcase_add_test(t, drain_refuses_and_closes_everything);
     tcase_add_test(t, connect_under_way_is_waited_for);
     tcase_add_test(t, neither_min_idle_nor_a_probe_opens_behind_the_gate);
