@@ -16,7 +16,9 @@ import uuid
 import fixture
 import pytest
 from conftest import Db
+from daemon import Daemon
 from servers import KINDS
+from test_replicas import Cluster
 
 SERVERS = ["postgresql", "mariadb"]
 both = pytest.mark.parametrize("server", SERVERS, indirect=True)
@@ -639,3 +641,23 @@ def test_off(shared_db, off, counted):
             asked()
     now = pool(db)
     assert {k: now[k] > 0 for k in counted} == counted
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_many_reads_of_a_replica(kind):
+    """Each server of a database has lanes of its own; what comes from them is right."""
+    cluster = Cluster(kind, replicas=1)
+    try:
+        numbers = range(1, COUNT + 1)
+        values = ",".join(f"({n}, 'note {n}')" for n in numbers)
+        cluster.servers[0].load(f"insert into notes values {values}", "shop")
+        cluster.settle(cluster.servers[0])
+        with Daemon(cluster.conf(), conf={"workers": 1}) as daemon, daemon.client() as c:
+            for _ in range(10):
+                c.send(*[{"id": n, "reads": "eventual",
+                          "query": {"select": ["id", "body"], "from": "notes",
+                                    "where": ["=", "id", n]}} for n in numbers])
+                got = {r["id"]: r.get("rows") for r in c.recv_many(COUNT, 60)}
+                assert got == {n: [[n, f"note {n}"]] for n in numbers}
+    finally:
+        cluster.remove()
