@@ -7,7 +7,6 @@
 #include "compiler/refs.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 const struct dialect *const rig_dialects[RIG_DIALECTS] = {&dialect_pg, &dialect_maria,
@@ -294,22 +293,32 @@ static const struct json *guess_seen(struct json_known *k, struct str rest, unsi
     return r->seen == NULL ? NULL : compiler_seen_tree(r->seen);
 }
 
-/* [[step, column, type, value]…] */
+static bool is_ref(const struct json *m)
+{
+    return m->kind == JSON_ARRAY && m->len == 4 && m->first->kind == JSON_STRING &&
+           m->first->next->kind == JSON_STRING && m->first->next->next->kind == JSON_STRING;
+}
+
+/* [[step, column, type, value]…]; NULL: it is not, or memory is full. */
 static const struct compile_refs *read_refs(struct rig *r, const struct json *j)
 {
+    bool list = j != NULL && j->kind == JSON_ARRAY;
     struct compile_refs *refs = ARENA_NEW(&r->arena, struct compile_refs);
-    struct compile_ref *list = ARENA_ARRAY(&r->arena, j->len, struct compile_ref);
-    uint32_t n = 0;
-    for (const struct json *m = j->first; m != NULL; m = m->next) {
-        const struct json *column = m->first->next, *type = column->next;
-        struct compile_ref *ref = &list[n++];
-        *ref = (struct compile_ref){
-            .step = json_text(m->first), .column = json_text(column), .value = type->next};
-        if (!type_parse(json_text(type), &ref->type)) {
-            abort();
-        }
+    struct compile_ref *to = ARENA_ARRAY(&r->arena, list ? j->len : 0, struct compile_ref);
+    if (!list || refs == NULL || to == NULL) {
+        return NULL;
     }
-    *refs = (struct compile_refs){.list = list, .count = n};
+    for (const struct json *m = j->first; m != NULL; m = m->next) {
+        struct compile_ref *ref = &to[refs->count];
+        if (!is_ref(m) || !type_parse(json_text(m->first->next->next), &ref->type)) {
+            return NULL;
+        }
+        ref->step = json_text(m->first);
+        ref->column = json_text(m->first->next);
+        ref->value = m->first->next->next->next;
+        refs->count++;
+    }
+    refs->list = to;
     return refs;
 }
 
@@ -360,7 +369,7 @@ static enum err read_request(struct rig *r, unsigned d, const char *text,
         .function_count = sizeof functions / sizeof functions[0],
         .max_params = 1000,
         .max_sql_bytes = 1 << 20,
-        .refs = refs == NULL ? NULL : read_refs(r, refs),
+        .refs = read_refs(r, refs),
         .query_path = "/query",
     };
     return ERR_OK;
