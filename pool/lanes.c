@@ -256,8 +256,10 @@ static bool wants_lane(const struct lanes *l, uint64_t now_ns)
     if (asked > 0 || l->first == NULL) {
         return false;
     }
+    const struct pool *p = l->pool;
     uint64_t late_ns = open < LANES_SOON ? LATE_NS : VERY_LATE_NS;
-    return open == 0 || (now_ns - l->first->since_ns > late_ns && !pool_contended(l->pool));
+    bool may = p->idle > 0 || atomic_load(&p->share->slots_free) > 0;
+    return open == 0 || (may && now_ns - l->first->since_ns > late_ns && !pool_contended(p));
 }
 
 static void start_tick(struct lanes *l)
@@ -266,6 +268,44 @@ static void start_tick(struct lanes *l)
         loop_timer_start(l->pool->loop, &l->tick, clock_now_ns() + STALL_NS / 2) != ERR_OK) {
         LOG(l->pool->log, LOG_POOL, LOG_WARN, "no memory for a timer: lanes are not watched",
             LOG_END);
+    }
+}
+
+/* Whether anybody but our own lanes waits for a connection. */
+static bool others_wait(const struct lanes *l)
+{
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < LANES_MAX; i++) {
+        asked += l->lane[i].state == LANE_ASKED;
+    }
+    return l->pool->due > asked || (asked == 0 && pool_contended(l->pool));
+}
+
+/* While others wait an idle lane goes back at once, a busy one after its turn. One that
+ * another worker lent always does: whether others wait there is not known here. */
+static void yield_lanes(struct lanes *l)
+{
+    bool wanted = pool_contended(l->pool) && others_wait(l);
+    uint64_t now_ns = clock_now_ns();
+    for (uint32_t i = 0; i < LANES_MAX; i++) {
+        struct lane *a = &l->lane[i];
+        if (a->state != LANE_OPEN || (!wanted && remote_of(a->conn) == NULL)) {
+            continue;
+        }
+        bool idle = a->first == NULL && l->first == NULL;
+        if (idle || now_ns - a->open_ns > TURN_NS) {
+            lane_leave(a);
+        }
+    }
+}
+
+void lanes_heed(struct lanes *l)
+{
+    for (uint32_t i = 0; i < LANES_MAX; i++) {
+        if (l->lane[i].state == LANE_OPEN) {
+            lanes_send_soon(l);
+            return;
+        }
     }
 }
 
@@ -281,6 +321,7 @@ static void on_send(struct task *t)
         pool_try_end(l->pool);
         return;
     }
+    yield_lanes(l);
     while (l->first != NULL && (a = lane_with_room(l)) != NULL && flight_send_group(a)) {
     }
     if (wants_lane(l, clock_now_ns())) {
@@ -334,7 +375,7 @@ static void watch(struct lane *a, uint64_t now_ns)
     if (a->state != LANE_OPEN) {
         return;
     }
-    bool contended = pool_contended(l->pool);
+    bool contended = others_wait(l);
     /* One that another worker lent ages there, and is wanted back. */
     bool borrowed = remote_of(a->conn) != NULL;
     bool old = !borrowed && member_aged(member_of(a->conn), now_ns);

@@ -28,7 +28,7 @@ enum {
 #define STALL_NS UINT64_C(100000000)   /* no answer for so long: others are taken off */
 #define DEAF_NS UINT64_C(5000000000)   /* no answer for so long after leaving: given up */
 #define LINGER_NS UINT64_C(1000000000) /* an idle lane is kept so long */
-#define TURN_NS UINT64_C(20000000)     /* … and so long while others wait for a connection */
+#define TURN_NS UINT64_C(5000000)      /* … and so long while others wait for a connection */
 
 /* Who is in it: docs/ARCHITECTURE.md "Lanes". */
 enum lane_state {
@@ -88,6 +88,8 @@ struct lanes {
 void lanes_init(struct lanes *l, struct pool *p);
 /* Refuses what waits; lanes go back when they are done. */
 void lanes_close(struct lanes *l);
+/* Somebody waits for a connection: lanes that are idle, or had their turn, go back. */
+void lanes_heed(struct lanes *l);
 /* Whether anything of it is still to be called. */
 bool lanes_busy(const struct lanes *l);
 void lanes_fini(struct lanes *l);

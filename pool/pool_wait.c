@@ -9,6 +9,7 @@
  * a call into the pool.
  */
 #include "base/clock.h"
+#include "pool/lanes.h"
 #include "pool/pool_parts.h"
 
 #include <assert.h>
@@ -325,6 +326,7 @@ static void enqueue(struct pool *p, struct pool_wait *w)
         return;
     }
     wait_link(p, w, p->wait_last);
+    lanes_heed(p->lanes);
     if (atomic_load(&s->down) != 0) {
         pool_look(p);
         return;
