@@ -382,7 +382,8 @@ static enum maria_step fetch_then(struct maria_conn *c)
     }
     r->rowcount++;
     enum sink_verdict v = SINK_MORE;
-    if (!c->discard && (c->cancelled || c->ending != ENDING_NO)) {
+    /* What a write returns is read in any case: it has won against the cancel. */
+    if (!c->discard && r->stmt->read_only && (c->cancelled || c->ending != ENDING_NO)) {
         c->discard = c->missed = true;
     }
     if (!c->discard && r->sink != NULL) {

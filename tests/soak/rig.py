@@ -35,6 +35,7 @@ SESSIONS = 7        # of each workload
 PER_CONNECTION = 3  # sessions that share a connection of a client
 SETTLE_SECONDS = 60
 END_SECONDS = 150   # for an operation that was under way when the time was over
+REFUSED_PAUSE = 0.02
 KEYS_PER_SECOND = 100
 
 CONF = {"workers": 2, "limits": {"drain": "2s"}}
@@ -119,10 +120,14 @@ class Rig:
         server.load(script, self.database)
 
     def __enter__(self):
-        if self.plan.kind != "sqlite":
-            self.network = Network(self.server, self.rng.getrandbits(32))
-        if self.plan.through == "proxy":
-            self.daemon = Daemon({"main": {"url": self._url(), "pool": POOL}}, conf=CONF)
+        try:
+            if self.plan.kind != "sqlite":
+                self.network = Network(self.server, self.rng.getrandbits(32))
+            if self.plan.through == "proxy":
+                self.daemon = Daemon({"main": {"url": self._url(), "pool": POOL}}, conf=CONF)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc):
@@ -199,6 +204,8 @@ class Client(threading.Thread):
         self.history.add(kind, self.proc, done, i, session.name)
         if kind == "info":
             self.proc += 1000  # nobody knows what the old one still does
+        if kind != "ok":
+            time.sleep(self.rng.uniform(0, REFUSED_PAUSE))
 
 
 def run(plan, server, folder):

@@ -99,6 +99,7 @@ START_TEST(a_paused_statement_can_be_cancelled)
 {
     struct exec e;
     exec_init(&e, NUMBERS("1000000000"), 2);
+    e.stmt.read_only = true;
     e.full_every = 10;
     e.pause = true;
     exec_start(&rig, conn, &e, RIG_RUN);
@@ -109,6 +110,24 @@ START_TEST(a_paused_statement_can_be_cancelled)
     exec_fini(&e);
     exec_cancel(&(struct exec){.conn = conn, .rig = &rig}); /* idle: nothing */
     rows_are(conn, "select 1", 1, "1\n");
+}
+END_TEST
+
+/* Its rows come when it has been committed: to say "cancelled" would be a lie. */
+START_TEST(a_write_that_won_is_no_cancelled_one)
+{
+    must("create table t (a int)");
+    struct exec e;
+    exec_init(&e, "insert into t values (1), (2), (3) returning a", 1);
+    e.full_every = 1;
+    e.pause = true;
+    exec_start(&rig, conn, &e, RIG_RUN);
+    exec_wait_for(&e, &e.paused);
+    exec_cancel(&e);
+    ck_assert_int_eq(exec_wait(&e), ERR_OK);
+    text_is(&e, "1\n2\n3\n");
+    exec_fini(&e);
+    rows_are(conn, "select count(*) from t", 1, "3\n");
 }
 END_TEST
 
@@ -318,6 +337,7 @@ static void add_both(TCase *tc)
     tcase_add_test(tc, a_write_counts_the_rows_that_nobody_wants);
     tcase_add_test(tc, a_running_statement_can_be_cancelled);
     tcase_add_test(tc, a_paused_statement_can_be_cancelled);
+    tcase_add_test(tc, a_write_that_won_is_no_cancelled_one);
     tcase_add_test(tc, a_late_cancel_never_hits_the_next_run);
     tcase_add_test(tc, closing_ends_a_run_first);
     tcase_add_test(tc, a_reset_leaves_nothing_behind);
