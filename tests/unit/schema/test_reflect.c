@@ -272,7 +272,7 @@ START_TEST(rows_of_nonsense_are_left_out)
         give_ok(r, tables[i]);
     }
     ck_assert_ptr_nonnull(reflect_next(r));
-    static const struct value columns[][15] = {
+    static const struct value columns[][16] = {
         {T("s"), T("good"), T("a"), I(23), T("integer"), T("b"), I(-1)},
         {T("s"), T("good"), T("\xc3"), I(23), T("integer"), T("b"), I(-1)},
         {T("s"), T("good"), T("b"), T("x"), NIL, NIL, T("99999999999")},
@@ -332,7 +332,7 @@ START_TEST(rows_of_one_table_in_two_runs_are_joined)
     give_ok(r, tables[0]);
     give_ok(r, tables[1]);
     reflect_next(r);
-    static const struct value columns[][15] = {
+    static const struct value columns[][16] = {
         {T("s"), T("x"), T("a"), I(23), NIL, NIL, I(-1)},
         {T("s"), T("y"), T("b"), I(23), NIL, NIL, I(-1)},
         {T("s"), T("x"), T("c"), I(23), NIL, NIL, I(-1)},
