@@ -128,13 +128,21 @@ static void on_notice(void *arg, const PGresult *res)
 
 /* With an error of the socket libuv has stopped polling: whatever was said before it,
  * nobody would hear of the end. */
+/* Takes what comes while no answer is due; false: the session is over, or out of step. */
+static bool take_unasked(struct pg_conn *c, int status)
+{
+    if (status != 0 || !may_come_unasked(c) || !consume(c) ||
+        PQstatus(c->pg) != CONNECTION_OK) {
+        return false;
+    }
+    drop_notifies(c);
+    return !c->base.broken;
+}
+
 static void idle_readable(struct pg_conn *c, int status)
 {
-    if (status == 0 && may_come_unasked(c) && consume(c) && PQstatus(c->pg) == CONNECTION_OK) {
-        drop_notifies(c);
-        if (!c->base.broken) {
-            return;
-        }
+    if (take_unasked(c, status)) {
+        return;
     }
     pg_lost(c);
     c->base.idle_broke = true;
@@ -158,7 +166,7 @@ static void on_poll(uv_poll_t *h, int status, int events)
         pg_pump(c);
         break;
     case PG_PIPED:
-        if (status != 0 || !consume(c)) {
+        if (pg_pipe_is_idle(c) ? !take_unasked(c, status) : status != 0 || !consume(c)) {
             pg_lost(c);
         }
         pg_pipe_pump(c);

@@ -43,6 +43,7 @@ struct pg_pipe {
     enum { AT_PREPARE, AT_EXECUTE, AT_SYNC } at; /* of the first ticket */
     enum { PIPE_OPEN, PIPE_LEAVING } state;
     uint64_t now_ns; /* of the present look at the socket */
+    uint32_t nulls;  /* that came where a result was due */
     bool pumping;
 };
 
@@ -96,6 +97,7 @@ static void expect_first(struct pg_pipe *p)
 
 static void pop(struct pg_pipe *p)
 {
+    p->nulls = 0;
     p->first = (p->first + 1) & (p->cap - 1);
     p->count--;
     expect_first(p);
@@ -382,7 +384,10 @@ static void end_message(struct pg_conn *c)
         return;
     }
     if (p->at == AT_SYNC) {
-        return; /* only a result is due */
+        if (++p->nulls > 1) {
+            pg_lost(c); /* only a result is due: the answers are out of step */
+        }
+        return;
     }
     struct ticket copy = *t;
     t->run = NULL;
@@ -405,6 +410,10 @@ static void take(struct pg_conn *c, const PGresult *res)
         }
         break;
     case PGRES_PIPELINE_SYNC:
+        if (c->pipe->at != AT_SYNC) {
+            pg_lost(c); /* nobody asked for this one: what follows is out of step */
+            break;
+        }
         pop(c->pipe);
         break;
     case PGRES_PIPELINE_ABORTED:
@@ -426,6 +435,11 @@ static void take(struct pg_conn *c, const PGresult *res)
     case PGRES_NONFATAL_ERROR:
         break;
     }
+}
+
+bool pg_pipe_is_idle(const struct pg_conn *c)
+{
+    return c->pipe->count == c->pipe->unsynced;
 }
 
 void pg_pipe_pump(struct pg_conn *c)

@@ -10,6 +10,8 @@
 #include "backend/pipeline.h"
 
 extern const struct pipeline pg_pipeline;
+/* Whether no answer is due. */
+bool pg_pipe_is_idle(const struct pg_conn *c);
 /* Takes every result that is whole. */
 void pg_pipe_pump(struct pg_conn *c);
 /* The session is over: ends every run. */

@@ -78,8 +78,9 @@ void lanes_refuse(struct lanes *l, struct shared_run *s, enum err e, const char 
 }
 
 /* Those that came before `before_ns`. */
-static void refuse_all(struct lanes *l, const struct fail *f, uint64_t before_ns)
+static uint32_t refuse_all(struct lanes *l, const struct fail *f, uint64_t before_ns)
 {
+    uint32_t n = 0;
     struct shared_run *next;
     for (struct shared_run *s = l->first; s != NULL; s = next) {
         next = s->next;
@@ -87,8 +88,10 @@ static void refuse_all(struct lanes *l, const struct fail *f, uint64_t before_ns
             lanes_unqueue(l, s);
             *s->run->fail = *f;
             lanes_refuse(l, s, f->code, f->message);
+            n++;
         }
     }
+    return n;
 }
 
 void shared_start(struct pool *p, struct shared_run *s, struct run *r)
@@ -177,7 +180,11 @@ static void lane_refused(struct lane *a, enum err e)
     uint64_t timeout_ns = l->pool->share->opts.timeout_ms * NS_PER_MS;
     a->state = LANE_FREE;
     a->fail.code = e;
-    refuse_all(l, &a->fail, e == ERR_POOL_TIMEOUT ? clock_now_ns() - timeout_ns : NEVER_NS);
+    uint64_t before_ns = e == ERR_POOL_TIMEOUT ? clock_now_ns() - timeout_ns : NEVER_NS;
+    uint32_t n = refuse_all(l, &a->fail, before_ns);
+    if (n > 1 && e == ERR_OVERLOAD) {
+        count_add(&l->pool->share->counts.refused, n - 1); /* the lane itself was one */
+    }
     if (l->first != NULL || l->closing) {
         lanes_send_soon(l);
     }
@@ -317,7 +324,7 @@ static void on_send(struct task *t)
         struct fail f;
         fail_init(&f);
         fail_set(&f, ERR_SHUTTING_DOWN, "the connections to this database are being closed");
-        refuse_all(l, &f, NEVER_NS);
+        (void)refuse_all(l, &f, NEVER_NS);
         pool_try_end(l->pool);
         return;
     }
