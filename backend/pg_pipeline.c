@@ -460,8 +460,11 @@ void pg_pipe_pump(struct pg_conn *c)
         }
     }
     p->pumping = false;
-    if (p->count == 0 && c->link == PG_LINK_UP && PQstatus(c->pg) != CONNECTION_OK) {
-        pg_lost(c);
+    if (pg_pipe_is_idle(c) && c->link == PG_LINK_UP) {
+        (void)PQisBusy(c->pg); /* looks at what stands behind the last answer: on_notice */
+        if (c->base.broken || PQstatus(c->pg) != CONNECTION_OK) {
+            pg_lost(c);
+        }
     }
     settle_if_over(c);
 }
