@@ -163,7 +163,8 @@ def test_hello_sets_where_reads_go(daemon, numbers, held):
         assert c.ask({"op": "hello", "reads": "eventual"})["ok"]
         n = numbers()
         other.query(insert(n))
-        assert c.query(count(n), expect="scalar")["value"] == 0
+        wait_for("reads to go to a replica, which does not have it",
+                 lambda: c.query(count(n), expect="scalar")["value"] == 0)
         assert c.query(count(n), expect="scalar", reads="primary")["value"] == 1
         assert c.ask({"op": "hello", "reads": "session"})["ok"]
         n = numbers()
@@ -248,8 +249,12 @@ def writes_until(client, first, seconds=30):
 def test_a_promoted_replica_gets_the_writes(mortal):
     primary, replica = mortal.servers
     with Daemon(mortal.conf()) as daemon, daemon.client() as c:
-        c.query(insert(1))
+        position = c.query(insert(1))["position"]
         mortal.settle(primary)
+        end = time.monotonic() + 10
+        while daemon.stats()["databases"]["main"]["servers"][1]["position"] != position:
+            assert time.monotonic() < end  # what is not known to be there is not asked for it
+            time.sleep(0.05)
         primary.kill()
         assert c.query(count(1), expect="scalar", reads="eventual")["value"] == 1
         reply = c.ask({"query": insert(2)})
