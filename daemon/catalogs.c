@@ -66,7 +66,7 @@ static struct catalog_wait *take_served(struct database *db, uint64_t began_ns, 
     struct catalog_wait **at = &db->waits;
     while (*at != NULL) {
         struct catalog_wait *w = *at;
-        if (all || w->since_ns <= began_ns) {
+        if (all || w->any || w->since_ns <= began_ns) {
             *at = w->next;
             w->next = served;
             served = w;

@@ -21,6 +21,7 @@ struct catalog_wait {
     enum err err;      /* how it went */
     struct fail *fail; /* filled before cb on error */
     bool urgent;       /* the schema did change: no rest before the reading */
+    bool any;          /* the first catalog there is will do, whenever it was begun */
     uint64_t since_ns; /* a reading that began earlier does not count */
     struct task task;
     struct catalog_wait *next;

@@ -214,6 +214,7 @@ static int wait_for_catalog(struct req *r)
     r->catalog_wait.cb = on_catalog;
     r->catalog_wait.fail = r->defined ? NULL : &r->fail;
     r->catalog_wait.urgent = r->defined;
+    r->catalog_wait.any = r->state == REQ_CATALOG;
     catalog_refresh(r->backend, &r->catalog_wait);
     return REQ_WAIT;
 }

@@ -6,6 +6,7 @@ rows with statistics. No function or cast may come between a column and its inde
 """
 import json
 import sqlite3
+import time
 
 import pytest
 from daemon import Daemon
@@ -279,3 +280,18 @@ def test_a_fused_read_uses_the_index(big, column):
     assert reply["shares"] == "read", reply
     values = fused_values(server, reply["binds"][0]["type"], KEYS[column], reply["fused"])
     assert not SCANS[server.name]("", server, name, reply["fused"], values), reply["fused"]
+
+
+def test_the_first_requests_share_one_reading_of_the_catalog(fresh_db):
+    """Those that come while it is being read do not wait for another, which rests a second
+    before it begins and has to find a connection of its own then."""
+    clients = [fresh_db.client() for _ in range(40)]
+    try:
+        for c in clients:
+            c.send({"query": {"select": [["count", "*"]], "from": "users"}, "expect": "scalar"})
+        assert [c.recv() for c in clients] == [{"value": 6}] * 40
+        time.sleep(1.5)
+        assert fresh_db.daemon.log().count("catalog read") == 1
+    finally:
+        for c in clients:
+            c.close()
