@@ -289,6 +289,7 @@ def test_the_first_requests_share_one_reading_of_the_catalog(fresh_db):
     try:
         for c in clients:
             c.send({"query": {"select": [["count", "*"]], "from": "users"}, "expect": "scalar"})
+            time.sleep(0.005)  # so that some come while it is being read
         assert [c.recv() for c in clients] == [{"value": 6}] * 40
         time.sleep(1.5)
         assert fresh_db.daemon.log().count("catalog read") == 1
