@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "protocol/cache_ask.h"
 #include "protocol/position.h"
 #include "value/isolation.h"
 #include "value/rows.h"
@@ -115,6 +116,7 @@ struct message {
     enum isolation isolation;   /* begin, batch */
     bool read_only;             /* begin */
     bool deferrable;
+    struct cache_ask cache;   /* query */
     const struct json *steps; /* batch: a list */
     bool not_atomic;
     struct str what; /* show: empty is everything */
