@@ -7,13 +7,16 @@
         wire.cut_after(5)   # each link ends behind the next 5 bytes from the server
 
 A link is one connection through it. Bytes are passed on by two threads for each
-link, so that a link that is held does not hold another one.
+link, so that a link that is held does not hold another one. When reset() returns, no byte
+passes on any connection that came before, one that was still being joined included.
 """
 import select
 import socket
 import struct
 import threading
 import time
+
+TICK = 0.02  # so long is a reset not seen
 
 
 class Link:
@@ -25,36 +28,49 @@ class Link:
         self.behind = b""  # goes out behind the next bytes from the server
         self.lock = threading.Lock()
         self.dead = threading.Event()
+        self.pumps = [threading.Thread(target=self.pump, args=ends, daemon=True)
+                      for ends in ((near, far), (far, near))]
 
     def start(self):
-        for source, sink in ((self.near, self.far), (self.far, self.near)):
-            threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()
+        for pump in self.pumps:
+            pump.start()
 
-    def bytes_of(self, sock):
-        """What comes next; nothing at its end. Not asleep in recv: a socket that another
-        thread closes meanwhile would stay open."""
-        while not select.select([sock], [], [], 0.02)[0]:
+    def wait(self, ready):
+        """Until ready(seconds), a wait that may be in vain; ConnectionResetError once it is
+        dead. Nobody sleeps on a socket: one that another thread closes would stay open."""
+        while not ready(TICK):
             if self.dead.is_set():
-                return b""
+                raise ConnectionResetError
+        if self.dead.is_set():
+            raise ConnectionResetError
+
+    def read(self, sock):
+        """What comes next; nothing at its end."""
+        self.wait(lambda seconds: select.select([sock], [], [], seconds)[0])
         return sock.recv(1 << 16)
+
+    def write(self, sock, data):
+        while data:
+            self.wait(lambda seconds: select.select([], [sock], [], seconds)[1])
+            data = data[sock.send(data, socket.MSG_DONTWAIT):]
 
     def pump(self, source, sink):
         try:
-            while data := self.bytes_of(source):
-                self.wire.may_pass.wait()
+            while data := self.read(source):
+                self.wait(self.wire.may_pass.wait)
                 if self.wire.swallowing:
                     continue
                 if source is self.far:
                     data, cut = self.shorten(data)
                     data, self.behind = data + self.behind, b""
-                    sink.sendall(data)
+                    self.write(sink, data)
                     if cut:
                         break
                 else:
-                    sink.sendall(data)
-        except (OSError, ValueError):  # ValueError: closed by reset()
+                    self.write(sink, data)
+        except OSError:
             pass
-        if not self.wire.swallowing:
+        if not self.wire.swallowing and not self.dead.is_set():
             self.end()
 
     def shorten(self, data):
@@ -74,14 +90,18 @@ class Link:
                 pass
 
     def reset(self):
-        """RST on both sides."""
+        """RST on both sides, once nobody uses them any more."""
         self.dead.set()
+        for pump in self.pumps:
+            pump.join()
         for sock in (self.near, self.far):
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                sock.close()
-            except OSError:
-                pass
+            break_off(sock)
+
+
+def break_off(sock):
+    """Closes with a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 class Wire:
@@ -89,6 +109,7 @@ class Wire:
         """`delay`: seconds before a new link is joined to the server."""
         self.port_there, self.delay = port, delay
         self.links, self.came = [], []  # came: when each connection was taken
+        self.resets = 0
         self.swallowing = self.refusing = False
         self.may_pass = threading.Event()
         self.may_pass.set()
@@ -120,12 +141,14 @@ class Wire:
                 return
             with self.lock:
                 self.came.append(time.monotonic())
-            if self.refusing:
+                refused, resets = self.refusing, self.resets
+            if refused:
                 near.close()
             else:
-                threading.Thread(target=self.join, args=(near,), daemon=True).start()
+                threading.Thread(target=self.join, args=(near, resets), daemon=True).start()
 
-    def join(self, near):
+    def join(self, near, resets):
+        """`resets`: how many there were when it came; one more, and it ends as all do."""
         time.sleep(self.delay)
         try:
             far = socket.create_connection(("127.0.0.1", self.port_there), 30)
@@ -137,8 +160,12 @@ class Wire:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = Link(self, near, far)
         with self.lock:
-            self.links.append(link)
-        link.start()
+            if self.resets == resets:
+                self.links.append(link)
+                link.start()
+                return
+        for sock in (near, far):
+            break_off(sock)
 
     def each(self):
         with self.lock:
@@ -179,8 +206,11 @@ class Wire:
                 pass
 
     def reset(self):
-        """Every link is reset."""
-        for link in self.each():
-            link.reset()
+        """Every link is reset, and every connection that is on its way to be one."""
         with self.lock:
-            self.links.clear()
+            self.resets += 1
+            links, self.links = self.links, []
+        for link in links:
+            link.dead.set()
+        for link in links:
+            link.reset()
