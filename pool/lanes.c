@@ -172,15 +172,35 @@ static void lane_give_up(struct lane *a)
     pool_abort(a->lanes->pool, a->conn);
 }
 
+/* Takes reads, or may soon. */
+static bool is_of_use(const struct lane *a)
+{
+    return a->state == LANE_ASKED || (a->state == LANE_OPEN && !a->apart && !a->conn->broken);
+}
+
+static bool any_of_use(const struct lanes *l)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < LANES_MAX; i++) {
+        any = any || is_of_use(&l->lane[i]);
+    }
+    return any;
+}
+
 /* A pool that has no connection in time has none for those who waited that long; for the
- * others it is asked again. */
+ * others it is asked again. What it says otherwise is for all, unless they have another
+ * lane. */
 static void lane_refused(struct lane *a, enum err e)
 {
     struct lanes *l = a->lanes;
     uint64_t timeout_ns = l->pool->share->opts.timeout_ms * NS_PER_MS;
     a->state = LANE_FREE;
     a->fail.code = e;
-    uint64_t before_ns = e == ERR_POOL_TIMEOUT ? clock_now_ns() - timeout_ns : NEVER_NS;
+    l->refused_ns = clock_now_ns();
+    if (e != ERR_POOL_TIMEOUT && any_of_use(l)) {
+        return;
+    }
+    uint64_t before_ns = e == ERR_POOL_TIMEOUT ? l->refused_ns - timeout_ns : NEVER_NS;
     uint32_t n = refuse_all(l, &a->fail, before_ns);
     if (n > 1 && e == ERR_OVERLOAD) {
         count_add(&l->pool->share->counts.refused, n - 1); /* the lane itself was one */
@@ -265,7 +285,8 @@ static bool wants_lane(const struct lanes *l, uint64_t now_ns)
     }
     const struct pool *p = l->pool;
     uint64_t late_ns = open < LANES_SOON ? LATE_NS : VERY_LATE_NS;
-    bool may = p->idle > 0 || atomic_load(&p->share->slots_free) > 0;
+    bool may = (p->idle > 0 || atomic_load(&p->share->slots_free) > 0) &&
+               now_ns - l->refused_ns > VERY_LATE_NS;
     return open == 0 || (may && now_ns - l->first->since_ns > late_ns && !pool_contended(p));
 }
 

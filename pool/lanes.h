@@ -81,6 +81,7 @@ struct lanes {
     struct flight *spare;
     struct task send;
     struct timer tick;
+    uint64_t refused_ns; /* when a lane was last asked for in vain */
     struct observed observed[OBSERVED];
     bool closing;
 };

@@ -3,6 +3,8 @@
  * Tests of pool/lanes.c and pool/flight.c over the scripted database, which takes one
  * statement at a time: so reads gather and are fused.
  */
+#include "pool/lanes.h"
+#include "pool/pool_impl.h"
 #include "pool/shared.h"
 #include "rig.h"
 
@@ -308,6 +310,38 @@ START_TEST(no_connection_in_time)
 }
 END_TEST
 
+static void no_tick(struct timer *t)
+{
+    (void)t;
+}
+
+/* A second lane is asked for because reads wait long, and the database takes no more
+ * connections. */
+START_TEST(a_lane_that_is_not_had_leaves_reads_to_another)
+{
+    struct rig *r = &rig;
+    struct pool_opts o = rig_opts();
+    down();
+    up_with(o);
+    answers((struct fake_reply){.rows = 6});
+    ask_keys(0, 1);
+    expect_rows(0, 1, 6);
+    r->pool[0]->good_ns = 0;                /* the first lane's answers prove nothing by now */
+    r->pool[0]->lanes->tick.fire = no_tick; /* and it is never too slow */
+    fake_always(&r->db, FAKE_OPEN, (struct fake_reply){.act = FAKE_FAIL});
+    answers((struct fake_reply){.rows = 6, .delay_ms = 200});
+    ask_keys(0, 1);
+    rig_turn(r);
+    ask_keys(1, 5);
+    FOR_MS(r, LATE_NS / MS + 1);
+    ask_keys(5, 6);
+    UNTIL(r, GET(r->share.counts.open_failed) > 0);
+    answers((struct fake_reply){.rows = 6});
+    expect_errors(0, 6, ERR_OK);
+    ck_assert_int_lt(GET(r->share.counts.refused), 20); /* nor asked for in every turn */
+}
+END_TEST
+
 START_TEST(too_many_that_wait_are_refused)
 {
     struct pool_opts o = rig_opts();
@@ -374,6 +408,7 @@ int main(void)
     tcase_add_test(tc, an_abort_gives_the_session_up);
     tcase_add_test(tc, a_session_that_breaks);
     tcase_add_test(tc, no_connection_in_time);
+    tcase_add_test(tc, a_lane_that_is_not_had_leaves_reads_to_another);
     tcase_add_test(tc, too_many_that_wait_are_refused);
     tcase_add_test(tc, a_lane_goes_back_to_those_who_wait);
     tcase_add_test(tc, closing_ends_all);
