@@ -100,6 +100,7 @@ struct plan {
     bool leaves_traces;             /* the session may be another one afterwards */
     bool returns;                   /* PLAN_TEXT: a write that returns rows */
     const struct plan_after *after; /* NULL: none is asked for */
+    bool calls_volatile;            /* … a function of the database's own that is so */
     bool locks;                     /* has a `for`: no read that a replica could serve */
     bool needs_tx;                  /* a transaction that writes gives it what it asks for */
     size_t bytes;                   /* what it costs the cache */

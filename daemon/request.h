@@ -16,6 +16,7 @@
 #include "daemon/conn.h"
 #include "daemon/request_state.h"
 #include "daemon/route.h"
+#include "daemon/touch.h"
 #include "daemon/tx.h"
 #include "daemon/worker.h"
 #include "pool/shared.h"
@@ -85,6 +86,7 @@ struct req {
     uint64_t changed;       /* rows that its last statement wrote */
     bool rows_ready;        /* rows_init was called */
     uint64_t rowcount;
+    struct touched touched; /* what it writes, for the result cache; the set is in the arena */
     enum reply_phase phase;
     enum pause pause;
     bool void_rows; /* rows were dropped while it was being stopped: it cannot succeed */

@@ -296,6 +296,9 @@ int step_run(struct req *r)
         req_set_err(r, e);
         return r->bound.needs_tx ? REQ_ROLLBACK : REQ_RETURN;
     }
+    if (r->tx == NULL && !r->bound.needs_tx) {
+        touch_raise(r);
+    }
     req_run(r, (struct run){
                    .stmt = &b->step->stmt,
                    .params = params,
@@ -323,6 +326,7 @@ static void on_committed(struct run *run)
 int step_commit(struct req *r)
 {
     const struct dialect_words *words = dialect_words(r->bound.plan->dialect);
+    touch_raise(r);
     req_run(r, (struct run){.stmt = &words->commit, .sets = 1, .done = on_committed});
     return REQ_WAIT;
 }
@@ -395,6 +399,7 @@ static void give_back(struct req *r)
 int step_return(struct req *r)
 {
     loop_timer_stop(&r->worker->loop, &r->watch);
+    touch_settle(r);
     if (op_way(r->msg.op) == WAY_TX) {
         return REQ_REPLY; /* its connection is its transaction's */
     }
@@ -421,6 +426,7 @@ int step_return(struct req *r)
 
 int step_reply(struct req *r)
 {
+    touch_settle(r); /* not all ways lead through REQ_RETURN */
     if (r->tx != NULL) {
         return REQ_TX_LEAVE;
     }

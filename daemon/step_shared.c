@@ -73,6 +73,7 @@ int step_shared(struct req *r)
                           .sink = &r->rows.sink,
                           .done = on_shared,
                           .fail = &r->fail};
+    touch_raise(r);
     shared_start(r->pool, &r->shared, &r->run);
     return REQ_WAIT;
 }

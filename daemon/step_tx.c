@@ -205,6 +205,7 @@ int step_tx_use(struct req *r)
     r->lease = r->tx->lease;
     r->pool = r->tx->pool;
     r->tx->traces = r->tx->traces || r->bound.plan->leaves_traces;
+    touch_note(r->tx, r);
     return REQ_RUN;
 }
 
@@ -309,6 +310,9 @@ int step_tx_sql(struct req *r)
     if (r->msg.op != OP_BEGIN) {
         r->lease = r->tx->lease;
         r->pool = r->tx->pool;
+    }
+    if (r->msg.op == OP_COMMIT) {
+        touch_raise_tx(r->tx);
     }
     req_run(r, (struct run){.stmt = &r->tx_sql[r->at], .sets = 1, .done = on_said});
     return REQ_WAIT;
@@ -441,6 +445,9 @@ int step_tx_leave(struct req *r)
         tx_fail(r->tx, ERR_TX_ABORTED);
     }
     settle_lease(r);
+    if (r->msg.op == OP_COMMIT) {
+        touch_settle_tx(r->tx, r->err);
+    }
     heed_server(r);
     check_open(r);
     if (must_undo(r)) {

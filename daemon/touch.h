@@ -6,34 +6,60 @@
  * A write's slots are raised before it is sent where it commits by itself, else before
  * COMMIT is, and lowered when its outcome is certain, before its client hears of it. While
  * the outcome is unknown they stay raised until the database must have settled it.
+ *
+ * Nothing is done, and no time is spent, while worker_shared.versions is NULL.
  */
 #ifndef DAEMON_TOUCH_H
 #define DAEMON_TOUCH_H
 
+#include "base/err.h"
 #include "cache/versions.h"
 
 #include <stdbool.h>
 
 struct req;
 struct tx;
-struct worker;
 
-/* What r's bound read depends on. false: its result must not be kept; *why says why, for
- * people ("it calls now", "it reads a view that `touches` does not tell of"). */
-bool touch_reads(const struct req *r, struct slot_set *out, const char **why);
+enum touched_state {
+    TOUCHED_NOTHING,
+    TOUCHED_NOTED,  /* not visible yet */
+    TOUCHED_RAISED, /* on its way to be */
+};
 
-/* r's statement, which may write, is about to be sent and commits by itself: no more than
- * once until touch_settle. Nothing happens if it only reads. */
+/* What a request or a transaction writes. */
+struct touched {
+    enum touched_state state;
+    struct slot_set *set; /* NULL: all of the database, or nothing */
+};
+
+/* What a bound read depends on. */
+struct touch_reads {
+    struct slot_set always;
+    /* … and if it found no row, on this one too: of a read by unique key, which plain
+     * inserts of other rows do not make older. */
+    uint32_t absent;
+    bool by_key;     /* it is such a read */
+    const char *why; /* not NULL: its result must not be kept, for this reason, in words */
+};
+
+/* What r's read depends on, once it is bound. false: its result must not be kept; out->why
+ * says why ("it calls `now`"). */
+bool touch_reads(const struct req *r, struct touch_reads *out);
+
+/* r's statement, which may write, is about to be sent and commits by itself (or with the
+ * COMMIT that is about to be sent). Nothing happens if it only reads, or was raised. */
 void touch_raise(struct req *r);
 /* Its outcome is certain: r->err says which; ERR_COMMIT_UNKNOWN: it is not. Nothing
  * happens if nothing is raised. */
 void touch_settle(struct req *r);
 
-/* The same for a transaction: what r's statement may have written is noted … */
+/* The same for a transaction: what r's statement may write is noted before it is sent … */
 void touch_note(struct tx *t, const struct req *r);
-/* … raised before COMMIT is sent … */
+/* … raised before COMMIT is … */
 void touch_raise_tx(struct tx *t);
-/* … and lowered when its outcome is certain, or its end is `e` = ERR_COMMIT_UNKNOWN. */
+/* … and lowered when the outcome `e` is certain; ERR_COMMIT_UNKNOWN: it is not. */
 void touch_settle_tx(struct tx *t, enum err e);
+/* t is about to be freed. */
+void touch_forget_tx(struct tx *t);
 
 #endif

@@ -175,6 +175,7 @@ static void free_if_over(struct tx *t)
     if (t->backend != NULL) {
         backend_release(t->backend);
     }
+    touch_forget_tx(t);
     free(t);
     conn_wake(c); /* it may wait for the last of them */
 }

@@ -15,6 +15,7 @@
 #include "backend/loop.h"
 #include "base/err.h"
 #include "compiler/tx_words.h"
+#include "daemon/touch.h"
 #include "daemon/worker.h"
 #include "pool/pool.h"
 #include "protocol/message.h"
@@ -59,7 +60,8 @@ struct tx {
     bool push_due;    /* the client is still to be told of that */
     bool unfit;       /* its connection is not to be used again */
     bool committed;
-    bool traces; /* its connection's settings may be other ones */
+    bool traces;            /* its connection's settings may be other ones */
+    struct touched touched; /* what it wrote, for the result cache; the set is its own */
     uint32_t last_mark;
     struct savepoint *marks; /* the latest first */
     uint32_t mark_count;

@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 
 struct conn;
+struct versions;
 struct req;
 struct tx;
 
@@ -51,9 +52,10 @@ struct worker_shared {
     _Atomic uint64_t request_bytes; /* memory of all requests now */
     uint64_t seed;
     uint64_t started_ns;
-    uint64_t deaf_ns;       /* how long a database may take to answer after it was asked to
-                             * stop; then its session is given up */
-    struct worker *workers; /* all of them; NULL in tests of one */
+    uint64_t deaf_ns;          /* how long a database may take to answer after it was asked to
+                                * stop; then its session is given up */
+    struct versions *versions; /* of the result cache; NULL: none is configured */
+    struct worker *workers;    /* all of them; NULL in tests of one */
     unsigned worker_count;
     /* Writes the /stats JSON object; any thread. */
     void (*write_stats)(void *arg, struct buf *out);
