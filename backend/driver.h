@@ -47,15 +47,17 @@ struct db_target {
     const struct str *on_connect; /* statements run after connecting */
     uint32_t on_connect_count;
     uint32_t connect_timeout_ms;
-    uint32_t statement_cache; /* prepared statements kept by one connection */
-    struct str memory_name;   /* SQLite in memory: the name its connections share */
-    struct orphans *orphans;  /* NULL: sessions that were given up are forgotten */
+    uint32_t statement_cache;  /* prepared statements kept by one connection */
+    struct str memory_name;    /* SQLite in memory: the name its connections share */
+    struct orphans *orphans;   /* NULL: sessions that were given up are forgotten */
+    struct sessions *sessions; /* NULL: nobody asks which are ours */
 };
 
 struct db_conn;
 typedef void db_conn_cb(struct db_conn *c, void *arg);
 
 struct orphans;  /* backend/orphans.h */
+struct sessions; /* backend/sessions.h */
 struct pipeline; /* backend/pipeline.h */
 
 struct driver {
@@ -124,6 +126,11 @@ struct db_conn {
     uint64_t backend_id; /* PostgreSQL pid, MariaDB thread id; 0 */
     void (*on_idle_broke)(struct db_conn *c, void *arg); /* set by the pool, or NULL */
     void *pool_arg;
+    /* Set by who listens, or NULL: what other sessions say (PostgreSQL's NOTIFY), and the
+     * backend_id of the session that said it. Borrowed until it returns; it must not close
+     * the connection. */
+    void (*on_notify)(struct db_conn *c, struct str payload, uint64_t from, void *arg);
+    void *notify_arg;
     struct db_conn *next, *prev; /* the pool's lists */
 };
 

@@ -8,6 +8,7 @@
 #include "backend/descriptor.h"
 #include "backend/orphans.h"
 #include "backend/pg_pipeline.h"
+#include "backend/sessions.h"
 #include "base/clock.h"
 
 #include <arpa/inet.h>
@@ -73,10 +74,14 @@ static bool consume(struct pg_conn *c)
     return true;
 }
 
-static void drop_notifies(struct pg_conn *c)
+static void take_notifies(struct pg_conn *c)
 {
     PGnotify *n;
     while ((n = PQnotifies(c->pg)) != NULL) {
+        if (c->base.on_notify != NULL) {
+            c->base.on_notify(&c->base, str_of(n->extra), (uint64_t)n->be_pid,
+                              c->base.notify_arg);
+        }
         PQfreemem(n);
     }
 }
@@ -131,11 +136,12 @@ static void on_notice(void *arg, const PGresult *res)
 /* Takes what comes while no answer is due; false: the session is over, or out of step. */
 static bool take_unasked(struct pg_conn *c, int status)
 {
-    if (status != 0 || !may_come_unasked(c) || !consume(c) ||
+    bool listens = c->base.on_notify != NULL; /* then much may come at a time */
+    if (status != 0 || (!listens && !may_come_unasked(c)) || !consume(c) ||
         PQstatus(c->pg) != CONNECTION_OK) {
         return false;
     }
-    drop_notifies(c);
+    take_notifies(c);
     return !c->base.broken;
 }
 
@@ -240,6 +246,9 @@ static void finish(struct pg_conn *c)
     }
     pg_params_trim(&c->params);
     pg_cells_trim(&c->cells);
+    if (c->base.on_notify != NULL) {
+        take_notifies(c);
+    }
     r->err = c->err;
     r->ended_ns = clock_now_ns();
     r->done(r);
@@ -282,6 +291,7 @@ static void free_conn(struct pg_conn *c)
                                                              .since_ns = clock_now_ns(),
                                                              .port = c->port});
     }
+    sessions_remove(c->base.target->sessions, c->base.backend_id);
     c->close_cb(&c->base, c->close_arg);
     pg_cancel_forget(c);
     PQfinish(c->pg);
@@ -359,6 +369,7 @@ static enum err pg_attach(struct db_conn *conn, struct loop *l, struct connector
         c->link = PG_LINK_LOST;
         return fail_set(f, ERR_CONNECTION_FAILED, "the connection cannot be polled");
     }
+    sessions_add(conn->target->sessions, conn->backend_id);
     c->poll_state = PG_POLL_OPEN;
     c->port = descriptor_port(c->poll_fd);
     set_poll(c, UV_READABLE);

@@ -110,6 +110,7 @@ static enum err set_target(struct server *s, const struct conf_database *conf, s
         .statement_cache = (uint32_t)conf->pool.statement_cache,
         .memory_name = conf->name,
         .orphans = &s->orphans,
+        .sessions = &s->sessions,
     };
     return set_on_connect(&s->own_target, conf, a);
 }

@@ -11,6 +11,7 @@
 
 #include "backend/driver.h"
 #include "backend/orphans.h"
+#include "backend/sessions.h"
 #include "base/err.h"
 #include "conf/conf.h"
 #include "daemon/replication.h"
@@ -30,7 +31,8 @@ struct server {
     uint32_t weight;
     const struct conf_url *url;
     struct db_target own_target;
-    struct orphans orphans;         /* own_target's */
+    struct orphans orphans;         /* own_target's … */
+    struct sessions sessions;       /* … as these are */
     const struct db_target *target; /* own_target; a test may put another in its place */
     struct pool_share share;
 

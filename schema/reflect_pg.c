@@ -15,12 +15,14 @@
 
 static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T, REFLECT_I,
                                                    REFLECT_I};
-/* pg_trigger, not relhastriggers: foreign keys are triggers too. */
+/* pg_trigger, not relhastriggers: foreign keys are triggers too; those of daemon/watch.c write
+ * nothing. */
 #define TABLES                                                                                 \
     "SELECT n.nspname::text, c.relname::text, c.relkind::text,"                                \
     " pg_catalog.pg_table_is_visible(c.oid)::int::int8,"                                       \
     " (EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g"                                          \
-    " WHERE g.tgrelid = c.oid AND NOT g.tgisinternal))::int::int8"                             \
+    " WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname <> 'tribikos_notify'))"      \
+    "::int::int8"                                                                              \
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"     \
     " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " USER_SCHEMAS " ORDER BY c.oid"
 
