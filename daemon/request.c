@@ -373,6 +373,7 @@ void req_trim(struct worker *w)
         struct req *r = w->free_reqs;
         w->free_reqs = r->next;
         w->free_req_count--;
+        w->freed++;
         req_destroy(r);
     }
     w->free_req_low = w->free_req_count;

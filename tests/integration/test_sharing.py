@@ -147,6 +147,19 @@ def same(db, asking, requests):
             assert told(reply) == told(known[key]), request
 
 
+def same_while_sharing(db, asking, requests, counters):
+    """same() three times, and on until just these counters have grown: on a machine that
+    stumbles reads are not short for a while."""
+    before, end, rounds = pool(db), time.monotonic() + 60, 0
+    while True:
+        same(db, asking, requests)
+        after, rounds = pool(db), rounds + 1
+        grown = {c for c in ("shared", "fused") if after[c] > before[c]}
+        if rounds >= 3 and grown == counters:
+            return
+        assert grown <= counters and time.monotonic() < end, (requests[0], grown)
+
+
 # ---- right answers ----
 
 @both
@@ -161,7 +174,7 @@ def test_many_clients_and_plans(shared_db):
             with db.client() as c:
                 for turn in range(6):
                     asked = [(number * 31 + turn * 7 + k) % COUNT + 1 for k in range(16)]
-                    requests = [{"query": by_id(n, *plans[(n + k) % 20]), "expect": "one"}
+                    requests = [{"query": by_id(n, *plans[(number + k // 4) % 20]), "expect": "one"}
                                 for k, n in enumerate(asked)]
                     if turn % 2:
                         requests = [{**r, "id": f"{number}-{k}"} for k, r in enumerate(requests)]
@@ -173,18 +186,21 @@ def test_many_clients_and_plans(shared_db):
                               if r.get("rows") != [[n, code(n)]]]
         except Exception as e:  # pylint: disable=broad-except
             wrong.append(e)
-    wrong = []
-    threads = [threading.Thread(target=talk, args=(n, wrong)) for n in range(40)]
-    before = pool(db)
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert wrong == []
-    after = pool(db)
-    assert after["shared"] > before["shared"] + 1000
-    assert after["fused"] > before["fused"] and after["fusions"] > before["fusions"]
-    assert after["fused"] - before["fused"] >= 2 * (after["fusions"] - before["fusions"])
+    before, end = pool(db), time.monotonic() + 120
+    shared = fused = fusions = 0
+    while shared <= 1000 or fusions == 0:  # on a slow machine reads are not short at first
+        assert time.monotonic() < end, (shared, fusions)
+        wrong = []
+        threads = [threading.Thread(target=talk, args=(n, wrong)) for n in range(40)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert wrong == []
+        after = pool(db)
+        shared, fused, fusions = (after[key] - before[key]
+                                  for key in ("shared", "fused", "fusions"))
+    assert fused >= 2 * fusions
 
 
 FORMS = [{"expect": e} for e in ("one", "one_or_none", "first", "scalar", "scalars",
@@ -208,12 +224,8 @@ def test_fused_as_plain(shared_db):
             shares = fuses or db.kind == "postgresql"
             if shares:
                 warm(db, requests[0])
-            before = pool(db)
-            for _ in range(3):
-                same(db, asking, requests)
-            after = pool(db)
-            assert (after["shared"] > before["shared"]) == shares, form
-            assert (after["fused"] > before["fused"]) == fuses, form
+            does = {"shared": shares, "fused": fuses}
+            same_while_sharing(db, asking, requests, {name for name in does if does[name]})
 
 
 @both
@@ -236,10 +248,7 @@ def test_keys_of_other_kinds(shared_db):
     with clients(db, 8) as asking:
         for r in (requests[0], requests[len(texts) + 2], requests[-9]):
             warm(db, r)
-        before = pool(db)
-        for _ in range(5):
-            same(db, asking, requests)
-        assert pool(db)["fused"] > before["fused"]
+        same_while_sharing(db, asking, requests, {"shared", "fused"})
 
 
 @both
@@ -254,11 +263,7 @@ def test_an_error_is_its_own_readers(shared_db):
     with clients(db, 8) as asking:
         for n in (1, 2, 3, 4):
             warm(db, {"query": by_id(n, *divided)})
-        before = pool(db)
-        for _ in range(4):
-            same(db, asking, requests)
-        after = pool(db)
-        assert after["shared"] > before["shared"] and after["fusions"] > before["fusions"]
+        same_while_sharing(db, asking, requests, {"shared", "fused"})
 
 
 @both
