@@ -3,15 +3,13 @@
  * conf/check.c: what keys must be to each other, and what follows from them.
  */
 #include "base/hash.h"
-#include "conf/keys.h"
 #include "conf/read.h"
 #include "conf/scalar.h"
 
 #include <string.h>
 
-/* The place of root.section.key, or of what of it is there. */
-static struct place place_of(const struct reading *r, const struct yaml *root,
-                             const char *section, const char *key)
+struct place check_place(const struct reading *r, const struct yaml *root, const char *section,
+                         const char *key)
 {
     const struct yaml *outer = yaml_get(root, section);
     const struct yaml *inner = key == NULL ? outer : yaml_get(outer, key);
@@ -53,11 +51,11 @@ static void check_listen(struct reading *r, const struct yaml *root)
         y = y == NULL ? NULL : y->next;
     }
     if (r->conf->http_on) {
-        check_exposed(r, place_of(r, root, "http", NULL), r->conf->http_host);
+        check_exposed(r, check_place(r, root, "http", NULL), r->conf->http_host);
     }
 }
 
-static const struct conf_database *database_of(const struct conf *c, struct str name)
+const struct conf_database *check_database_of(const struct conf *c, struct str name)
 {
     for (uint32_t i = 0; i < c->database_count; i++) {
         if (str_eq(c->databases[i].name, name)) {
@@ -67,7 +65,7 @@ static const struct conf_database *database_of(const struct conf *c, struct str 
     return NULL;
 }
 
-static const struct conf_database *nearest_database(const struct conf *c, struct str name)
+const struct conf_database *check_nearest_database(const struct conf *c, struct str name)
 {
     for (uint32_t i = 0; i < c->database_count; i++) {
         if (str_distance(c->databases[i].name, name, 2) <= 2) {
@@ -82,10 +80,10 @@ static void choose_default(struct reading *r, const struct yaml *root)
     struct conf *c = r->conf;
     if (c->database_count == 1) {
         c->default_database = c->databases[0].name;
-    } else if (database_of(c, STR("main")) != NULL) {
+    } else if (check_database_of(c, STR("main")) != NULL) {
         c->default_database = STR("main");
     } else {
-        fault_at(r->report, place_of(r, root, "databases", NULL),
+        fault_at(r->report, check_place(r, root, "databases", NULL),
                  "there are several databases and none is called `main`: say which one is "
                  "meant without a name, with `default_database`");
     }
@@ -95,13 +93,13 @@ static void check_default(struct reading *r, const struct yaml *root)
 {
     struct conf *c = r->conf;
     if (c->database_count == 0) {
-        fault_at(r->report, place_of(r, root, "databases", NULL),
+        fault_at(r->report, check_place(r, root, "databases", NULL),
                  "`databases` must hold at least one database");
     } else if (c->default_database.len == 0) {
         choose_default(r, root);
-    } else if (database_of(c, c->default_database) == NULL) {
-        const struct conf_database *near = nearest_database(c, c->default_database);
-        fault_at(r->report, place_of(r, root, "default_database", NULL),
+    } else if (check_database_of(c, c->default_database) == NULL) {
+        const struct conf_database *near = check_nearest_database(c, c->default_database);
+        fault_at(r->report, check_place(r, root, "default_database", NULL),
                  "`default_database` names no database%s%.*s%s",
                  near != NULL ? "; did you mean `" : "", near != NULL ? (int)near->name.len : 0,
                  near != NULL ? near->name.ptr : "", near != NULL ? "`?" : "");
@@ -223,7 +221,7 @@ static void check_replicas(struct reading *r, const struct yaml *root,
                            const struct conf_database *d)
 {
     const struct yaml *databases = yaml_get(root, "databases");
-    struct place at = place_of(r, databases, d->name.ptr, "replicas");
+    struct place at = check_place(r, databases, d->name.ptr, "replicas");
     uint32_t primaries = d->role == CONF_ROLE_PRIMARY;
     if (d->replica_count > 0 && d->url.scheme == SCHEME_SQLITE) {
         fault_at(r->report, at, "a SQLite database is a file and has no replicas");
@@ -249,7 +247,7 @@ static void check_database(struct reading *r, const struct yaml *root, struct co
     check_replicas(r, root, d);
     bool limited = p->size > 0 && p->max_overflow >= 0;
     if (limited && p->min_idle > p->size + p->max_overflow) {
-        fault_at(r->report, place_of(r, yaml_get(root, "databases"), d->name.ptr, "pool"),
+        fault_at(r->report, check_place(r, yaml_get(root, "databases"), d->name.ptr, "pool"),
                  "`databases.%.*s.pool.min_idle` is more than size and max_overflow allow",
                  STR_ARG(d->name));
     }
@@ -264,7 +262,7 @@ void check_conf(struct reading *r, const struct yaml *root)
     check_listen(r, root);
     check_default(r, root);
     if (c->limits.login_frame_bytes > c->limits.frame_bytes) {
-        fault_at(r->report, place_of(r, root, "limits", "login_frame"),
+        fault_at(r->report, check_place(r, root, "limits", "login_frame"),
                  "`limits.login_frame` is more than `limits.frame`");
     }
     /* Nobody else has seen the conf yet: still ours to complete. */
@@ -272,4 +270,5 @@ void check_conf(struct reading *r, const struct yaml *root)
     for (uint32_t i = 0; i < c->database_count; i++) {
         check_database(r, root, &databases[i]);
     }
+    check_cache(r, root);
 }

@@ -15,26 +15,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "conf/conf_cache.h"
+#include "conf/conf_url.h"
 #include "value/isolation.h"
 
 #include <stdint.h>
 #include <stdio.h>
-
-enum conf_scheme { SCHEME_POSTGRESQL, SCHEME_MARIADB, SCHEME_SQLITE };
-
-struct conf_option {
-    struct str name, value;
-};
-
-/* A database URL taken apart (features 15–20); everything percent-decoded. */
-struct conf_url {
-    enum conf_scheme scheme;
-    struct str user, password, host, database; /* SQLite: database is the path */
-    uint16_t port;
-    const struct conf_option *options;
-    uint32_t option_count;
-    struct str masked; /* the URL for logs, the password as *** */
-};
 
 struct conf_listen {
     struct str tcp_host; /* empty: a Unix socket */
@@ -122,6 +108,7 @@ struct conf {
     struct str default_database;
     const struct conf_database *databases;
     uint32_t database_count;
+    struct conf_cache cache;
 };
 
 /* Reads a file. On error NULL, and lines `file:line:column: message` in `errors`

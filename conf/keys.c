@@ -21,11 +21,14 @@ static const char *const levels[] = {"default",         "read uncommitted", "rea
                                      "repeatable read", "serializable",     NULL};
 static const char *const pool_classes[] = {"queue", "null", "static", NULL};
 static const char *const auto_words[] = {"auto", "off", NULL};
+static const char *const shapes[] = {"any", "key", NULL};
 
 #define CONF(field) SCOPE_CONF, .offset = offsetof(struct conf, field)
 #define DATABASE(field) SCOPE_DATABASE, .offset = offsetof(struct conf_database, field)
 #define LISTEN(field) SCOPE_LISTEN, .offset = offsetof(struct conf_listen, field)
 #define REPLICA(field) SCOPE_REPLICA, .offset = offsetof(struct conf_replica, field)
+#define REGION(field) SCOPE_REGION, .offset = offsetof(struct conf_region, field)
+#define RULE(field) SCOPE_RULE, .offset = offsetof(struct conf_rule, field)
 #define SIZE(key, field, text, low, high, words)                                               \
     {                                                                                          \
         CONF(field), .path = key, .type = KEY_SIZE, .def = text, .min = low, .max = high,      \
@@ -147,6 +150,58 @@ const struct key conf_keys[] = {
      .help = "The database of requests that name none. Without this key it is `main`, or the "
              "only one there is."},
 
+    {.scope = SCOPE_CONF,
+     .path = "cache",
+     .type = KEY_SECTION,
+     .help = "The result cache (docs/CACHE.md). Nothing is kept unless a request or a rule "
+             "asks for it."},
+    {CONF(cache.regions), .path = "cache.regions", .type = KEY_REGIONS,
+     .def = "{default: {backend: memory}}",
+     .help = "Where results are kept, by name. Who names no region means the one called "
+             "default, or the only one there is; without any region nothing is cached."},
+    {REGION(backend), .path = "backend", .type = KEY_BACKEND, .def = "memory",
+     .help = "memory, of this daemon; or redis://user:password@host:6379/0, shared by all "
+             "daemons that name it."},
+    {REGION(max_bytes), .path = "max_bytes", .type = KEY_SIZE, .def = "256MiB", .min = MIB,
+     .max = INT64_C(1) << 46, .help = "Memory for its results and all that belongs to them."},
+    {REGION(max_entry_bytes), .path = "max_entry", .type = KEY_SIZE, .def = "1MiB", .min = KIB,
+     .max = GIB, .help = "A larger result is not kept."},
+    {REGION(ttl_ms), .path = "ttl", .type = KEY_DURATION, .def = "60s", .min = 1,
+     .max = 30 * DAY,
+     .help = "Age at which a result is not served any more. Requests and rules may ask for "
+             "less, not for more: so old may be what a writer that goes round the daemon "
+             "has changed."},
+    {REGION(soft_ttl_ms), .path = "soft_ttl", .type = KEY_DURATION_OFF, .def = "off", .min = 1,
+     .max = 30 * DAY,
+     .help = "Age from which one request reads a result anew, while others are still served "
+             "the old one."},
+    {REGION(lease_ms), .path = "lease", .type = KEY_DURATION, .def = "5s", .min = 10,
+     .max = DAY, .help = "How long that one may take before another request tries."},
+    {REGION(negative), .path = "negative", .type = KEY_SWITCH, .def = "true",
+     .help = "Whether results without a row are kept."},
+    {REGION(negative_ttl_ms), .path = "negative_ttl", .type = KEY_DURATION, .def = "10s",
+     .min = 1, .max = 30 * DAY,
+     .help = "Age at which such a result is not served any more, if that is less than ttl."},
+    {CONF(cache.rules), .path = "cache.rules", .type = KEY_RULES, .def = "[]",
+     .count_offset = offsetof(struct conf, cache.rule_count),
+     .help = "Reads that are cached without asking for it; the first rule that fits holds."},
+    {RULE(tables), .path = "tables", .type = KEY_TEXTS, .def = "[]",
+     .count_offset = offsetof(struct conf_rule, table_count),
+     .help = "Fits reads of which all tables are in this list, as queries name them; \"*\" is "
+             "any table."},
+    {RULE(runs), .path = "runs", .type = KEY_TEXTS, .def = "[]",
+     .count_offset = offsetof(struct conf_rule, run_count),
+     .help = "Fits prepared statements that are run by one of these names."},
+    {RULE(databases), .path = "databases", .type = KEY_TEXTS, .def = "[]",
+     .count_offset = offsetof(struct conf_rule, database_count),
+     .help = "Fits these databases alone; without it, all."},
+    {RULE(shape), .path = "shape", .type = KEY_WORD, .def = "any", .words = shapes,
+     .help = "key: fits reads of one row by its primary or a unique key alone."},
+    {RULE(region), .path = "region", .type = KEY_TEXT, .example = "default",
+     .help = "Where the results are kept."},
+    {RULE(ttl_ms), .path = "ttl", .type = KEY_DURATION_OFF, .def = "off", .min = 1,
+     .max = 30 * DAY, .help = "As ttl of the region, if that is less; off: as the region."},
+
     {CONF(databases), .path = "databases", .type = KEY_DATABASES,
      .help = "The databases, by the names that clients use."},
     {DATABASE(url), .path = "url", .type = KEY_URL, .example = "sqlite:///tribikos.db",
@@ -250,7 +305,6 @@ const struct key conf_keys[] = {
 
     LATER(SCOPE_CONF, "models"),
     LATER(SCOPE_CONF, "queries"),
-    LATER(SCOPE_CONF, "cache"),
     LATER(SCOPE_CONF, "roles"),
     LATER(SCOPE_CONF, "tls"),
     LATER(SCOPE_CONF, "two_phase"),
@@ -341,6 +395,9 @@ static const struct {
     [KEY_LISTEN] = {"list", "a list of addresses: - tcp: 127.0.0.1:7432"},
     [KEY_REPLICAS] = {"list", "a list of servers: - url: postgresql://user@host/name"},
     [KEY_DATABASES] = {"map", "a map of names to databases"},
+    [KEY_BACKEND] = {"memory or URL", "memory, or a URL such as redis://127.0.0.1:6379/0"},
+    [KEY_REGIONS] = {"map", "a map of names to regions"},
+    [KEY_RULES] = {"list", "a list of rules: - {tables: [countries]}"},
     [KEY_INCLUDE] = {"pattern or list", "a file pattern or a list of them"},
     [KEY_LATER] = {"", ""},
 };

@@ -17,6 +17,8 @@ enum key_scope {
     SCOPE_DATABASE, /* struct conf_database; below databases.NAME */
     SCOPE_LISTEN,   /* struct conf_listen; an item of listen */
     SCOPE_REPLICA,  /* struct conf_replica; an item of databases.NAME.replicas */
+    SCOPE_REGION,   /* struct conf_region; below cache.regions.NAME */
+    SCOPE_RULE,     /* struct conf_rule; an item of cache.rules */
 };
 
 enum key_type {
@@ -40,6 +42,9 @@ enum key_type {
     KEY_LISTEN,       /* a list of maps of SCOPE_LISTEN */
     KEY_REPLICAS,     /* a list of maps of SCOPE_REPLICA */
     KEY_DATABASES,    /* a map of names to maps of SCOPE_DATABASE */
+    KEY_BACKEND,      /* backend and url of struct conf_region */
+    KEY_REGIONS,      /* a map of names to maps of SCOPE_REGION */
+    KEY_RULES,        /* a list of maps of SCOPE_RULE */
     KEY_INCLUDE,      /* file patterns; done before the table is read */
     KEY_LATER,        /* belongs to a later version: refused by name */
 };

@@ -42,6 +42,10 @@ static const char *scope_prefix(enum key_scope scope)
         return "listen[].";
     case SCOPE_REPLICA:
         return "databases.NAME.replicas[].";
+    case SCOPE_REGION:
+        return "cache.regions.NAME.";
+    case SCOPE_RULE:
+        return "cache.rules[].";
     }
     return "";
 }
@@ -124,6 +128,17 @@ static void print_sample_databases(FILE *out)
     }
 }
 
+static void print_items(FILE *out, const struct key *k)
+{
+    if (k->type == KEY_LISTEN) {
+        print_item_keys(out, SCOPE_LISTEN, "#   ");
+    } else if (k->type == KEY_REGIONS) {
+        print_item_keys(out, SCOPE_REGION, "  #   ");
+    } else if (k->type == KEY_RULES) {
+        print_item_keys(out, SCOPE_RULE, "  #   ");
+    }
+}
+
 void conf_print_sample(FILE *out)
 {
     fputs("# tribikos.yaml: every key of tribikosd with its default, made from the schema "
@@ -143,8 +158,6 @@ void conf_print_sample(FILE *out)
             continue;
         }
         print_sample_key(out, k, 0);
-        if (k->type == KEY_LISTEN) {
-            print_item_keys(out, SCOPE_LISTEN, "#   ");
-        }
+        print_items(out, k);
     }
 }

@@ -5,7 +5,6 @@
  */
 #include "conf/read.h"
 
-#include "conf/keys.h"
 #include "conf/scalar.h"
 #include "conf/secrets.h"
 #include "conf/url.h"
@@ -203,6 +202,9 @@ static set_fn *const setters[] = {
     [KEY_LISTEN] = NULL,
     [KEY_REPLICAS] = NULL,
     [KEY_DATABASES] = NULL,
+    [KEY_BACKEND] = NULL,
+    [KEY_REGIONS] = NULL,
+    [KEY_RULES] = NULL,
     [KEY_INCLUDE] = NULL,
     [KEY_LATER] = NULL,
 };
@@ -288,7 +290,7 @@ static void read_scalar(struct reading *r, const struct level *l, const struct k
     }
 }
 
-static uint32_t length(const struct yaml *y)
+uint32_t read_length(const struct yaml *y)
 {
     uint32_t n = 0;
     for (const struct yaml *m = y->first; m != NULL; m = m->next) {
@@ -304,7 +306,7 @@ static void read_texts(struct reading *r, const struct level *l, const struct ke
         report_form(r, l, k, y);
         return;
     }
-    struct str *texts = ARENA_ARRAY(&r->conf->arena, length(y) + 1, struct str);
+    struct str *texts = ARENA_ARRAY(&r->conf->arena, read_length(y) + 1, struct str);
     uint32_t count = 0;
     if (texts == NULL) {
         fault_memory(r->report);
@@ -334,7 +336,12 @@ static void read_url(struct reading *r, const struct level *l, const struct key 
     struct fail f;
     fail_init(&f);
     struct conf_url *out = (struct conf_url *)(void *)((char *)l->base + k->offset);
-    if (url_parse(&s, y->text, out, &f) != ERR_OK) {
+    if (url_parse(&s, y->text, out, &f) == ERR_OK && out->scheme == SCHEME_REDIS) {
+        fail_set(&f, ERR_BAD_VALUE,
+                 "scheme: it must be postgresql, mariadb, mysql or sqlite; redis is for a "
+                 "region of the cache");
+    }
+    if (f.code != ERR_OK) {
         fault_at(r->report, y->at, "`%.*s%s`: %s", STR_ARG(l->where), k->path, f.message);
     }
 }
@@ -394,7 +401,8 @@ static void read_listen(struct reading *r, const struct level *l, const struct k
         report_form(r, l, k, y);
         return;
     }
-    struct conf_listen *items = ARENA_ARRAY(&r->conf->arena, length(y), struct conf_listen);
+    struct conf_listen *items =
+        ARENA_ARRAY(&r->conf->arena, read_length(y), struct conf_listen);
     if (items == NULL) {
         fault_memory(r->report);
         return;
@@ -432,12 +440,12 @@ static void read_replicas(struct reading *r, const struct level *l, const struct
         report_form(r, l, k, y);
         return;
     }
-    if (length(y) > CONF_REPLICAS_MAX) {
+    if (read_length(y) > CONF_REPLICAS_MAX) {
         fault_at(r->report, y->at, "a database has at most %d replicas", CONF_REPLICAS_MAX);
         return;
     }
     struct conf_replica *items =
-        ARENA_ARRAY(&r->conf->arena, length(y) + 1, struct conf_replica);
+        ARENA_ARRAY(&r->conf->arena, read_length(y) + 1, struct conf_replica);
     if (items == NULL) {
         fault_memory(r->report);
         return;
@@ -448,8 +456,7 @@ static void read_replicas(struct reading *r, const struct level *l, const struct
     }
 }
 
-/* name := [A-Za-z_] [A-Za-z0-9_-]{0,62} */
-static bool is_database_name(struct str s)
+bool read_is_name(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i], lower = (char)(c | 0x20);
@@ -472,7 +479,7 @@ static void read_database(struct reading *r, const struct yaml *y, struct conf_d
 {
     out->name = y->key;
     read_database_defaults(r, out);
-    if (!is_database_name(y->key)) {
+    if (!read_is_name(y->key)) {
         fault_at(r->report, y->key_at,
                  "the name of a database has letters, digits, _ and -, and at most 63");
         return;
@@ -502,7 +509,7 @@ static void read_databases(struct reading *r, const struct level *l, const struc
         return;
     }
     struct conf_database *items =
-        ARENA_ARRAY(&r->conf->arena, length(y) + 1, struct conf_database);
+        ARENA_ARRAY(&r->conf->arena, read_length(y) + 1, struct conf_database);
     if (items == NULL) {
         fault_memory(r->report);
         return;
@@ -548,6 +555,15 @@ static void read_value(struct reading *r, const struct level *l, const struct ke
         return;
     case KEY_DATABASES:
         read_databases(r, l, k, y);
+        return;
+    case KEY_BACKEND:
+        read_backend(r, l->where, y, l->base);
+        return;
+    case KEY_REGIONS:
+        read_regions(r, y);
+        return;
+    case KEY_RULES:
+        read_rules(r, y);
         return;
     case KEY_INCLUDE:
         return;
@@ -601,6 +617,14 @@ static void read_map(struct reading *r, const struct level *l, const struct yaml
             read_value(r, l, k, m);
         }
     }
+}
+
+void read_item(struct reading *r, enum key_scope scope, struct str where,
+               const struct yaml *map, void *out)
+{
+    struct level l = {scope, NO_PREFIX, where, out};
+    set_defaults(r, &l);
+    read_map(r, &l, map);
 }
 
 void read_conf(struct reading *r, const struct yaml *root)

@@ -28,6 +28,7 @@ static const struct scheme schemes[] = {
     {"mariadb", SCHEME_MARIADB, 3306},
     {"mysql", SCHEME_MARIADB, 3306},
     {"sqlite", SCHEME_SQLITE, 0},
+    {"redis", SCHEME_REDIS, 6379},
 };
 #define SCHEME_COUNT (sizeof schemes / sizeof schemes[0])
 
@@ -62,6 +63,8 @@ const char *url_scheme_name(enum conf_scheme scheme)
         return "mariadb";
     case SCHEME_SQLITE:
         return "sqlite";
+    case SCHEME_REDIS:
+        return "redis";
     }
     return "";
 }

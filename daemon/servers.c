@@ -13,6 +13,7 @@ static enum db_kind kind_of(enum conf_scheme scheme)
     case SCHEME_MARIADB:
         return DB_MARIA;
     case SCHEME_SQLITE:
+    case SCHEME_REDIS:
         return DB_SQLITE;
     }
     return DB_SQLITE;

@@ -37,6 +37,8 @@ static void set_language(struct database *d, enum conf_scheme scheme)
         d->dialect = &dialect_sqlite;
         d->source = REFLECT_SQLITE;
         return;
+    case SCHEME_REDIS:
+        return; /* conf/ accepts none */
     }
 }
 

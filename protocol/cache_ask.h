@@ -20,6 +20,7 @@ enum cache_mode {
 };
 
 #define CACHE_TAGS_MAX 8
+#define CACHE_TABLES_MAX 32 /* of one invalidation */
 
 struct cache_ask {
     enum cache_mode mode;

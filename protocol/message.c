@@ -49,7 +49,6 @@ static bool is_later_op(struct str name)
         "close",
         "reload",
         "kill",
-        "invalidate",
         "explain",
         "schema.create_all",
         "schema.drop_all",
@@ -126,6 +125,25 @@ static enum err check_stream(const struct message *m, struct fail *f)
                 "credit is added by the id of a request, and this one has none", f);
 }
 
+/* Tables and tags are of all regions, a key is of one; all of them at once is what nobody
+ * means. */
+static enum err check_invalidate(const struct message *m, struct fail *f)
+{
+    const struct cache_ask *c = &m->cache;
+    bool names = m->tables != NULL || c->tag_count > 0;
+    enum err e = need(names || c->region.len > 0 || c->key.len > 0, "/tables",
+                      "what? give tables, tags, a region, or a region's key", f);
+    if (e == ERR_OK && c->key.len > 0) {
+        e = need(!names, "/key", "a key is invalidated by itself, with its region", f);
+    }
+    if (e == ERR_OK && c->region.len > 0) {
+        e = need(!names, "/region", "tables and tags are of all regions; leave region out", f);
+    }
+    return e == ERR_OK && m->db.len > 0
+               ? need(m->tables != NULL, "/db", "only tables are of a database", f)
+               : e;
+}
+
 /* What an operation cannot do without. */
 static enum err check_whole(const struct message *m, struct fail *f)
 {
@@ -144,6 +162,8 @@ static enum err check_whole(const struct message *m, struct fail *f)
     case OP_MORE:
     case OP_CANCEL:
         return need(m->of.present, "/of", "which request? give its id as `of`", f);
+    case OP_INVALIDATE:
+        return check_invalidate(m, f);
     case OP_BATCH:
         return need(m->steps != NULL, "/steps", "there are no steps", f);
     case OP_BEGIN:

@@ -32,6 +32,7 @@
     X(STATS, "stats", HERE)                                                                    \
     X(SHOW, "show", WORKERS)                                                                   \
     X(PAUSE, "pause", WORKERS)                                                                 \
+    X(INVALIDATE, "invalidate", HERE)                                                          \
     X(RESUME, "resume", WORKERS)                                                               \
     X(DRAIN, "drain", WORKERS)                                                                 \
     X(SCHEMA_RELOAD, "schema.reload", CATALOG)                                                 \
@@ -116,8 +117,9 @@ struct message {
     enum isolation isolation;   /* begin, batch */
     bool read_only;             /* begin */
     bool deferrable;
-    struct cache_ask cache;   /* query */
-    const struct json *steps; /* batch: a list */
+    struct cache_ask cache;    /* query; its region, key and tags: invalidate too */
+    const struct json *tables; /* invalidate: a list of texts */
+    const struct json *steps;  /* batch: a list */
     bool not_atomic;
     struct str what; /* show: empty is everything */
 };
@@ -127,7 +129,7 @@ struct message {
  * had usable ones, and f says where (path, or offset for bad JSON). Errors: those of
  * json_parse, ERR_BAD_REQUEST, ERR_UNKNOWN_KEY (with the nearest right key as a
  * hint), ERR_UNKNOWN_OP, ERR_TOO_MANY_PARAMS. Keys of features that this server
- * does not have yet (session, cache, shard, …) are ERR_UNSUPPORTED_FEATURE. */
+ * does not have yet (session, shard, …) are ERR_UNSUPPORTED_FEATURE. */
 enum err message_parse(struct str source, struct arena *a, const struct json_opts *opts,
                        struct message *m, struct fail *f) MUST_CHECK;
 

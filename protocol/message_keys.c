@@ -11,7 +11,7 @@
 
 typedef enum err read_fn(struct read *r);
 
-static enum err at_key(struct read *r, enum err e, const char *sub, const char *why)
+enum err message_bad_key(struct read *r, enum err e, const char *sub, const char *why)
 {
     char path[128] = "/";
     strncat(path, r->key, sizeof path - 2);
@@ -21,7 +21,7 @@ static enum err at_key(struct read *r, enum err e, const char *sub, const char *
 
 static enum err bad(struct read *r, const char *why)
 {
-    return at_key(r, ERR_BAD_REQUEST, "", why);
+    return message_bad_key(r, ERR_BAD_REQUEST, "", why);
 }
 
 static enum err read_request_id(struct read *r, struct request_id *out)
@@ -218,16 +218,18 @@ static enum err read_stream(struct read *r)
     for (const struct json *j = r->value->first; j != NULL; j = j->next) {
         if (str_is(json_key(j), "chunk")) {
             if (!positive(j, 100000, &r->m->chunk_rows)) {
-                return at_key(r, ERR_BAD_REQUEST, "/chunk", "chunk is 1 to 100000 rows");
+                return message_bad_key(r, ERR_BAD_REQUEST, "/chunk",
+                                       "chunk is 1 to 100000 rows");
             }
         } else if (str_is(json_key(j), "credit")) {
             if (!positive(j, 1000000, &r->m->credit)) {
-                return at_key(r, ERR_BAD_REQUEST, "/credit", "credit is 1 to 1000000 chunks");
+                return message_bad_key(r, ERR_BAD_REQUEST, "/credit",
+                                       "credit is 1 to 1000000 chunks");
             }
         } else {
             char sub[64];
             json_path_write(&(struct json_path){.key = json_key(j)}, sub, sizeof sub);
-            enum err e = at_key(r, ERR_UNKNOWN_KEY, sub, "a stream has no such key");
+            enum err e = message_bad_key(r, ERR_UNKNOWN_KEY, sub, "a stream has no such key");
             fail_hint(r->fail, "its keys are chunk and credit");
             return e;
         }
@@ -360,6 +362,16 @@ static enum err read_what(struct read *r)
     return read_name(r, &r->m->what);
 }
 
+static enum err read_region(struct read *r)
+{
+    return read_name(r, &r->m->cache.region);
+}
+
+static enum err read_label(struct read *r)
+{
+    return read_name(r, &r->m->cache.key);
+}
+
 /* ---- steps ---- */
 
 static enum err read_step_name(struct read *r)
@@ -376,7 +388,8 @@ static enum err read_condition(struct read *r)
 /* Part of the contract, not of this server yet. */
 static enum err read_later(struct read *r)
 {
-    return at_key(r, ERR_UNSUPPORTED_FEATURE, "", "this server does not have this yet");
+    return message_bad_key(r, ERR_UNSUPPORTED_FEATURE, "",
+                           "this server does not have this yet");
 }
 
 /* ---- the table of keys ---- */
@@ -406,7 +419,8 @@ static const struct {
     {KEY("run"), FOR(QUERY) | FOR(COMPILE) | OF_STEP, read_run},
     {KEY("name"), FOR(PREPARE) | FOR(DEALLOCATE) | OF_SAVEPOINTS, read_statement_name},
     {KEY("db"),
-     STATEMENT | FOR(HELLO) | FOR(SCHEMA_RELOAD) | FOR(BEGIN) | FOR(BATCH) | OF_DATABASES,
+     STATEMENT | FOR(HELLO) | FOR(SCHEMA_RELOAD) | FOR(BEGIN) | FOR(BATCH) | FOR(INVALIDATE) |
+         OF_DATABASES,
      read_db},
     {KEY("as"), FOR(QUERY), read_as},
     {KEY("as"), OF_STEP, read_step_name},
@@ -431,7 +445,11 @@ static const struct {
     {KEY("atomic"), FOR(BATCH), read_atomic},
     {KEY("what"), FOR(SHOW), read_what},
     {KEY("session"), ANY_OP, read_later},
-    {KEY("cache"), FOR(QUERY), read_later},
+    {KEY("cache"), FOR(QUERY), message_read_cache},
+    {KEY("tables"), FOR(INVALIDATE), message_read_tables},
+    {KEY("tags"), FOR(INVALIDATE), message_read_tags},
+    {KEY("region"), FOR(INVALIDATE), read_region},
+    {KEY("key"), FOR(INVALIDATE), read_label},
     {KEY("shard"), FOR(QUERY), read_later},
     {KEY("reads"), FOR(QUERY) | FOR(HELLO), read_reads},
     {KEY("read_after"), FOR(QUERY), read_read_after},

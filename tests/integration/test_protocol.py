@@ -166,8 +166,7 @@ def test_an_unknown_key_inside_stream(client):
         "/stream/chunks"
 
 
-@pytest.mark.parametrize("later", [{"session": "s"}, {"cache": True},
-                                   {"shard": "s1"}, {"why": True}])
+@pytest.mark.parametrize("later", [{"session": "s"}, {"shard": "s1"}, {"why": True}])
 def test_what_comes_later_is_refused_not_ignored(client, later):
     assert client.fails({**ONE, **later})["code"] == "unsupported_feature"
 

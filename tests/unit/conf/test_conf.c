@@ -167,8 +167,8 @@ START_TEST(faults_are_told_with_their_place)
          "f:2:7: :: is beyond loopback, and nobody has to log in yet; to listen there all the "
          "same, write `listen_unprotected: true`\n"},
         {"roles: {}\n", "f:2:1: `roles` is not part of this version yet\n"},
-        {"cache: {}\nmodels: []\n", "f:2:1: `cache` is not part of this version yet\n"
-                                    "f:3:1: `models` is not part of this version yet\n"},
+        {"queries: {}\nmodels: []\n", "f:2:1: `queries` is not part of this version yet\n"
+                                      "f:3:1: `models` is not part of this version yet\n"},
         {"log: {file: '${env:TRIBIKOS_UNSET}'}\n",
          "f:2:13: the environment variable TRIBIKOS_UNSET is not set\n"},
         {"include: none.yaml\n", "f:2:10: there is no file none.yaml\n"},

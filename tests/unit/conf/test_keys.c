@@ -72,7 +72,7 @@ START_TEST(the_nearest_key_is_named)
         {SCOPE_DATABASE, "", "pool_recycle", "pool.recycle"},
         {SCOPE_CONF, "", "quux", NULL},
         {SCOPE_CONF, "", "", NULL},
-        {SCOPE_CONF, "", "cach", NULL}, /* never one of a later version */
+        {SCOPE_CONF, "", "querie", NULL}, /* never one of a later version */
     };
     const struct key *near =
         key_nearest(cases[_i].scope, str_of(cases[_i].prefix), str_of(cases[_i].name));

@@ -255,7 +255,6 @@ static const struct {
      ERR_BAD_REQUEST, "/dialects", ""},
     {"{\"id\":1,\"query\":{},\"tx\":null}", ERR_BAD_REQUEST, "/tx", ""},
     {"{\"id\":1,\"query\":{},\"session\":\"s\"}", ERR_UNSUPPORTED_FEATURE, "/session", ""},
-    {"{\"id\":1,\"query\":{},\"cache\":true}", ERR_UNSUPPORTED_FEATURE, "/cache", ""},
     {"{\"id\":1,\"query\":{},\"shard\":\"s1\"}", ERR_UNSUPPORTED_FEATURE, "/shard", ""},
     {"{\"id\":1,\"query\":{},\"reads\":\"near\"}", ERR_BAD_REQUEST, "/reads", ""},
     {"{\"id\":1,\"query\":{},\"read_after\":\"x\"}", ERR_BAD_REQUEST, "/read_after", ""},
