@@ -28,7 +28,7 @@ struct region_opts {
     size_t max_bytes;       /* of all entries with everything that belongs to them */
     size_t max_entry_bytes; /* larger results are not kept */
     uint64_t seed;
-    struct versions *versions; /* outlives the region, and so does epoch */
+    const struct versions *versions; /* outlives the region, and so does epoch */
     struct epoch *epoch;
 };
 
@@ -50,6 +50,8 @@ enum region_verdict {
     REGION_STALE,   /* behind soft_ns */
     REGION_HIT,
 };
+#define REGION_VERDICTS ((int)REGION_HIT + 1)
+#define REGION_AGES 17
 
 /* What is found. Borrowed until region_leave of the same reader. */
 struct region_found {
@@ -66,7 +68,8 @@ void region_destroy(struct region *r);
 /* Between these two, `reader` may look up. Not nested; must not block. */
 void region_enter(struct region *r, unsigned reader);
 void region_leave(struct region *r, unsigned reader);
-/* Finds by key, or by the bytes of a request. */
+/* Finds by key, or by the bytes of a request (what is not found by these is not counted:
+ * it is looked up by its key then). */
 struct region_found region_find(struct region *r, unsigned reader, struct cache_key key,
                                 uint64_t now_ns);
 struct region_found region_find_line(struct region *r, unsigned reader, struct str line,
@@ -90,8 +93,13 @@ void region_tend(struct region *r, uint64_t now_ns);
 struct region_counts {
     uint64_t entries, bytes, max_bytes;
     uint64_t fills, evicted, dropped_old, dropped_invalid, refused; /* since the start */
+    uint64_t found[REGION_VERDICTS]; /* lookups, by their verdict */
+    uint64_t ages[REGION_AGES];      /* hits and stale ones by their age, as region_age_ms */
 };
-struct region_counts region_counts(const struct region *r);
+struct region_counts region_counts(struct region *r);
+/* Above which age an entry is not counted in ages[i] any more: powers of four; the last one
+ * is without end (UINT64_MAX). */
+uint64_t region_age_ms(unsigned i);
 struct str region_name(const struct region *r);
 
 #endif

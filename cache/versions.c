@@ -74,14 +74,20 @@ bool versions_stamp(const struct versions *v, const struct slot_set *s, struct s
     return true;
 }
 
-bool versions_hold(const struct versions *v, const struct stamp *s)
+bool versions_hold_words(const struct versions *v, const uint32_t *slots, const uint64_t *words,
+                         uint32_t count)
 {
-    for (uint32_t i = 0; i < s->count; i++) {
-        if (atomic_load(&v->words[s->slots[i]]) != s->words[i]) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (atomic_load(&v->words[slots[i]]) != words[i]) {
             return false;
         }
     }
     return true;
+}
+
+bool versions_hold(const struct versions *v, const struct stamp *s)
+{
+    return versions_hold_words(v, s->slots, s->words, s->count);
 }
 
 static void add(struct versions *v, const struct slot_set *s, uint64_t change)

@@ -78,6 +78,9 @@ void versions_destroy(struct versions *v);
 bool versions_stamp(const struct versions *v, const struct slot_set *s, struct stamp *out);
 /* Whether nothing of it was written since. */
 bool versions_hold(const struct versions *v, const struct stamp *s);
+/* The same of a stamp that is kept elsewhere, in as much room as it needs. */
+bool versions_hold_words(const struct versions *v, const uint32_t *slots, const uint64_t *words,
+                         uint32_t count);
 /* A write to these is about to become visible. */
 void versions_raise(struct versions *v, const struct slot_set *s);
 /* Its outcome is certain; once for each versions_raise of the same slots. */
