@@ -33,7 +33,7 @@ static uint64_t impatience(const struct pool *p, uint64_t now_ns)
     if (p->wait_first == NULL) {
         return NEVER_NS;
     }
-    uint64_t due_ns = p->wait_first->since_ns + PATIENCE_MS * NS_PER_MS;
+    uint64_t due_ns = p->wait_first->since_ns + pool_patience_ns(p);
     return due_ns > now_ns ? due_ns : NEVER_NS;
 }
 

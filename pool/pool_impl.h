@@ -24,6 +24,7 @@ enum {
     PATIENCE_MS = 50,   /* a worker with connections of its own asks the others' when its
                          * first waiter waits longer than this, and so much longer than
                          * theirs */
+    HASTE_MS = 1,       /* … or than this, while another worker has an idle one */
     LOANS_A_MOVE = 100, /* so many loans cost a worker as much as to connect */
     ALIVE_MS = 1000,    /* a connection that worked so recently says: not down */
 };
@@ -129,6 +130,14 @@ struct pool {
     struct loan *offers;    /* connections that others lend to it, not yet seen */
     uint32_t loans;         /* lent to it since a slot was moved to it */
 };
+
+/* For how long a waiter makes do with the connections of its own worker, none of which is
+ * idle. */
+static inline uint64_t pool_patience_ns(const struct pool *p)
+{
+    bool idle_elsewhere = atomic_load(&p->share->counts.idle) > 0;
+    return (idle_elsewhere ? HASTE_MS : PATIENCE_MS) * NS_PER_MS;
+}
 
 /* Connections it has or is about to have; a loose one is not counted. */
 static inline uint32_t pool_own(const struct pool *p)

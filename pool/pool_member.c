@@ -135,6 +135,8 @@ void member_ready(struct member *m, uint64_t now_ns)
         pool_tick(p, m->retire_ns);
         if (atomic_load(&p->share->starving) > 0) {
             slot_wake(p); /* somebody joined the want list since loan_give looked */
+        } else if (atomic_load(&p->share->counts.waiting) > 0) {
+            slot_wake_others(p); /* those who wait there need not wait for their own */
         }
     }
 }

@@ -259,8 +259,7 @@ static void open_more(struct pool *p)
  * stays on its thread is cheaper. */
 static bool impatient(const struct pool *p)
 {
-    return pool_own(p) == 0 ||
-           clock_now_ns() - p->wait_first->since_ns >= PATIENCE_MS * NS_PER_MS;
+    return pool_own(p) == 0 || clock_now_ns() - p->wait_first->since_ns >= pool_patience_ns(p);
 }
 
 void wait_serve(struct pool *p)
@@ -333,7 +332,7 @@ static void enqueue(struct pool *p, struct pool_wait *w)
     }
     wait_serve(p);
     if (w == p->wait_first) {
-        pool_tick(p, w->since_ns + PATIENCE_MS * NS_PER_MS); /* it may grow impatient */
+        pool_tick(p, w->since_ns + pool_patience_ns(p)); /* it may grow impatient */
     }
 }
 
