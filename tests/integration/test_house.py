@@ -9,7 +9,7 @@ import sys
 
 import fixture
 import pytest
-from daemon import ROOT, run_program
+from daemon import ROOT, program, run_program
 from servers import MariaDB, Postgresql
 
 
@@ -18,6 +18,11 @@ def test_version_names_every_library():
     assert done.returncode == 0
     for name in ("tribikosd", "postgresql", "mariadb", "sqlite", "libuv", "libmicrohttpd"):
         assert re.search(rf"^ *{name} +.*\d+\.\d+", done.stdout, re.M), (name, done.stdout)
+
+
+def test_there_is_no_fault_injection_in_the_program():
+    with open(program(), "rb") as f:
+        assert b"TRIBIKOS_FAULTS" not in f.read()
 
 
 def test_help_conf_has_every_key_of_the_sample():

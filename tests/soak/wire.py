@@ -11,6 +11,7 @@ Reads commands from its standard input, one on each line, and answers each with 
     lose P SECONDS   for so long, each message to the server is, with probability P,
                      delivered, and its connection reset before the answer comes back
     hold SECONDS     for so long, nothing moves
+    delay SECONDS    from now on each answer is late by up to so much
     count            how many answers were lost so far
 """
 import asyncio
@@ -27,7 +28,7 @@ class Proxy:
     def __init__(self, host, port, seed):
         self.host, self.port, self.rng = host, port, random.Random(seed)
         self.pairs, self.lost = set(), 0
-        self.lose_until, self.lose_chance, self.hold_until = 0, 0, 0
+        self.lose_until, self.lose_chance, self.hold_until, self.delay = 0, 0, 0, 0
 
     async def serve(self, reader, writer):
         try:
@@ -49,6 +50,8 @@ class Proxy:
         try:
             while data := await reader.read(1 << 16):
                 await self.wait()
+                if self.delay and not to_server:
+                    await asyncio.sleep(self.rng.uniform(0, self.delay))
                 lose = to_server and self.wants_loss()
                 if lose:
                     self.cut_answers(pair)
@@ -84,6 +87,8 @@ class Proxy:
             self.lose_chance, self.lose_until = float(words[1]), now + float(words[2])
         elif words[0] == "hold":
             self.hold_until = now + float(words[1])
+        elif words[0] == "delay":
+            self.delay = float(words[1])
         return str(self.lost)
 
 
