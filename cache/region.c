@@ -138,7 +138,7 @@ static enum region_verdict judge(const struct region *r, const struct entry *e, 
     if (e == NULL || now_ns >= e->expires_ns) {
         return REGION_MISS;
     }
-    if (!entry_holds(e, r->versions)) {
+    if (!entry_holds(e, r->versions) || e->read_ns < versions_oldest(r->versions, now_ns)) {
         return REGION_INVALID;
     }
     return now_ns >= e->soft_ns ? REGION_STALE : REGION_HIT;

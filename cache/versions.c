@@ -8,17 +8,11 @@
 #include "cache/versions.h"
 
 #include "base/hash.h"
+#include "cache/versions_parts.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ONE_VERSION (UINT64_C(1) << 24)
-#define IN_FLIGHT (ONE_VERSION - 1)
-
-struct versions {
-    _Atomic uint64_t words[SLOT_COUNT];
-};
 
 /* Names are joined by hashing each with the hash so far as its seed: so that ("ab", "c")
  * is another thing than ("a", "bc"). */
@@ -63,6 +57,9 @@ bool versions_stamp(const struct versions *v, const struct slot_set *s, struct s
     if (s->count > STAMP_MAX) {
         return false;
     }
+    out->era = atomic_load(&v->era);
+    out->position = atomic_load(&v->ledger.position);
+    out->epoch = atomic_load(&v->ledger.epoch);
     out->count = s->count;
     for (uint32_t i = 0; i < s->count; i++) {
         out->slots[i] = s->slots[i];
@@ -87,7 +84,8 @@ bool versions_hold_words(const struct versions *v, const uint32_t *slots, const 
 
 bool versions_hold(const struct versions *v, const struct stamp *s)
 {
-    return versions_hold_words(v, s->slots, s->words, s->count);
+    return versions_hold_words(v, s->slots, s->words, s->count) &&
+           atomic_load(&v->era) == s->era;
 }
 
 static void add(struct versions *v, const struct slot_set *s, uint64_t change)
@@ -95,6 +93,7 @@ static void add(struct versions *v, const struct slot_set *s, uint64_t change)
     for (uint32_t i = 0; i < s->count; i++) {
         atomic_fetch_add(&v->words[s->slots[i]], change);
     }
+    ledger_mark(v, s);
 }
 
 void versions_raise(struct versions *v, const struct slot_set *s)
@@ -110,4 +109,22 @@ void versions_lower(struct versions *v, const struct slot_set *s)
 void versions_bump(struct versions *v, const struct slot_set *s)
 {
     add(v, s, ONE_VERSION);
+}
+
+void versions_void(struct versions *v, uint64_t now_ns)
+{
+    if (now_ns > atomic_load(&v->void_ns)) {
+        atomic_store(&v->void_ns, now_ns);
+    }
+    atomic_fetch_add(&v->era, 1);
+}
+
+uint64_t versions_oldest(const struct versions *v, uint64_t now_ns)
+{
+    uint64_t oldest_ns = atomic_load(&v->void_ns);
+    if (!ledger_on(v) || ledger_whole(v, now_ns)) {
+        return oldest_ns;
+    }
+    uint64_t recent_ns = now_ns > LEDGER_APART_NS ? now_ns - LEDGER_APART_NS : 0;
+    return recent_ns > oldest_ns ? recent_ns : oldest_ns;
 }

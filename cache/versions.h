@@ -64,6 +64,8 @@ struct stamp {
     uint32_t count;
     uint32_t slots[STAMP_MAX];
     uint64_t words[STAMP_MAX];
+    uint64_t era;
+    uint64_t epoch, position; /* where the daemons' log stood (cache/ledger.h) */
 };
 
 struct versions;
@@ -87,5 +89,10 @@ void versions_raise(struct versions *v, const struct slot_set *s);
 void versions_lower(struct versions *v, const struct slot_set *s);
 /* Both at once: what is kept of these is not served any more. */
 void versions_bump(struct versions *v, const struct slot_set *s);
+/* Nothing that was read before is served any more. */
+void versions_void(struct versions *v, uint64_t now_ns);
+/* What was read before this (by clock_now_ns) must not be served: the last versions_void, or
+ * a second ago while other daemons may have written without our knowing. */
+uint64_t versions_oldest(const struct versions *v, uint64_t now_ns);
 
 #endif
