@@ -99,7 +99,7 @@ struct pg_conn {
     uint64_t rows;          /* given to the sink */
     uint64_t written;       /* by the command tags */
     uint64_t dropped_bytes; /* read after the ending */
-    uint32_t reset_at;      /* PG_JOB_RESET: next statement */
+    uint32_t resets;        /* PG_JOB_RESET: statements whose answers are to come */
 
     struct pg_pipe *pipe; /* PG_PIPED: what is under way; kept for the next time */
 };

@@ -155,6 +155,15 @@ static void expect_execute(struct pg_conn *c)
     }
 }
 
+/* … of one statement of our own. */
+static void expect_own(struct pg_conn *c)
+{
+    c->sets_sent = 1;
+    c->sets_done = 0;
+    c->sync = PG_SYNC_SENT;
+    c->step = PG_STEP_EXECUTE;
+}
+
 static void expect_statement(struct pg_conn *c)
 {
     if (c->preparing == PG_PREPARE_NEW) {
@@ -455,8 +464,6 @@ static void refuse_copy(struct pg_conn *c)
 
 /* -- steps ----------------------------------------------------------------- */
 
-static bool send_reset(struct pg_conn *c);
-
 static void restart(struct pg_conn *c)
 {
     pg_cache_forget(&c->cache, c->key);
@@ -481,12 +488,9 @@ static void take_sync(struct pg_conn *c)
         restart(c);
         return;
     }
-    if (c->job == PG_JOB_RESET && c->err == ERR_OK) {
-        if (!send_reset(c)) {
-            send_failed(c);
-        } else if (c->step != PG_STEP_SYNC) {
-            return;
-        }
+    if (c->job == PG_JOB_RESET && --c->resets > 0) {
+        expect_own(c);
+        return;
     }
     if (c->job == PG_JOB_RESET && c->err != ERR_OK) {
         c->base.broken = true;
@@ -643,7 +647,7 @@ static bool begin(struct pg_conn *c, struct run *r, enum pg_job job)
     c->rows = c->written = 0;
     c->counting = PG_COUNT_ROWS;
     c->sets_sent = c->sets_done = c->sets_total = 0;
-    c->reset_at = 0;
+    c->resets = 0;
     r->err = ERR_OK;
     r->rowcount = 0;
     r->maybe_executed = false;
@@ -698,13 +702,10 @@ void pg_ping(struct db_conn *conn, struct run *r)
     begun(c, ERR_OK, up && PQpipelineSync(c->pg) == 1);
 }
 
-/* A statement of our own, without rows. */
+/* A statement of our own, which nobody wants rows of. */
 static bool send_own(struct pg_conn *c, const char *sql)
 {
-    c->sets_sent = 1;
-    c->sets_done = 0;
-    c->sync = PG_SYNC_SENT;
-    c->step = PG_STEP_EXECUTE;
+    expect_own(c);
     return PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, FORMAT_TEXT) == 1 &&
            PQpipelineSync(c->pg) == 1;
 }
@@ -716,18 +717,23 @@ void pg_rollback(struct db_conn *conn, struct run *r)
     begun(c, ERR_OK, up && send_own(c, "rollback"));
 }
 
-/* Sends the next statement of a reset; leaves PG_STEP_SYNC behind the last. */
-static bool send_reset(struct pg_conn *c)
+static bool send_one_reset(struct pg_conn *c, const char *sql)
 {
-    bool is_open = c->reset_at == 0 && c->tx_before != DB_TX_NONE;
-    const char *sql = is_open ? "rollback" : pg_reset_sql(c->base.target, c->reset_at);
-    if (is_open) {
-        c->tx_before = DB_TX_NONE;
-    } else {
-        c->reset_at++;
+    c->resets++;
+    return send_own(c, sql);
+}
+
+/* All in one round trip, but each with its own Sync: DISCARD ALL must be alone in its
+ * transaction. If one fails the session is over, whatever those behind it did. */
+static bool send_resets(struct pg_conn *c)
+{
+    bool sent = c->tx_before == DB_TX_NONE || send_one_reset(c, "rollback");
+    const char *sql;
+    c->tx_before = DB_TX_NONE;
+    for (uint32_t i = 0; sent && (sql = pg_reset_sql(c->base.target, i)) != NULL; i++) {
+        sent = send_one_reset(c, sql);
     }
-    c->step = PG_STEP_SYNC;
-    return sql == NULL || send_own(c, sql);
+    return sent;
 }
 
 void pg_reset(struct db_conn *conn, struct run *r)
@@ -735,5 +741,5 @@ void pg_reset(struct db_conn *conn, struct run *r)
     struct pg_conn *c = conn_of(conn);
     bool up = begin(c, r, PG_JOB_RESET);
     pg_cache_clear(&c->cache);
-    begun(c, ERR_OK, up && send_reset(c));
+    begun(c, ERR_OK, up && send_resets(c));
 }

@@ -2,6 +2,7 @@
  *
  * Tests of backend/pg_open.c: URLs, refusals, pinned settings, TLS, reset.
  */
+#include "base/clock.h"
 #include "pg_rig.h"
 
 #include <stdio.h>
@@ -190,6 +191,80 @@ START_TEST(statements_run_on_connecting_and_again_after_a_reset)
 }
 END_TEST
 
+static void connect_rig(struct rig *g, struct str *on_connect, uint32_t count)
+{
+    *g = (struct rig){.target = target_of(&server)};
+    g->target.on_connect = on_connect;
+    g->target.on_connect_count = count;
+    ck_assert_int_eq(loop_init(&g->loop), ERR_OK);
+    g->connector = connector_create(2);
+    g->conn = open_conn(g);
+}
+
+static bool has_run(struct rig *g, uint64_t backend_id, const char *sql)
+{
+    char ask[256];
+    snprintf(ask, sizeof ask,
+             "select query from pg_stat_activity where pid=%d and state='idle' and query='%s'",
+             (int)backend_id, sql);
+    struct job j;
+    job_init(&j, ask, 1);
+    driver_pg.run(g->conn, &j.run);
+    job_wait(g, &j);
+    ck_assert_msg(j.run.err == ERR_OK, "%s", j.fail.message);
+    bool found = j.run.rowcount == 1;
+    job_fini(&j);
+    return found;
+}
+
+/* The loop of the connection that is reset stands still, so nothing that comes back makes
+ * it send more. */
+START_TEST(a_reset_is_one_round_trip)
+{
+    struct rig g, watcher;
+    struct str on_connect[] = {STR("set work_mem to 5000"),
+                               STR("set search_path to pg_catalog")};
+    connect_rig(&g, on_connect, 2);
+    connect_rig(&watcher, NULL, 0);
+    exec(&g, "begin");
+    exec(&g, "set TimeZone to \"Asia/Tokyo\"");
+    struct job j;
+    job_init(&j, "", 0);
+    driver_pg.reset(g.conn, &j.run);
+    uint64_t end_ns = clock_now_ns() + UINT64_C(60000000000);
+    while (!has_run(&watcher, g.conn->backend_id, on_connect[1].ptr)) {
+        ck_assert_msg(clock_now_ns() < end_ns, "it waits for an answer");
+    }
+    job_wait(&g, &j);
+    ck_assert_msg(j.run.err == ERR_OK, "%s", j.fail.message);
+    ck_assert(db_conn_clean(g.conn));
+    expect_rows(&g, "select current_setting('work_mem'),current_setting('TimeZone')", 2,
+                "5000kB,UTC");
+    job_fini(&j);
+    rig_fini(&g);
+    rig_fini(&watcher);
+}
+END_TEST
+
+/* Whatever those behind the one that failed did, nobody may have the session. */
+START_TEST(a_reset_that_fails_halfway_ends_the_session)
+{
+    struct rig g;
+    struct str on_connect[] = {STR("set work_mem to 5000"), STR("set work_mem to 6000")};
+    connect_rig(&g, on_connect, 2);
+    on_connect[0] = STR("select 1/0"); /* as if the database were another one by now */
+    struct job j;
+    job_init(&j, "", 0);
+    driver_pg.reset(g.conn, &j.run);
+    job_wait(&g, &j);
+    ck_assert_int_eq(j.run.err, ERR_DIVISION_BY_ZERO);
+    ck_assert(g.conn->broken);
+    ck_assert(!db_conn_clean(g.conn));
+    job_fini(&j);
+    rig_fini(&g);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("pg_open");
@@ -200,5 +275,7 @@ int main(void)
     tcase_add_test(tc, options_of_the_url_are_checked);
     tcase_add_test(tc, another_machine_is_not_spoken_to_in_plain_text);
     tcase_add_test(tc, statements_run_on_connecting_and_again_after_a_reset);
+    tcase_add_test(tc, a_reset_is_one_round_trip);
+    tcase_add_test(tc, a_reset_that_fails_halfway_ends_the_session);
     return pg_rig_main(tc);
 }
