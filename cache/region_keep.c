@@ -22,8 +22,8 @@
 #define DEAD_PART 64  /* of the bytes, one in so many may be dead before we wait for readers */
 #define DEAD_BATCH 64 /* freed at once: each time costs a look at all readers */
 #define USED_OFTEN 2
-#define WAITS 64      /* turns for readers to leave, before a fill is refused */
-#define EVICT_LOOK 64 /* items that an eviction looks at in each queue */
+#define WAITS 64        /* turns for readers to leave, before a fill is refused */
+#define EVICT_LOOK 1000 /* items of a queue that an eviction looks at: some 50 µs */
 #define LINES_MAX 4
 #define SLICE 256 /* chains that are walked without giving the lock back */
 
@@ -187,9 +187,24 @@ static bool evict_main(struct region *r, uint64_t now_ns)
     return false;
 }
 
+/* What nobody can find is the first to go, if it stands at an end. */
+static bool evict_useless(struct region *r, uint64_t now_ns)
+{
+    for (int i = 0; i < QUEUE_COUNT; i++) {
+        struct entry *e = r->queues[i].oldest;
+        if (e != NULL && drop_useless(r, e, now_ns)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool evict(struct region *r, uint64_t now_ns)
 {
     const struct queue *small = &r->queues[QUEUE_SMALL];
+    if (evict_useless(r, now_ns)) {
+        return true;
+    }
     if (small->bytes > r->max_bytes / SMALL_PART && evict_small(r, now_ns)) {
         return true;
     }
@@ -456,8 +471,11 @@ void region_tend(struct region *r, uint64_t now_ns)
 {
     size_t chains = r->table.mask + 1;
     size_t count = chains / TEND_PART > TEND_MIN ? chains / TEND_PART : TEND_MIN;
-    sweep(r, r->swept, count < chains ? count : chains, now_ns);
-    r->swept += count; /* of the one thread that tends */
+    pthread_mutex_lock(&r->lock);
+    size_t from = r->swept;
+    r->swept += count;
+    pthread_mutex_unlock(&r->lock);
+    sweep(r, from, count < chains ? count : chains, now_ns);
 }
 
 void region_free_entries(struct region *r)

@@ -46,7 +46,7 @@ struct region {
     size_t dead_bytes;
     size_t bytes; /* all: also the dead, what is reserved, and the region itself */
     uint64_t fills, evicted, dropped_old, dropped_invalid, refused;
-    size_t swept; /* chains that region_tend has been at */
+    size_t swept; /* where region_tend goes on */
 };
 
 /* Frees all; nobody is inside. */
