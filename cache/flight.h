@@ -55,6 +55,7 @@ struct flight_wait {
     /* flight.c's own */
     struct flight *flight;
     struct flight_wait *next, *prev;
+    uint32_t part;
 };
 
 enum flight_role { FLIGHT_FLY, FLIGHT_WAIT, FLIGHT_ALONE };
@@ -70,7 +71,8 @@ void flights_destroy(struct flights *f);
 enum flight_role flight_join(struct flights *f, struct str region, struct cache_key key,
                              const struct slot_set *depends, struct flight_wait *w,
                              struct flight **out, struct stamp *stamp);
-/* The end of a flight; wakes all. body or words may be NULL. */
+/* The end of a flight; wakes all, with a copy of `text`: the body of FLIGHT_LANDED, the
+ * words of FLIGHT_FAILED. */
 void flight_end(struct flights *f, struct flight *flight, enum flight_end end, enum err err,
                 struct str text);
 /* w does not wait any more; false: it is being woken, and its call is still to come. */

@@ -7,8 +7,10 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "cache/flight.h"
 #include "daemon/http.h"
 #include "daemon/listener.h"
+#include "daemon/regions.h"
 #include "daemon/report.h"
 #include "daemon/settings.h"
 #include "daemon/version.h"
@@ -44,6 +46,7 @@ struct daemon {
     struct loop loop;
     uv_signal_t signals[3];
     struct worker_shared shared;
+    struct epoch *epoch; /* of the result cache; its readers are the workers */
     struct worker *workers;
     unsigned worker_count, workers_left;
     struct timer last_call; /* once a second of the drain */
@@ -252,6 +255,15 @@ static void set_client_limit(struct daemon *d, const struct conf *c)
 
 /* ---- reload and stop ---- */
 
+/* The last reference of the settings frees those that were made. */
+static enum err open_regions(struct daemon *d, struct settings *s, const struct settings *old,
+                             struct fail *f)
+{
+    const struct regions_with with = {
+        .versions = d->shared.versions, .epoch = d->epoch, .seed = d->shared.seed};
+    return regions_open(s, old, &with, f);
+}
+
 static struct settings *load_settings(struct daemon *d, struct settings *old)
 {
     struct buf errors;
@@ -264,9 +276,12 @@ static struct settings *load_settings(struct daemon *d, struct settings *old)
     }
     struct fail f;
     fail_init(&f);
-    struct settings *s;
-    if (settings_create(c, old, &s, &f) != ERR_OK) {
+    struct settings *s = NULL;
+    enum err e = settings_create(c, old, &s, &f);
+    e = e != ERR_OK ? e : open_regions(d, s, old, &f);
+    if (e != ERR_OK) {
         log_fail(d, "the new conf cannot be used", &f);
+        settings_unref(s);
         return NULL;
     }
     return s;
@@ -453,6 +468,12 @@ static enum err start_shared(struct daemon *d, struct fail *f)
     d->shared.write_stats = write_stats;
     d->shared.arg = d;
     d->shared.connector = connector_create(CONNECTOR_THREADS);
+    d->shared.versions = versions_create();
+    d->shared.flights = flights_create(d->shared.seed, d->shared.versions);
+    d->epoch = epoch_create(count_workers(settings_conf(d->settings)));
+    if (d->shared.versions == NULL || d->shared.flights == NULL || d->epoch == NULL) {
+        return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the result cache");
+    }
     return d->shared.connector == NULL
                ? fail_set(f, ERR_OUT_OF_MEMORY, "cannot start the connector threads")
                : ERR_OK;
@@ -547,6 +568,9 @@ static enum err start(struct daemon *d, struct fail *f)
         e = start_shared(d, f);
     }
     if (e == ERR_OK) {
+        e = open_regions(d, d->settings, NULL, f);
+    }
+    if (e == ERR_OK) {
         e = start_workers(d, f);
     }
     return e == ERR_OK ? open_doors(d, f) : e;
@@ -560,6 +584,9 @@ static void take_down(struct daemon *d)
     free(d->workers);
     settings_unref(d->settings);
     settings_unref(d->first);
+    flights_destroy(d->shared.flights);
+    epoch_destroy(d->epoch);
+    versions_destroy(d->shared.versions);
     pthread_mutex_destroy(&d->lock);
     LOG(&d->log, LOG_DAEMON, LOG_INFO, "stopped", LOG_END);
     if (d->log_fd >= 0) {

@@ -35,10 +35,11 @@ static struct str db_name(const struct req *r)
     return r->backend == NULL ? (struct str){"", 0} : r->backend->db->conf->name;
 }
 
-/* Where its line goes: to its client, or into the answer of the batch it is a step of. */
+/* Where its line goes: to its client, into the answer of the batch it is a step of, or
+ * into what the result cache keeps. */
 static struct buf *out_of(struct req *r)
 {
-    return r->parent != NULL ? &r->parent->answer : &r->conn->out;
+    return r->building ? &r->answer : r->parent != NULL ? &r->parent->answer : &r->conn->out;
 }
 
 /* ---- preparing ---- */
@@ -141,7 +142,8 @@ enum err reply_prepare(struct req *r)
         .max_bytes = limits(r)->reply_bytes,
         /* What was written is told only when it is certain: no row of a write
          * leaves before its end. */
-        .full_bytes = reads(r->bound.plan) && may_begin_early(r) ? FULL_BYTES : 0,
+        .full_bytes =
+            reads(r->bound.plan) && may_begin_early(r) && !cache_keeps(r) ? FULL_BYTES : 0,
         .told = step->stmt.told,
     };
     if (r->bound.plan->after != NULL) {
@@ -167,12 +169,20 @@ enum err reply_prepare(struct req *r)
 
 /* ---- rows on their way ---- */
 
-/* `{"id":7,` and, after a write where there are replicas, how far it has come. */
+/* `{"id":7,`, what the cache did if it was asked, and, after a write where there are
+ * replicas, how far it has come. */
 static void open_result(struct req *r)
 {
     struct buf *out = out_of(r);
+    const char *word = cache_word_name(r);
     char position[POSITION_TEXT_BYTES];
+    if (r->building) {
+        return; /* that is written for each who is given it */
+    }
     encode_open(out, &r->msg.id);
+    if (word != NULL) {
+        buf_printf(out, "\"cache\":\"%s\",", word);
+    }
     if (r->route.at.kind != POSITION_NONE) {
         position_write(&r->route.at, position);
         buf_printf(out, "\"position\":\"%s\",", position);
@@ -471,6 +481,14 @@ static void write_result(struct req *r)
     } else {
         write_rows(r);
     }
+}
+
+void reply_build(struct req *r)
+{
+    r->building = true;
+    write_result(r);
+    r->building = false;
+    r->phase = REPLY_NONE;
 }
 
 void reply_write(struct req *r)

@@ -19,4 +19,8 @@ enum err reply_check(struct req *r) MUST_CHECK;
 /* Writes the final line into the connection; r must have its turn. */
 void reply_write(struct req *r);
 
+/* Writes the result of r, of which nothing was told, into r->answer: all of the line behind
+ * its id. */
+void reply_build(struct req *r);
+
 #endif

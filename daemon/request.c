@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/batch.h"
+#include "daemon/caching.h"
 #include "daemon/ops_gate.h"
 #include "daemon/reply.h"
 #include "daemon/steps.h"
@@ -47,10 +48,11 @@ static const struct {
     [REQ_PLAN] = {"plan", TO(REQ_ORDER) | TO(REQ_TX_CATALOG) | TO(REQ_REFRESH) | TO(REQ_REPLY),
                   step_plan},
     [REQ_ORDER] = {"order",
-                   TO(REQ_ROUTE) | TO(REQ_BATCH) | TO(REQ_TX_USE) | TO(REQ_TX_SQL) |
-                       TO(REQ_REPLY),
+                   TO(REQ_CACHE) | TO(REQ_ROUTE) | TO(REQ_BATCH) | TO(REQ_TX_USE) |
+                       TO(REQ_TX_SQL) | TO(REQ_REPLY),
                    step_order},
     [REQ_BATCH] = {"batch", TO(REQ_BATCH) | TO(REQ_REPLY), step_batch},
+    [REQ_CACHE] = {"cache", TO(REQ_CACHE) | TO(REQ_ROUTE) | TO(REQ_REPLY), step_cache},
     [REQ_ROUTE] = {"route", TO(REQ_SHARED) | TO(REQ_LEND) | TO(REQ_REPLY), step_route},
     [REQ_SHARED] = {"shared", TO(REQ_ROUTE) | TO(REQ_RETURN), step_shared},
     [REQ_LEND] = {"lend",
@@ -91,9 +93,9 @@ static void finish(struct req *r);
 /* Who waits in these is moved on by a callback; all others wait for what req_poke
  * looks at, at the end of a turn of their connection. */
 #define CALLED_BACK                                                                            \
-    (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_SHARED) | TO(REQ_LEND) | TO(REQ_CATCH_UP) |    \
-     TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) | TO(REQ_POSITION) |      \
-     TO(REQ_TX_SQL) | TO(REQ_TX_UNDO) | TO(REQ_TX_CATALOG))
+    (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_CACHE) | TO(REQ_SHARED) | TO(REQ_LEND) |       \
+     TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) |      \
+     TO(REQ_POSITION) | TO(REQ_TX_SQL) | TO(REQ_TX_UNDO) | TO(REQ_TX_CATALOG))
 
 static void note_unsettled(struct req *r)
 {
@@ -238,6 +240,13 @@ static void stop_in_queue(struct req *r, enum err why)
     req_go(r, REQ_REPLY);
 }
 
+static void stop_at_once(struct req *r, enum err why)
+{
+    r->stop = why;
+    req_set_err(r, why);
+    req_go(r, REQ_REPLY);
+}
+
 static void stop_shared(struct req *r, enum err why)
 {
     r->stop = why;
@@ -267,9 +276,7 @@ void req_stop(struct req *r, enum err why)
         stop_waiting_for_catalog(r, why);
         return;
     case REQ_ORDER:
-        r->stop = why;
-        req_set_err(r, why);
-        req_go(r, REQ_REPLY);
+        stop_at_once(r, why);
         return;
     case REQ_LEND:
         r->stop = why;
@@ -280,6 +287,9 @@ void req_stop(struct req *r, enum err why)
         return;
     case REQ_BATCH:
         batch_stop(r, why);
+        return;
+    case REQ_CACHE:
+        cache_stop(r, why);
         return;
     case REQ_SHARED:
         stop_shared(r, why);
@@ -438,6 +448,7 @@ static void finish(struct req *r)
         buf_swap(&r->rows.out, &r->text);
         rows_fini(&r->rows);
     }
+    cache_forget(r);
     plan_unref(r->bound.plan);
     prepared_unref(r->prepared);
     compiler_seen_done(r->seen);

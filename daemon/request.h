@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "compiler/compiler.h"
+#include "daemon/caching.h"
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
 #include "daemon/request_state.h"
@@ -75,7 +76,10 @@ struct req {
     bool defined;  /* it may have changed the schema: its reply waits for a new catalog */
     bool executed; /* its effect is over (for the order of requests without id) */
     struct bound bound;
-    uint32_t at; /* index of the run that is next or under way */
+    struct caching *caching; /* its way through the result cache, or NULL */
+    enum cache_word cache_word;
+    bool building; /* its reply is being written into `answer` */
+    uint32_t at;   /* index of the run that is next or under way */
     struct pool_wait pool_wait;
     struct shared_run shared;
     struct db_conn *lease; /* NULL again after pool_abort, though the run is not done yet */

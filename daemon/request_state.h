@@ -17,6 +17,7 @@ enum req_state {
     REQ_PLAN,       /* compiled and bound */
     REQ_ORDER,      /* waits until it may take effect */
     REQ_BATCH,      /* its steps are under way, one after the other */
+    REQ_CACHE,      /* looked for in the result cache, or waits for who reads it */
     REQ_ROUTE,      /* a server of its database is chosen */
     REQ_SHARED,     /* its statement shares a connection with others' */
     REQ_LEND,       /* waits for a connection */

@@ -4,6 +4,7 @@
  */
 #include "daemon/settings.h"
 
+#include "daemon/regions.h"
 #include "pool/pool_gate.h"
 
 #include <stdlib.h>
@@ -215,6 +216,10 @@ void settings_unref(struct settings *s)
     for (uint32_t i = 0; i < s->database_count; i++) {
         database_unref(s->databases[i]);
     }
+    for (uint32_t i = 0; i < s->region_count; i++) {
+        region_unref(s->regions[i]);
+    }
+    free(s->regions);
     free(s->databases);
     conf_drop(s->conf);
     free(s);

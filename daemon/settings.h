@@ -29,6 +29,7 @@ struct shared_conf {
 };
 
 struct catalog_wait;
+struct shared_region;
 
 /* One logical database, over all workers. */
 struct database {
@@ -56,6 +57,9 @@ struct settings {
     struct shared_conf *conf;
     struct database **databases; /* one reference each */
     uint32_t database_count;
+    struct shared_region **regions; /* of the result cache, as the conf lists them; one
+                                     * reference each. daemon/regions.h opens them */
+    uint32_t region_count;
 };
 
 /* Makes a snapshot from c (taken over, also on error). Databases of `old` (may be

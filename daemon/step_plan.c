@@ -97,10 +97,7 @@ int step_read(struct req *r)
     enum err e = r->parent != NULL ? ERR_OK : parse(r);
     if (e == ERR_OK) {
         count_add(&r->worker->counts.requests[r->msg.op], r->parent == NULL);
-        if (r->msg.cache.mode != CACHE_DEFAULT) {
-            e = fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/cache"),
-                        "this server does not have this yet");
-        } else if (r->msg.run.len > 0) {
+        if (r->msg.run.len > 0) {
             e = use_prepared(r);
         } else if (r->msg.op == OP_PREPARE) {
             e = op_prepare(r);
@@ -108,6 +105,7 @@ int step_read(struct req *r)
             e = read_batch(r);
         }
     }
+    e = e != ERR_OK ? e : cache_check_region(r);
     if (e != ERR_OK && !r->msg.tx.present) {
         tx_misread(r);
     }

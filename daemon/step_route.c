@@ -35,10 +35,26 @@ static const struct replication *words_of(const struct req *r)
 
 /* ---- where it goes ---- */
 
+/* There is no primary to be read from; a replica may do for who is content with one, but
+ * what it says is not kept. */
+static enum err choose_uncached(struct req *r)
+{
+    cache_abandon(r);
+    fail_init(&r->fail);
+    r->route.primary_only = false;
+    return route_choose(r);
+}
+
 int step_route(struct req *r)
 {
     r->ordered_ns = clock_now_ns();
+    if (cache_keeps(r)) {
+        r->route.primary_only = true;
+    }
     enum err e = route_choose(r);
+    if (e != ERR_OK && cache_keeps(r)) {
+        e = choose_uncached(r);
+    }
     if (e != ERR_OK) {
         return req_fail_to(r, e, REQ_REPLY);
     }

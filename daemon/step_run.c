@@ -36,8 +36,9 @@ int step_order(struct req *r)
     if (r->batch != NULL) {
         return REQ_BATCH;
     }
+    bool cached = r->msg.op == OP_QUERY && cache_wants(r);
     if (r->tx == NULL || r->msg.op == OP_BEGIN) {
-        return REQ_ROUTE;
+        return cached ? REQ_CACHE : REQ_ROUTE;
     }
     return op_way(r->msg.op) == WAY_TX ? REQ_TX_SQL : REQ_TX_USE;
 }
@@ -412,6 +413,7 @@ int step_return(struct req *r)
         return REQ_ROUTE;
     }
     if (may_plan_again(r)) {
+        cache_abandon(r);
         forget_plan(r);
         return REQ_REFRESH;
     }
@@ -433,6 +435,9 @@ int step_reply(struct req *r)
     if (r->parent != NULL) {
         batch_take(r);
         return REQ_DONE;
+    }
+    if (r->caching != NULL) {
+        cache_land(r);
     }
     if (!r->executed) {
         r->executed = true;

@@ -20,6 +20,8 @@ step_fn step_batch;
 step_fn step_order, step_lend, step_begin, step_run, step_commit, step_rollback, step_return,
     step_reply;
 
+/* step_cache.c: the result cache. */
+step_fn step_cache;
 /* step_route.c: which server it goes to, and what it does for the sake of replicas. */
 step_fn step_route, step_catch_up, step_position;
 /* step_tx.c: the transaction that a request belongs to. */

@@ -23,6 +23,12 @@ static uint32_t database_slot(const struct database *db)
     return slot_of(SLOT_DATABASE, &db->conf->name, 1);
 }
 
+void touch_all(const struct database *db, struct slot_set *out)
+{
+    out->count = 1;
+    out->slots[0] = database_slot(db);
+}
+
 static uint32_t table_slot(const struct database *db, const struct table *t)
 {
     struct str names[] = {db->conf->name, t->schema, t->name};

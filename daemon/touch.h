@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+struct database;
 struct req;
 struct tx;
 
@@ -45,6 +46,9 @@ struct touch_reads {
 /* What r's read depends on, once it is bound. false: its result must not be kept; out->why
  * says why ("it calls `now`"). */
 bool touch_reads(const struct req *r, struct touch_reads *out);
+
+/* All of db. */
+void touch_all(const struct database *db, struct slot_set *out);
 
 /* r's statement, which may write, is about to be sent and commits by itself (or with the
  * COMMIT that is about to be sent). Nothing happens if it only reads, or was raised. */

@@ -9,6 +9,7 @@
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
 #include "daemon/monitor.h"
+#include "daemon/regions.h"
 #include "daemon/request.h"
 #include "pool/pool_gate.h"
 #include "pool/pool_status.h"
@@ -475,6 +476,14 @@ static void check_conns(struct worker *w)
     }
 }
 
+/* One worker does it for all. */
+static void tend_regions(struct worker *w)
+{
+    for (uint32_t i = 0; i < w->settings->region_count && w->index == 0; i++) {
+        region_tend(w->settings->regions[i]->region, w->loop.now_ns);
+    }
+}
+
 /* Copies what other modules count into the worker's atomics. */
 static void on_beat(struct timer *t)
 {
@@ -484,6 +493,7 @@ static void on_beat(struct timer *t)
     check_conns(w);
     give_memory_back(w);
     each_pool(w, pool_tell);
+    tend_regions(w);
     if (w->state == WORKER_DRAINING) {
         each_pool(w, pool_refuse_held); /* who has come so far since the last look */
     }

@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 
 struct conn;
+struct flights;
 struct versions;
 struct req;
 struct tx;
@@ -55,6 +56,7 @@ struct worker_shared {
     uint64_t deaf_ns;          /* how long a database may take to answer after it was asked to
                                 * stop; then its session is given up */
     struct versions *versions; /* of the result cache; NULL: none is configured */
+    struct flights *flights;   /* … and this, if there are versions */
     struct worker *workers;    /* all of them; NULL in tests of one */
     unsigned worker_count;
     /* Writes the /stats JSON object; any thread. */
