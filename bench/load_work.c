@@ -70,9 +70,18 @@ static const struct load_statement mixed[] = {
      .keys = ALL_KEYS},
 };
 
+/* Short reads, writes in transactions, reads of 200 ms: as one writes them, and as raw SQL,
+ * after which a connection is reset. */
 static const struct load_statement slow[] = {
     SELECT_USERS,
     {.kind = LOAD_TX, INSERT_EVENT},
+    {.kind = LOAD_SLOW,
+     .json = "\"query\":{\"select\":[\"id\",[\"fn.pg_sleep\",0.2]],\"from\":\"users\"," BY_KEY,
+     .json_end = END,
+     .sql = "SELECT id, pg_sleep(0.2) FROM users WHERE id = ",
+     .sql_end = "",
+     .rows = 1,
+     .keys = ALL_KEYS},
     {.kind = LOAD_SLOW,
      .json = "\"query\":{\"text\":\"select :k::int, pg_sleep(0.2)\"},\"params\":{\"k\":",
      .json_end = END,
@@ -105,6 +114,7 @@ static const struct {
     WORK("mixed", mixed, {10, 0}, {10, 1}, {10, 2}, {10, 3}, {10, 4}, {10, 5}, {10, 6}, {10, 7},
          {10, 8}, {10, 9}),
     WORK("slow", slow, {90, 0}, {9, 1}, {1, 2}),
+    WORK("slow-text", slow, {90, 0}, {9, 1}, {1, 3}),
     WORK("no-slow", slow, {91, 0}, {9, 1}),
 };
 

@@ -211,7 +211,7 @@ log_disconnections = 0
         conf = self.write("tribikos.yaml", json.dumps({
             "listen": [{"tcp": f"127.0.0.1:{self.ports['tribikos']}"}],
             "http": "off",
-            "databases": {name: {"url": url, "pool": dict(size=pool, max_overflow=0, **way)}
+            "databases": {name: {"url": url, "functions": ["pg_sleep"], "pool": dict(size=pool, max_overflow=0, **way)}
                           for name, way in ways.items()}}))
         self.daemon = self.spawn("tribikosd", [copy, "-c", conf])
         self.wait_for("tribikosd", self.daemon_answers)
