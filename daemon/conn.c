@@ -8,6 +8,7 @@
 #include "daemon/conn.h"
 
 #include "base/clock.h"
+#include "daemon/ahead.h"
 #include "daemon/request.h"
 #include "daemon/route.h"
 #include "daemon/tx.h"
@@ -114,6 +115,7 @@ void conn_end(struct conn *c)
     if (c->state <= CONN_HALF) {
         stop_reading(c);
         buf_fini(&c->held);
+        c->looked = 0;
         c->state = CONN_ENDED;
         conn_wake(c);
     }
@@ -229,6 +231,12 @@ static bool has_room(const struct conn *c)
     return c->req_count < most || c->req_count - count_stalled(c) < most;
 }
 
+/* Beyond limits.in_flight input is held, and looked through for cancels. */
+static bool may_read(const struct conn *c)
+{
+    return c->state == CONN_OPEN && !conn_full(c) && c->held.len < AHEAD_BYTES;
+}
+
 /* The answer to a line that cannot be read, in its turn; then we part. */
 static void refuse_line(struct conn *c, enum err e)
 {
@@ -258,10 +266,39 @@ static void part_from_foreigner(struct conn *c)
     conn_close(c);
 }
 
+static void look_ahead(struct conn *c)
+{
+    char line[AHEAD_LINE_BYTES];
+    size_t n = 1;
+    while (c->held.len > 0 && n > 0 && c->state <= CONN_HALF && !conn_full(c) &&
+           c->req_count < (uint32_t)limits(c)->in_flight + AHEAD_REQS) {
+        n = ahead_take(c, line);
+        if (n > 0) {
+            req_start(c, (struct str){line, n});
+        }
+    }
+}
+
+/* What there was no room for; `used`: so much of what was held is requests by now. */
+static void hold(struct conn *c, struct str input, size_t used)
+{
+    buf_str_add(&c->held, input);
+    c->looked -= c->looked < used ? c->looked : used;
+    if (c->held.failed) {
+        conn_close(c);
+        return;
+    }
+    look_ahead(c);
+    if (!may_read(c)) {
+        stop_reading(c);
+    }
+}
+
 /* Lines to requests, as far as there is room; the rest is held. */
 static void feed(struct conn *c, struct str input)
 {
     enum frame_result got = FRAME_MORE;
+    size_t given = input.len;
     c->worker->read_ns = clock_now_ns();
     while (has_room(c)) {
         struct str line;
@@ -289,17 +326,20 @@ static void feed(struct conn *c, struct str input)
         part_from_foreigner(c);
         return;
     }
-    if (input.len > 0) {
-        buf_str_add(&c->held, input);
-        stop_reading(c);
-        if (c->held.failed) {
-            conn_close(c);
-        }
-    } else if (!has_room(c)) {
-        stop_reading(c);
-    }
+    hold(c, input, given - input.len);
     if (!charge(c) && c->frame.rest.cap + c->held.cap > UNCOUNTED_BYTES) {
         refuse_line(c, ERR_OUT_OF_MEMORY);
+    }
+}
+
+/* The client will send no more. A last line without LF counts as a line. */
+static void end_input(struct conn *c)
+{
+    if (frame_held(&c->frame) > 0) {
+        feed(c, STR("\n"));
+    }
+    if (c->held.len == 0) {
+        conn_end(c);
     }
 }
 
@@ -309,13 +349,24 @@ static void feed_held(struct conn *c)
     buf_init(&c->held);
     feed(c, buf_str(&held));
     buf_fini(&held);
-    if (c->held.len > 0) {
+    if (c->held.len == 0 && c->state == CONN_HALF) {
+        end_input(c);
+    } else if (may_read(c)) {
+        start_reading(c);
+    }
+}
+
+static void take_in(struct conn *c, struct str input)
+{
+    if (c->held.len == 0) {
+        feed(c, input);
         return;
     }
-    if (c->state == CONN_HALF) {
-        conn_end(c);
-    } else if (has_room(c)) {
-        start_reading(c);
+    buf_str_add(&c->held, input);
+    if (has_room(c)) {
+        feed_held(c);
+    } else {
+        feed(c, STR(""));
     }
 }
 
@@ -337,7 +388,7 @@ static bool is_gone(const struct conn *c)
 static void check_line(struct conn *c)
 {
     size_t held = frame_held(&c->frame);
-    if (c->state != CONN_OPEN || !c->reading || held == 0) {
+    if (c->state != CONN_OPEN || !c->reading || held == 0 || c->held.len > 0) {
         c->line_seconds = 0;
         return;
     }
@@ -357,7 +408,6 @@ void conn_check(struct conn *c)
     }
 }
 
-/* The client will send no more. A last line without LF counts as a line. */
 static void on_eof(struct conn *c)
 {
     stop_reading(c);
@@ -366,11 +416,8 @@ static void on_eof(struct conn *c)
         return;
     }
     c->state = CONN_HALF;
-    if (frame_held(&c->frame) > 0) {
-        feed(c, STR("\n"));
-    }
     if (c->held.len == 0) {
-        conn_end(c);
+        end_input(c);
     }
 }
 
@@ -391,7 +438,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
     } else if (n > 0 && c->state == CONN_OPEN) {
         count_add(&c->worker->counts.bytes_in, (uint64_t)n);
         c->bytes_in += (uint64_t)n;
-        feed(c, (struct str){b->base, (size_t)n});
+        take_in(c, (struct str){b->base, (size_t)n});
         conn_flush_later(c);
     }
 }
@@ -437,8 +484,10 @@ static void tend(struct task *t)
         tx_end_all(c);
     }
     poke_waiting(c); /* behind the flush: when that makes room, nobody else tells */
-    if (has_room(c) && !c->reading) {
+    if (has_room(c) && (c->held.len > 0 || !c->reading)) {
         feed_held(c);
+    } else if (may_read(c)) {
+        start_reading(c);
     }
     if (c->state < CONN_CLOSING) {
         (void)charge(c);
@@ -512,7 +561,7 @@ struct req *conn_find(const struct conn *c, const struct request_id *id)
 
 static int open_stream(struct conn *c, int fd)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t len = sizeof a;
     uv_loop_t *uv = &c->worker->loop.uv;
     if (getsockname(fd, (struct sockaddr *)&a, &len) != 0) {

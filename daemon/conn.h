@@ -43,7 +43,8 @@ struct conn {
     uint64_t since_ns, bytes_in, bytes_out;
     struct frame frame;
     uint32_t line_seconds; /* that a line has been unfinished */
-    struct buf held;       /* input that waits until there is room for more requests */
+    struct buf held;       /* input that waits until there is room for more requests … */
+    size_t looked;         /* … and was looked through for cancels as far as here */
     struct buf out;        /* replies not yet handed to the socket */
     struct buf sending;    /* replies that uv_write works on */
     uv_write_t write;

@@ -20,7 +20,7 @@ void frame_fini(struct frame *f)
 
 size_t frame_held(const struct frame *f)
 {
-    return f->rest.len;
+    return f->scanned; /* 0: what is there was lent, and is a line of the past */
 }
 
 /* A line that is an HTTP request line (RFC 9112 §3): a method and a blank. */

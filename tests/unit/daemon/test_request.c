@@ -3,6 +3,7 @@
  * Tests of daemon/request.c, step_*.c, reply.c and conn.c: what a client sees of the
  * life of its requests: order, ids, cancel, timeouts, streams, slow reading.
  */
+#include "daemon/ahead.h"
 #include "rig.h"
 
 #include <stdio.h>
@@ -208,6 +209,82 @@ START_TEST(a_running_statement_is_cancelled_and_both_are_answered)
     client_expect_has(&c, "{\"id\":1,\"error\":{\"code\":\"cancelled\"");
     client_send(&c, "{\"id\":3,\"op\":\"cancel\",\"of\":1}\n");
     client_expect_has(&c, "unknown_request");
+}
+END_TEST
+
+/* Two that do not end are all that may be under way; what comes behind them waits. */
+static void fill_flight(void)
+{
+    restart("{in_flight: 2}", "{size: 4}");
+    fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.act = FAKE_HANG});
+    fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.act = FAKE_HANG});
+    client_send(&c, "{\"id\":1," FAKE_READ "}\n{\"id\":2," FAKE_READ "}\n");
+    UNTIL(GET(r.fake.running) == 2);
+}
+
+START_TEST(a_cancel_is_heard_though_no_more_may_be_under_way)
+{
+    fill_flight();
+    client_send(&c, "{\"op\":\"cancel\",\"of\":1}\n"); /* the next line: without id too */
+    client_expect(&c, "{\"ok\":true}");
+    client_expect_has(&c, "{\"id\":1,\"error\":{\"code\":\"cancelled\"");
+    client_send(&c, "{\"op\":\"cancel\",\"of\":2}\n");
+    client_expect(&c, "{\"ok\":true}");
+    client_expect_has(&c, "{\"id\":2,\"error\":{\"code\":\"cancelled\"");
+}
+END_TEST
+
+START_TEST(a_cancel_is_heard_behind_lines_that_wait)
+{
+    fill_flight();
+    client_send(&c, "{\"id\":3," FAKE_READ "}\n{\"id\":4,\"op\":\"ping\"}\n");
+    client_send(&c, "{\"id\":5,\"op\":\"cancel\",\"of\":3}\n" /* not yet under way */
+                    "{\"id\":6,\"op\":\"cancel\",\"of\":2}\n{\"id\":7,\"op\":\"can");
+    client_expect(&c, "{\"id\":6,\"ok\":true}");
+    client_expect_has(&c, "{\"id\":2,\"error\":{\"code\":\"cancelled\"");
+    client_expect_has(&c, "{\"id\":3,\"columns\"");
+    client_expect(&c, "{\"id\":4,\"ok\":true}");
+    client_expect_has(&c, "{\"id\":5,\"error\":{\"code\":\"unknown_request\"");
+    client_send(&c, "cel\",\"of\":1}"); /* the last line, without its end */
+    client_end(&c);
+    client_expect(&c, "{\"id\":7,\"ok\":true}");
+    client_expect_has(&c, "{\"id\":1,\"error\":{\"code\":\"cancelled\"");
+    client_expect_end(&c);
+}
+END_TEST
+
+START_TEST(what_looks_like_a_cancel_is_none)
+{
+    fill_flight();
+    client_send(&c, "{\"id\":3,\"op\":\"ping\"}\n"
+                    "{\"op\":\"cancel\",\"of\":1}\n" /* in its turn: it has no id */
+                    "{\"id\":4,\"op\":\"prepare\",\"name\":\"cancel\",\"query\":\"cancel\"}\n"
+                    "{\"id\":5,\"op\":\"cancel\",\"of\":1,\"of\":2}\n"
+                    "{\"id\":6,\"op\":\"cancel\"}\n");
+    ck_assert_ptr_null(client_line_in(&c, 100));
+    client_send(&c, "{\"id\":7,\"op\":\"cancel\",\"of\":2}\r\n");
+    client_expect(&c, "{\"id\":7,\"ok\":true}");
+    client_expect_has(&c, "{\"id\":2,\"error\":{\"code\":\"cancelled\"");
+    client_expect(&c, "{\"id\":3,\"ok\":true}");
+    client_expect(&c, "{\"ok\":true}");
+}
+END_TEST
+
+START_TEST(input_that_waits_has_a_bound)
+{
+    fill_flight();
+    char line[1001];
+    memset(line, ' ', sizeof line);
+    memcpy(line, "{\"id\":3,\"op\":\"ping\"}", 21);
+    memcpy(line + 998, "\n", 2);
+    int sent = 0;
+    while (sent < 4000 && send(c.fd, line, 999, MSG_DONTWAIT) == 999) { /* until it is full */
+        sent++;
+        rig_sleep_ms(sent % 100 == 0 ? 5 : 0);
+    }
+    ck_assert_int_lt(sent, 4000);
+    UNTIL(GET(r.shared.request_bytes) >= AHEAD_BYTES);
+    ck_assert_int_lt(GET(r.shared.request_bytes), 10 * AHEAD_BYTES);
 }
 END_TEST
 
@@ -572,6 +649,10 @@ int main(void)
         a_line_too_long_does_not_break_into_an_open_line,
         a_last_line_without_its_end_is_answered_though_the_client_reads_slowly,
         a_running_statement_is_cancelled_and_both_are_answered,
+        a_cancel_is_heard_though_no_more_may_be_under_way,
+        a_cancel_is_heard_behind_lines_that_wait,
+        what_looks_like_a_cancel_is_none,
+        input_that_waits_has_a_bound,
         a_request_that_waits_for_its_turn_is_cancelled,
         a_timeout_while_the_transaction_begins_is_not_lost,
         a_statement_of_a_transaction_that_timed_out_is_undone,
