@@ -148,6 +148,9 @@ static void report(struct daemon *d, void (*write)(struct buf *, const struct re
         .clients_refused = atomic_load(&d->refused),
         .request_bytes = atomic_load(&d->shared.request_bytes),
         .log_lines = atomic_load(&d->log.lines),
+        .regions = s->regions,
+        .region_count = s->region_count,
+        .cache_waiting = flights_waiting(d->shared.flights),
     };
     write(out, &in);
     free(dbs);

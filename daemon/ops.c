@@ -167,11 +167,21 @@ static enum err op_stats(struct req *r)
     return finish(r);
 }
 
+static enum err op_invalidate_named(struct req *r)
+{
+    return op_invalidate(r, NULL);
+}
+
 enum err op_admin(struct req *r)
 {
     static enum err (*const table[OP_COUNT])(struct req *) = {
-        [OP_HELLO] = op_hello, [OP_PING] = op_ping,     [OP_DEALLOCATE] = op_deallocate,
-        [OP_MORE] = op_more,   [OP_CANCEL] = op_cancel, [OP_STATS] = op_stats,
+        [OP_HELLO] = op_hello,
+        [OP_PING] = op_ping,
+        [OP_DEALLOCATE] = op_deallocate,
+        [OP_MORE] = op_more,
+        [OP_CANCEL] = op_cancel,
+        [OP_STATS] = op_stats,
+        [OP_INVALIDATE] = op_invalidate_named,
     };
     if (table[r->msg.op] == NULL) {
         return fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/op"),

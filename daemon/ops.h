@@ -17,6 +17,8 @@ enum err op_prepare(struct req *r) MUST_CHECK;
 void op_prepared(struct req *r, const struct plan *plan);
 /* The answer of `compile`; catalog is that of r's database. */
 enum err op_compile(struct req *r, struct catalog *catalog) MUST_CHECK;
+/* ops_invalidate.c; the catalog is that of r's database, if it names tables. */
+enum err op_invalidate(struct req *r, const struct catalog *catalog) MUST_CHECK;
 /* The answer of `schema.reload`. */
 void op_reloaded(struct req *r, const struct catalog *catalog);
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "daemon/gather.h"
+#include "daemon/report.h"
 #include "daemon/steps.h"
 #include "pool/pool_gate.h"
 #include "pool/pool_status.h"
@@ -253,6 +254,25 @@ static void ask_clients(struct gather_part *part)
     }
 }
 
+/* ---- cache ---- */
+
+static void ask_cache(struct gather_part *part)
+{
+    const struct settings *all = common(part);
+    for (uint32_t i = 0; all != NULL && i < all->region_count; i++) {
+        uint64_t figures[REPORT_FIGURES];
+        const struct conf_region *g = &settings_conf(all)->cache.regions[i];
+        report_region(all->regions[i], figures);
+        row_begin(part);
+        cell_text(part, g->name);
+        cell_text(part, g->backend == CONF_BACKEND_REDIS ? g->url.masked : STR("memory"));
+        for (int k = 0; k < REPORT_FIGURES; k++) {
+            cell_num(part, figures[k]);
+        }
+        row_end(part);
+    }
+}
+
 /* ---- the operation ---- */
 
 #define T "\"text\""
@@ -279,6 +299,11 @@ static const struct show_kind {
      "\"client\",\"worker\",\"address\",\"db\",\"in_flight\",\"age_ms\",\"bytes_in\","
      "\"bytes_out\"",
      N "," N "," T "," T "," N4},
+    {"cache", ask_cache,
+     "\"region\",\"backend\",\"hits\",\"stale\",\"misses\",\"bypasses\",\"joined\",\"alone\","
+     "\"refreshes\",\"failed\",\"fills\",\"refused\",\"evicted\",\"expired\",\"invalid\","
+     "\"entries\",\"bytes\",\"max_bytes\"",
+     T "," T "," N4 "," N4 "," N4 "," N4},
     {"databases", ask_databases,
      "\"db\",\"dialect\",\"url\",\"servers\",\"state\",\"down\",\"replicas\",\"replicas_up\","
      "\"primary\",\"writes\"",
@@ -295,7 +320,7 @@ static const struct show_kind *find_kind(struct req *r)
     }
     fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/what"),
             "there is nothing of this name to show");
-    fail_hint(&r->fail, "pools, servers, clients, databases");
+    fail_hint(&r->fail, "pools, servers, clients, databases, cache");
     return NULL;
 }
 

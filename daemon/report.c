@@ -396,6 +396,7 @@ void report_json(struct buf *out, const struct report_in *in)
     add_latency(out, in);
     add_plans(out, in);
     add_transactions(out, in);
+    report_cache_json(out, in);
     add_workers(out, in);
     add_databases(out, in);
     end(out);

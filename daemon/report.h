@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "daemon/counts.h"
+#include "daemon/regions.h"
 #include "daemon/servers.h"
 #include "pool/pool.h"
 
@@ -37,6 +38,9 @@ struct report_in {
     uint64_t clients_refused;
     uint64_t request_bytes; /* memory of all requests now */
     uint64_t log_lines;
+    struct shared_region *const *regions; /* of the result cache */
+    uint32_t region_count;
+    uint64_t cache_waiting; /* reads that wait for what another one reads */
 };
 
 /* One JSON object without a line feed. On want of memory out->failed is set. */
@@ -69,6 +73,17 @@ const char *report_db_label(struct buf *b, struct buf *set, const struct report_
 /* report_servers.c: the servers of a database, behind its pool; and of all of them. */
 void report_servers_json(struct buf *b, const struct report_db *db);
 void report_servers_metrics(struct buf *b, struct buf *set, const struct report_in *in);
+
+/* report_cache.c: a figure of a region; the table ends with a NULL key. */
+struct report_figure {
+    const char *json, *metric, *help;
+};
+#define REPORT_FIGURES 16
+extern const struct report_figure report_figures[];
+/* All figures of a region, in the order of the table: REPORT_FIGURES of them. */
+void report_region(struct shared_region *r, uint64_t *out);
+void report_cache_json(struct buf *b, const struct report_in *in);
+void report_cache_metrics(struct buf *b, struct buf *set, const struct report_in *in);
 
 struct report_process {
     uint64_t rss_bytes;

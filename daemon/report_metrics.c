@@ -299,6 +299,7 @@ void report_metrics(struct buf *out, const struct report_in *in)
     add_requests(out, &set, in);
     add_latency(out, &set, in);
     add_loops(out, &set, in);
+    report_cache_metrics(out, &set, in);
     if (in->db_count > 0) {
         add_up(out, &set, in);
         add_states(out, &set, in);

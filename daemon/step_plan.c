@@ -127,6 +127,7 @@ int step_read(struct req *r)
     case WAY_BATCH:
         return REQ_ORDER;
     case WAY_HERE:
+        return r->msg.tables != NULL ? REQ_CATALOG : REQ_ADMIN;
     case WAY_TX:
         break;
     }
@@ -370,6 +371,9 @@ static enum err plan_op(struct req *r, struct catalog *catalog)
     if (r->msg.op == OP_SCHEMA_RELOAD) {
         op_reloaded(r, catalog);
         return ERR_OK;
+    }
+    if (r->msg.op == OP_INVALIDATE) {
+        return op_invalidate(r, catalog);
     }
     return plan_query(r, catalog);
 }

@@ -173,3 +173,8 @@ void touch_forget_tx(struct tx *t)
     free(t->touched.set);
     t->touched = (struct touched){TOUCHED_NOTHING, NULL};
 }
+
+bool touch_table(const struct database *db, const struct table *t, struct slot_set *out)
+{
+    return slot_set_add(out, table_slot(db, t));
+}

@@ -19,6 +19,7 @@
 
 struct database;
 struct req;
+struct table;
 struct tx;
 
 enum touched_state {
@@ -63,6 +64,8 @@ void touch_note(struct tx *t, const struct req *r);
 void touch_raise_tx(struct tx *t);
 /* … and lowered when the outcome `e` is certain; ERR_COMMIT_UNKNOWN: it is not. */
 void touch_settle_tx(struct tx *t, enum err e);
+/* Any rows of t, by whatever key; false: there is no room. */
+bool touch_table(const struct database *db, const struct table *t, struct slot_set *out);
 /* t is about to be freed. */
 void touch_forget_tx(struct tx *t);
 
