@@ -69,6 +69,7 @@ bench:
 	bench/run
 	bench/bulk
 	bench/compile
+	bench/cache
 	bench/faults
 
 fuzz:

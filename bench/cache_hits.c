@@ -12,6 +12,7 @@
 #include "cache/epoch.h"
 #include "cache/region.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,16 +260,30 @@ static size_t bytes_for(uint32_t entries)
     return low;
 }
 
-static double hit_rate_here(const struct trace *t, uint32_t entries, uint64_t *most)
+static size_t heap_bytes(void)
 {
-    struct cached c = cached_create(bytes_for(entries));
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+/* *most: entries at a time; *most_heap: memory in use, by malloc's account, in parts of
+ * what is allowed. */
+static double hit_rate_here(const struct trace *t, uint32_t entries, uint64_t *most,
+                            double *most_heap)
+{
+    size_t max_bytes = bytes_for(entries), before = heap_bytes();
+    struct cached c = cached_create(max_bytes);
     size_t hits = 0;
+    before += heap_bytes() - before - region_counts(c.region).bytes; /* what is not its own */
     *most = 0;
+    *most_heap = 0;
     for (size_t i = 0; i < t->count; i++) {
         hits += (size_t)ask(&c, t->keys[i], i + 1);
-        if (i % 100000 == 0) {
+        if (i % 1000 == 0) {
             uint64_t now = region_counts(c.region).entries;
+            double heap = (double)(heap_bytes() - before) / (double)max_bytes;
             *most = now > *most ? now : *most;
+            *most_heap = heap > *most_heap ? heap : *most_heap;
         }
     }
     cached_destroy(&c);
@@ -286,10 +301,11 @@ int main(int argc, char **argv)
     struct trace t =
         make_trace(keys, strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
     uint64_t most;
-    double here = hit_rate_here(&t, entries, &most);
-    printf("{\"here\":%.5f,\"lru\":%.5f,\"lfu\":%.5f,\"lfu_all\":%.5f,\"most_entries\":%llu}\n",
+    double most_heap, here = hit_rate_here(&t, entries, &most, &most_heap);
+    printf("{\"here\":%.5f,\"lru\":%.5f,\"lfu\":%.5f,\"lfu_all\":%.5f,\"most_entries\":%llu,"
+           "\"most_heap\":%.4f}\n",
            here, hit_rate(&t, entries, LRU), hit_rate(&t, entries, LFU),
-           hit_rate(&t, entries, LFU_ALL), (unsigned long long)most);
+           hit_rate(&t, entries, LFU_ALL), (unsigned long long)most, most_heap);
     free(t.keys);
     return 0;
 }

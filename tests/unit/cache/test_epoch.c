@@ -163,6 +163,7 @@ int main(void)
 {
     Suite *s = suite_create("epoch");
     TCase *t = tcase_create("epoch");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, nobody_inside_holds_nothing_up);
     tcase_add_test(t, who_was_inside_before_holds_it_up);
     tcase_add_test(t, who_came_behind_a_turn_does_not);

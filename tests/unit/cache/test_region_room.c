@@ -304,6 +304,7 @@ int main(void)
     Suite *s = suite_create("region_room");
     TCase *t = tcase_create("region_room");
     tcase_add_checked_fixture(t, up, down);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, what_is_used_outlives_a_run_of_strangers);
     tcase_add_test(t, who_comes_back_soon_is_kept_longer);
     tcase_add_test(t, what_was_popular_once_goes_in_the_end);

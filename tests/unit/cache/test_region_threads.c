@@ -216,6 +216,7 @@ int main(void)
 {
     Suite *s = suite_create("region_threads");
     TCase *t = tcase_create("region_threads");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, what_is_found_is_right);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
