@@ -36,6 +36,9 @@ void build_share(struct context *c, struct plan *p, const struct query *q,
  * build_share. */
 enum err build_fusions(struct context *c, struct plan *p, const struct query *q,
                        _Atomic uint64_t *next_statement) MUST_CHECK;
+/* touch.c: what it reads and writes; after all steps. q, w or neither (raw SQL) is set. */
+enum err build_touch(struct context *c, struct plan *p, const struct query *q,
+                     const struct write *w) MUST_CHECK;
 /* A number for a statement; 0: there are none. */
 uint64_t build_id(_Atomic uint64_t *next_statement);
 /* Numbers the statements and counts the bytes. */

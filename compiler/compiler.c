@@ -180,7 +180,8 @@ static enum err fill_text_plan(struct context *c, struct emitter *em, struct pla
     e = build_text(c, *out, t);
     (*out)->set_steps = 1;
     (*out)->role = STEP_TOLD;
-    return e != ERR_OK ? e : build_step(c, *out, em, STR(""), NULL, NULL);
+    e = e != ERR_OK ? e : build_step(c, *out, em, STR(""), NULL, NULL);
+    return e != ERR_OK ? e : build_touch(c, *out, NULL, NULL);
 }
 
 /* Raw SQL: nothing is resolved, the database says what it returns. */
@@ -229,7 +230,10 @@ static enum err make_plan(struct compiler *comp, struct context *c, struct plan 
     }
     if (e == ERR_OK) {
         build_share(c, plan, p.query, p.write);
-        e = p.query == NULL ? ERR_OK : build_fusions(c, plan, p.query, comp->next_statement);
+        e = build_touch(c, plan, p.query, p.write);
+    }
+    if (e == ERR_OK && p.query != NULL) {
+        e = build_fusions(c, plan, p.query, comp->next_statement);
     }
     if (e != ERR_OK) {
         plan_unref(plan);

@@ -110,6 +110,12 @@ bool ctx_grow(struct context *c, void *ptr, uint32_t count, uint32_t *cap, size_
     return true;
 }
 
+void ctx_varies(struct context *c, enum volatility v)
+{
+    c->volatility = v > c->volatility ? v : c->volatility;
+    c->varies = v > c->varies ? v : c->varies;
+}
+
 enum err ctx_table(struct context *c, const struct table *t, bool written)
 {
     for (uint32_t i = 0; i < c->table_count; i++) {

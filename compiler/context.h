@@ -36,8 +36,11 @@ struct context {
     struct plan_table *tables;
     uint32_t table_count, table_cap;
     enum volatility volatility;
-    bool locks;            /* has a `for` */
-    bool calls_volatile;   /* a function of the database's own that is volatile */
+    bool locks;                       /* has a `for` */
+    bool calls_volatile;              /* a function of the database's own that is volatile */
+    enum volatility varies;           /* the worst but for functions of the database's own */
+    struct touch_function *functions; /* of the database's own, that are not immutable */
+    uint32_t function_count, function_cap;
     bool mixed;            /* has a write in its `with` */
     uint64_t *params_used; /* one bit for each member of params */
 };
@@ -56,6 +59,8 @@ void ctx_point(const struct compile_request *in, struct fail *f, const struct js
  * bytes. false: memory is full. */
 bool ctx_grow(struct context *c, void *ptr, uint32_t count, uint32_t *cap, size_t size);
 
+/* Notes that something in the statement is so volatile. */
+void ctx_varies(struct context *c, enum volatility v);
 /* Notes that the statement uses a table. */
 enum err ctx_table(struct context *c, const struct table *t, bool written) MUST_CHECK;
 

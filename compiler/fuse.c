@@ -11,6 +11,7 @@
 #include "compiler/emit_select.h"
 #include "compiler/operators.h"
 #include "compiler/resolve.h"
+#include "compiler/types.h"
 #include "compiler/walk.h"
 
 #include <string.h>
@@ -53,28 +54,6 @@ static bool has_plain_items(const struct query *q)
     return true;
 }
 
-/* Their = is another one than that of integers, or takes 99 for 1999. */
-static bool is_odd_integer(const struct column *c)
-{
-    return str_is(c->type.name, "oid") || str_ieq(c->type.name, STR("year"));
-}
-
-static bool is_string(enum type_kind k)
-{
-    return k == TYPE_TEXT || k == TYPE_VARCHAR;
-}
-
-static bool compares_bytes(const struct column *c, enum type_kind value)
-{
-    if (type_is_integer(c->type.kind)) {
-        return type_is_integer(value) && !is_odd_integer(c);
-    }
-    if (c->type.kind == TYPE_UUID) {
-        return value == TYPE_UUID;
-    }
-    return is_string(c->type.kind) && is_string(value) && c->equal_bytewise;
-}
-
 static bool is_value(const struct expr *x)
 {
     return (x->kind == EXPR_LITERAL || x->kind == EXPR_PARAM) && x->form == BIND_PLAIN;
@@ -98,8 +77,8 @@ static bool find_key(const struct query *q, struct fuse_key *out)
     *out = (struct fuse_key){e->call.args[side], e->call.args[1 - side],
                              e->call.args[1 - side]->type};
     return is_unique(q, out->column) && is_value(out->value) &&
-           compares_bytes(&q->sources[0]->table->columns[out->column->name.column],
-                          out->type.kind);
+           types_compare_bytes(&q->sources[0]->table->columns[out->column->name.column],
+                               out->type.kind);
 }
 
 static bool can_fuse(const struct context *c, const struct plan *p, const struct query *q,

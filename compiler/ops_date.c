@@ -373,8 +373,8 @@ static enum err rule_age(struct context *c, struct query *q, struct expr *e)
     if (err == ERR_OK && e->call.count == 2) {
         err = need_moment(c, e->call.args[1], call_name(e));
     }
-    if (c->volatility < VOLATILITY_STABLE && e->call.count == 1) {
-        c->volatility = VOLATILITY_STABLE;
+    if (e->call.count == 1) {
+        ctx_varies(c, VOLATILITY_STABLE);
     }
     e->type = type_of(TYPE_BIGINT);
     e->nullable = any_nullable(e);

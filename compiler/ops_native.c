@@ -51,10 +51,31 @@ static enum err not_allowed(struct context *c, const struct json *at, struct str
     return e;
 }
 
+/* For plan_touch; a builtin writes no table, but these run SQL that they are given. */
+static enum err note_call(struct context *c, const struct expr *e)
+{
+    static const char *const odd[] = {"query_to_", "cursor_to_", "ts_stat", "ts_rewrite"};
+    const struct function_info *info = e->call.function;
+    bool harmless = info != NULL && info->builtin;
+    if (e->call.op->volatility == VOLATILITY_IMMUTABLE) {
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        harmless = harmless && !str_starts(info->name, str_of(odd[i]));
+    }
+    if (!ctx_grow(c, &c->functions, c->function_count, &c->function_cap,
+                  sizeof *c->functions)) {
+        return ctx_full(c);
+    }
+    c->functions[c->function_count++] =
+        (struct touch_function){e->call.native, e->call.op->volatility, harmless};
+    return ERR_OK;
+}
+
 static enum err rule_native(struct context *c, struct query *q, struct expr *e)
 {
     (void)q;
-    enum err err = ERR_OK;
+    enum err err = note_call(c, e);
     const struct function_info *info = e->call.function;
     c->calls_volatile = c->calls_volatile || e->call.op->volatility == VOLATILITY_VOLATILE;
     for (uint32_t i = 0; i < e->call.count && err == ERR_OK; i++) {

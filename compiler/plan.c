@@ -174,7 +174,6 @@ struct plan *build_start(struct context *c, enum plan_kind kind, uint32_t steps)
     p->catalog = catalog_ref(c->in->catalog);
     p->volatility = c->volatility;
     p->locks = c->locks;
-    p->calls_volatile = c->calls_volatile;
     p->needs_tx = c->locks && c->d->lock[LOCK_UPDATE] == NULL;
     struct plan_step *list = ARENA_ARRAY(&p->arena, steps, struct plan_step);
     struct plan_table *tables = ARENA_ARRAY(&p->arena, c->table_count, struct plan_table);

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "compiler/plan_bind.h"
+#include "compiler/plan_touch.h"
 #include "schema/catalog.h"
 #include "value/run.h"
 
@@ -68,7 +69,7 @@ struct plan_step {
     uint32_t apart_count;
 };
 
-/* Which rows a statement may touch, for routing and caching later. */
+/* Which rows a statement may touch, for routing and caching. */
 struct plan_table {
     const struct table *table; /* of the catalog the plan was made with */
     bool written;
@@ -100,10 +101,10 @@ struct plan {
     bool leaves_traces;             /* the session may be another one afterwards */
     bool returns;                   /* PLAN_TEXT: a write that returns rows */
     const struct plan_after *after; /* NULL: none is asked for */
-    bool calls_volatile;            /* … a function of the database's own that is so */
     bool locks;                     /* has a `for`: no read that a replica could serve */
     bool needs_tx;                  /* a transaction that writes gives it what it asks for */
-    size_t bytes;                   /* what it costs the cache */
+    struct plan_touch touch;
+    size_t bytes; /* what it costs the cache */
 };
 
 struct plan *plan_ref(struct plan *p);

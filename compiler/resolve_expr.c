@@ -118,7 +118,9 @@ enum err resolve_arguments(struct context *c, struct query *q, struct expr *e)
 
 enum err resolve_type(struct context *c, struct query *q, struct expr *e)
 {
-    if (e->call.op->volatility > c->volatility) {
+    if (e->call.native.len == 0) {
+        ctx_varies(c, e->call.op->volatility);
+    } else if (e->call.op->volatility > c->volatility) {
         c->volatility = e->call.op->volatility;
     }
     enum err err = e->call.op->rule(c, q, e);

@@ -28,7 +28,7 @@ static enum err resolve_sample(struct context *c, struct query *q, struct source
         return e;
     }
     if (s->form->seed == NULL) {
-        c->volatility = VOLATILITY_VOLATILE;
+        ctx_varies(c, VOLATILITY_VOLATILE);
     }
     return resolve_table(c, q, s);
 }

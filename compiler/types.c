@@ -455,3 +455,38 @@ enum err unify(struct context *c, struct expr **exprs, uint32_t count, const cha
     }
     return ERR_OK;
 }
+
+/* ---- bytes ---- */
+
+/* Their = is another one than that of integers, or takes 99 for 1999. */
+static bool is_odd_integer(const struct column *c)
+{
+    return str_is(c->type.name, "oid") || str_ieq(c->type.name, STR("year"));
+}
+
+static bool is_string(enum type_kind k)
+{
+    return k == TYPE_TEXT || k == TYPE_VARCHAR;
+}
+
+/* citext and a set bring their own =, whatever the collation says. */
+static bool is_plain_string(const struct type *t)
+{
+    size_t dot = t->name.len;
+    while (dot > 0 && t->name.ptr[dot - 1] != '.') {
+        dot--;
+    }
+    struct str last = {t->name.ptr + dot, t->name.len - dot};
+    return is_string(t->kind) && !str_ieq(last, STR("citext")) && !str_ieq(last, STR("set"));
+}
+
+bool types_compare_bytes(const struct column *c, enum type_kind value)
+{
+    if (type_is_integer(c->type.kind)) {
+        return type_is_integer(value) && !is_odd_integer(c);
+    }
+    if (c->type.kind == TYPE_UUID) {
+        return value == TYPE_UUID;
+    }
+    return is_plain_string(&c->type) && is_string(value) && c->equal_bytewise;
+}

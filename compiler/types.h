@@ -39,4 +39,8 @@ const char *type_word(const struct type *t);
 enum err type_mismatch(struct context *c, const struct expr *e, const char *what,
                        const char *wanted);
 
+/* Whether `column = value` is true for the same bytes only: of integers, uuids, and texts
+ * whose collation says so. */
+bool types_compare_bytes(const struct column *c, enum type_kind value);
+
 #endif

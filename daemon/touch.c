@@ -84,13 +84,13 @@ static bool may_write(const struct plan *p)
     if (p->kind == PLAN_TEXT) {
         return p->effect != TEXT_READS || p->leaves_traces;
     }
-    return p->kind != PLAN_READ || p->calls_volatile;
+    return p->kind != PLAN_READ || false;
 }
 
 /* false: all of the database. */
 static bool collect(const struct database *db, const struct plan *p, struct slot_set *out)
 {
-    bool known = p->kind != PLAN_TEXT && !p->calls_volatile;
+    bool known = p->kind != PLAN_TEXT && !false;
     for (uint32_t i = 0; i < p->table_count && known; i++) {
         const struct plan_table *t = &p->tables[i];
         known = !t->written || (t->table->kind == TABLE_BASE && !t->table->has_triggers &&

@@ -6,13 +6,13 @@
  * tables. Nothing is written after catalog_builder_finish but the count of
  * references, so readers need no lock.
  */
-#include "schema/catalog.h"
-
 #include "base/clock.h"
 #include "base/hash.h"
+#include "schema/catalog_builder.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Tables of one name in different schemas form a chain. */
 struct table_node {
@@ -359,6 +359,7 @@ static void merge_overload(struct function_info *into, const struct function_inf
     if (a->kind != b->kind || a->element != b->element || a->native != b->native) {
         into->result = type_of(TYPE_OPAQUE);
     }
+    into->builtin = into->builtin && f->builtin;
     into->kind = into->kind == f->kind ? into->kind : FUNCTION_MIXED;
     into->result_of = into->result_of == f->result_of ? into->result_of : RESULT_OWN;
 }
@@ -388,9 +389,101 @@ static uint64_t make_version(const struct catalog *c, uint64_t seed)
     return v == 0 ? 1 : v;
 }
 
+/* ---- what one table has to do with another ---- */
+
+static struct table *mutable_table(const struct table *t)
+{
+    struct table *m; /* still the builder's own */
+    memcpy(&m, &t, sizeof m);
+    return m;
+}
+
+/* Until the end, `family` leads from one to the next, up to one that has none. */
+static struct table *family_top(const struct table *t)
+{
+    while (t->family != NULL && t->family != t) {
+        t = t->family;
+    }
+    return mutable_table(t);
+}
+
+void catalog_builder_relate(struct table *child, const struct table *parent)
+{
+    struct table *below = family_top(child), *above = family_top(parent);
+    if (below != above) {
+        below->family = above;
+    }
+    above->family = above;
+}
+
+/* All of a family names the same one, which has the worst of all. */
+static void settle_families(const struct catalog *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct table *t = c->list[i]->table;
+        t->fires = t->fires || t->has_triggers;
+        if (t->family != NULL) {
+            struct table *top = family_top(t);
+            t->family = top;
+            top->fires = top->fires || t->fires;
+            top->shows = t->shows > top->shows ? t->shows : top->shows;
+        }
+    }
+}
+
+static struct table *referred(const struct foreign_key *k)
+{
+    return k->target == NULL           ? NULL
+           : k->target->family != NULL ? mutable_table(k->target->family)
+                                       : mutable_table(k->target);
+}
+
+static void count_referrers(const struct catalog *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct table *t = c->list[i]->table;
+        for (uint32_t k = 0; k < t->foreign_key_count; k++) {
+            struct table *to = referred(&t->foreign_keys[k]);
+            if (to != NULL) {
+                to->referrer_count++;
+            }
+        }
+    }
+}
+
+static enum err settle_referrers(struct catalog *c)
+{
+    count_referrers(c);
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct table *t = c->list[i]->table;
+        t->referrers = ARENA_ARRAY(&c->arena, t->referrer_count, struct referrer);
+        if (t->referrers == NULL) {
+            return ERR_OUT_OF_MEMORY;
+        }
+        t->referrer_count = 0;
+    }
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct table *t = c->list[i]->table;
+        for (uint32_t k = 0; k < t->foreign_key_count; k++) {
+            struct table *to = referred(&t->foreign_keys[k]);
+            if (to != NULL) {
+                struct referrer *list; /* made above */
+                memcpy(&list, &to->referrers, sizeof list);
+                list[to->referrer_count++] = (struct referrer){t, &t->foreign_keys[k]};
+            }
+        }
+    }
+    return ERR_OK;
+}
+
 enum err catalog_builder_finish(struct catalog_builder *b, struct catalog **out)
 {
     struct catalog *c = b->catalog;
+    settle_families(c);
+    if (settle_referrers(c) != ERR_OK) {
+        catalog_builder_destroy(b);
+        return ERR_OUT_OF_MEMORY;
+    }
     atomic_init(&c->refs, 1);
     c->read_ns = clock_now_ns();
     c->version = make_version(c, b->seed);

@@ -13,12 +13,22 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "schema/function_info.h"
 #include "value/type.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum table_kind { TABLE_BASE, TABLE_VIEW };
+
+/* What a read of a table shows besides the rows that were written to it. */
+enum table_shows {
+    SHOWS_ROWS,   /* nothing */
+    SHOWS_OTHERS, /* what the catalog does not tell: a view, or a table whose rows others guard
+                   */
+    SHOWS_CLOCK,  /* columns that are computed when they are read, of the time or by chance */
+    SHOWS_AWAY,   /* rows that are somewhere else, or change before a transaction ends */
+};
 
 struct column {
     struct str name;
@@ -58,12 +68,26 @@ struct index_info {
     bool has_expressions; /* key is not the whole of it */
 };
 
+/* A foreign key, and whose it is. */
+struct referrer {
+    const struct table *table;
+    const struct foreign_key *key;
+};
+
 struct table {
     struct str schema; /* PostgreSQL schema, MariaDB database, SQLite "main" */
     struct str name;
     enum table_kind kind;
     bool in_path; /* found by its bare name (search_path, current database) */
     bool has_triggers;
+    bool fires; /* a write to it, or to one of its family, may write elsewhere: by a trigger,
+                 * a rule, a default that calls something */
+    enum table_shows shows;
+    const struct table *family; /* stands for all that partition or inherit from each other
+                                 * with it; NULL: there are none */
+    const struct referrer *referrers; /* to it, or to any of its family, then told of
+                                       * `family` alone */
+    uint32_t referrer_count;
     bool writable; /* false: a view that the database cannot write through */
     const struct column *columns;
     uint32_t column_count;
@@ -75,26 +99,6 @@ struct table {
     uint32_t foreign_key_count;
     const struct index_info *indexes;
     uint32_t index_count;
-};
-
-enum volatility { VOLATILITY_IMMUTABLE, VOLATILITY_STABLE, VOLATILITY_VOLATILE };
-
-/* An ordered-set aggregate takes its rows by WITHIN GROUP (ORDER BY …). */
-enum function_kind { FUNCTION_PLAIN, FUNCTION_AGGREGATE, FUNCTION_ORDERED_SET, FUNCTION_MIXED };
-
-/* Of an ordered-set aggregate whose overloads differ: what its result has the type of. */
-enum result_of {
-    RESULT_OWN,     /* not of what it is ordered by */
-    RESULT_OF_ANY,  /* of that, or an array of it where the first argument is an array */
-    RESULT_OF_REAL, /* the same as double or interval, the two that it takes */
-};
-
-struct function_info {
-    struct str schema, name;
-    enum volatility volatility; /* the worst of its overloads */
-    struct type result;         /* kind TYPE_OPAQUE when overloads differ */
-    enum function_kind kind;    /* FUNCTION_MIXED when overloads differ */
-    enum result_of result_of;
 };
 
 struct catalog;
@@ -126,25 +130,5 @@ uint32_t catalog_near_tables(const struct catalog *c, struct str name, struct st
                              uint32_t max);
 uint32_t table_near_columns(const struct table *t, struct str name, struct str *out,
                             uint32_t max);
-
-/* ---- building (schema/reflect.c, tests) ---- */
-
-struct catalog_builder;
-/* Empty; `seed` for its maps. NULL when out of memory. */
-struct catalog_builder *catalog_builder_create(uint64_t seed);
-/* NULL is accepted. */
-void catalog_builder_destroy(struct catalog_builder *b);
-/* Memory that lives as long as the catalog. */
-struct arena *catalog_builder_arena(struct catalog_builder *b);
-/* Adds a table whose arrays live in the builder's arena. Foreign keys may name
- * tables that come later: set target afterwards by catalog_builder_find. */
-enum err catalog_builder_table(struct catalog_builder *b, struct table *t) MUST_CHECK;
-enum err catalog_builder_function(struct catalog_builder *b,
-                                  const struct function_info *f) MUST_CHECK;
-struct table *catalog_builder_find(struct catalog_builder *b, struct str schema,
-                                   struct str name);
-/* Makes the snapshot with one reference; the builder is gone either way.
- * ERR_OUT_OF_MEMORY. */
-enum err catalog_builder_finish(struct catalog_builder *b, struct catalog **out) MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "schema/catalog_builder.h"
 #include "schema/cells.h"
 #include "schema/reflect.h"
 

@@ -13,12 +13,21 @@
 
 /* ---- tables ---- */
 
-/* TABLE_TYPE needs the table's definition only; anything about sizes would open it. */
+/* TABLE_TYPE and ENGINE need the table's definition only; anything about sizes would open
+ * it. */
 #define TABLES                                                                                 \
-    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES"               \
+    "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES"       \
     " WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME"
 
-static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T};
+static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T, REFLECT_T};
+
+/* With these a write is seen when its transaction commits; with others at once (Aria,
+ * MyISAM, MEMORY), or it may be somewhere else (FEDERATED, CONNECT, MERGE). */
+static bool is_transactional(struct str engine)
+{
+    return str_ieq(engine, STR("InnoDB")) || str_ieq(engine, STR("ROCKSDB")) ||
+           str_ieq(engine, STR("TokuDB"));
+}
 
 static enum err table_row(struct reflect *r, const struct value *cells)
 {
@@ -31,7 +40,10 @@ static enum err table_row(struct reflect *r, const struct value *cells)
                       .name = cell_text(&cells[1]),
                       .kind = base ? TABLE_BASE : TABLE_VIEW,
                       .in_path = true,
-                      .writable = base};
+                      .writable = base,
+                      .shows = !base                                    ? SHOWS_OTHERS
+                               : is_transactional(cell_text(&cells[3])) ? SHOWS_ROWS
+                                                                        : SHOWS_AWAY};
     return reflect_add_table(r, &t);
 }
 
@@ -227,6 +239,23 @@ static enum err view_row(struct reflect *r, const struct value *cells)
     return e;
 }
 
+/* ---- columns that are computed when they are read ---- */
+
+#define CLOCKS                                                                                 \
+    "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.COLUMNS"                 \
+    " WHERE TABLE_SCHEMA = DATABASE() AND EXTRA LIKE 'VIRTUAL%' AND GENERATION_EXPRESSION"     \
+    " RLIKE 'cur(rent_|date|time)|now[(]|sysdate|utc_|unix_timestamp[(][)]|rand|uuid|user|'"   \
+    " 'version|database|schema|connection_id|last_insert_id|row_count|sleep|_lock|nextval'"
+
+static enum err clock_row(struct reflect *r, const struct value *cells)
+{
+    enum err e = reflect_use(r, cell_text(&cells[0]), cell_text(&cells[1]));
+    if (e == ERR_OK && r->table != NULL && r->table->shows == SHOWS_ROWS) {
+        r->table->shows = SHOWS_CLOCK;
+    }
+    return e;
+}
+
 /* ---- keys and indexes ---- */
 
 #define KEYS                                                                                   \
@@ -367,6 +396,7 @@ static const struct reflect_step steps[] = {
     {.stmt = REFLECT_STMT(JSON_CHECKS, check_columns), .row = check_row, .bearable = true},
     {.stmt = REFLECT_STMT(COLUMNS, column_columns), .row = column_row},
     {.stmt = REFLECT_STMT(VIEWS, name_columns), .row = view_row, .bearable = true},
+    {.stmt = REFLECT_STMT(CLOCKS, name_columns), .row = clock_row, .bearable = true},
     {.stmt = REFLECT_STMT(KEYS, key_columns), .row = key_row},
     {.stmt = REFLECT_STMT(ACTIONS, action_columns), .row = action_row, .bearable = true},
     {.stmt = REFLECT_STMT(FOREIGN_KEYS, fk_columns), .row = fk_row},

@@ -13,8 +13,8 @@
 
 /* ---- tables ---- */
 
-static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T, REFLECT_I,
-                                                   REFLECT_I};
+static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T,
+                                                   REFLECT_I, REFLECT_I, REFLECT_I};
 /* pg_trigger, not relhastriggers: foreign keys are triggers too; those of daemon/watch.c write
  * nothing. */
 #define TABLES                                                                                 \
@@ -22,7 +22,7 @@ static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT
     " pg_catalog.pg_table_is_visible(c.oid)::int::int8,"                                       \
     " (EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g"                                          \
     " WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname <> 'tribikos_notify'))"      \
-    "::int::int8"                                                                              \
+    "::int::int8, c.relrowsecurity::int::int8"                                                 \
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"     \
     " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " USER_SCHEMAS " ORDER BY c.oid"
 
@@ -30,13 +30,69 @@ static enum err table_row(struct reflect *r, const struct value *cells)
 {
     struct str kind = cell_text(&cells[2]);
     bool view = str_is(kind, "v") || str_is(kind, "m");
+    bool others = str_is(kind, "v") || cell_true(&cells[5]); /* policies may read anything */
     struct table t = {.schema = cell_text(&cells[0]),
                       .name = cell_text(&cells[1]),
                       .kind = view ? TABLE_VIEW : TABLE_BASE,
                       .in_path = cell_true(&cells[3]),
                       .has_triggers = cell_true(&cells[4]),
-                      .writable = !view};
+                      .writable = !view,
+                      .shows = str_is(kind, "f") ? SHOWS_AWAY
+                               : others          ? SHOWS_OTHERS
+                                                 : SHOWS_ROWS};
     return reflect_add_table(r, &t);
+}
+
+/* ---- partitions and inheritance ---- */
+
+#define FAMILIES                                                                               \
+    "SELECT n.nspname::text, c.relname::text, m.nspname::text, p.relname::text"                \
+    " FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid"          \
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"                                \
+    " JOIN pg_catalog.pg_class p ON p.oid = i.inhparent"                                       \
+    " JOIN pg_catalog.pg_namespace m ON m.oid = p.relnamespace"                                \
+    " WHERE c.relkind IN ('r', 'p', 'f') AND " USER_SCHEMAS                                    \
+    " ORDER BY m.nspname, p.relname, n.nspname, c.relname"
+
+static const struct column_info family_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T, REFLECT_T};
+
+static enum err family_row(struct reflect *r, const struct value *cells)
+{
+    struct table *child =
+        catalog_builder_find(r->builder, cell_text(&cells[0]), cell_text(&cells[1]));
+    struct table *parent =
+        catalog_builder_find(r->builder, cell_text(&cells[2]), cell_text(&cells[3]));
+    if (child != NULL && parent != NULL) {
+        catalog_builder_relate(child, parent);
+    }
+    return ERR_OK;
+}
+
+/* ---- what a write sets off ---- */
+
+/* Besides triggers: rules, and functions that a default or a check calls. Those of the
+ * system are not recorded, since nobody can drop them. */
+#define FIRES                                                                                  \
+    "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c"                       \
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE " USER_SCHEMAS            \
+    " AND c.oid IN (SELECT w.ev_class FROM pg_catalog.pg_rewrite w WHERE w.ev_type <> '1'"     \
+    " UNION ALL SELECT coalesce(x.adrelid, k.conrelid) FROM pg_catalog.pg_depend d"            \
+    " JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid AND f.provolatile = 'v'"                 \
+    " LEFT JOIN pg_catalog.pg_attrdef x ON d.classid = 'pg_catalog.pg_attrdef'::regclass"      \
+    " AND x.oid = d.objid"                                                                     \
+    " LEFT JOIN pg_catalog.pg_constraint k ON d.classid ="                                     \
+    " 'pg_catalog.pg_constraint'::regclass AND k.oid = d.objid"                                \
+    " WHERE d.refclassid = 'pg_catalog.pg_proc'::regclass) ORDER BY c.oid"
+
+static const struct column_info fires_columns[] = {REFLECT_T, REFLECT_T};
+
+static enum err fires_row(struct reflect *r, const struct value *cells)
+{
+    enum err e = reflect_use(r, cell_text(&cells[0]), cell_text(&cells[1]));
+    if (e == ERR_OK && r->table != NULL) {
+        r->table->fires = true;
+    }
+    return e;
 }
 
 /* ---- columns ---- */
@@ -309,7 +365,8 @@ static enum err function_row(struct reflect *r, const struct value *cells)
                               .volatility = volatility_of(cell_int(&cells[2])),
                               .kind = (enum function_kind)cell_int(&cells[3]),
                               .result_of = (enum result_of)cell_int(&cells[5]),
-                              .result = make_type(&p)};
+                              .result = make_type(&p),
+                              .builtin = str_is(cell_text(&cells[0]), "pg_catalog")};
     return reflect_add_function(r, &f);
 }
 
@@ -318,6 +375,8 @@ static const struct reflect_step steps[] = {
     {.stmt = REFLECT_STMT(COLUMNS, column_columns), .row = column_row},
     {.stmt = REFLECT_STMT(KEYS, key_columns), .row = key_row},
     {.stmt = REFLECT_STMT(FOREIGN_KEYS, fk_columns), .row = fk_row},
+    {.stmt = REFLECT_STMT(FAMILIES, family_columns), .row = family_row},
+    {.stmt = REFLECT_STMT(FIRES, fires_columns), .row = fires_row},
     {.stmt = REFLECT_STMT(VIEWS, view_columns), .row = view_row, .bearable = true},
     {.stmt = REFLECT_STMT(FUNCTIONS, function_columns), .row = function_row, .bearable = true},
 };

@@ -47,7 +47,8 @@ static enum err add_table(struct reflect *r, struct str name, enum table_kind ki
                       .name = name,
                       .kind = kind,
                       .in_path = true,
-                      .writable = kind == TABLE_BASE};
+                      .writable = kind == TABLE_BASE,
+                      .shows = kind == TABLE_BASE ? SHOWS_ROWS : SHOWS_OTHERS};
     return reflect_add_table(r, &t);
 }
 
@@ -310,7 +311,8 @@ static enum err function_row(struct reflect *r, const struct value *cells)
                                                      : VOLATILITY_VOLATILE,
                               .kind =
                                   cell_true(&cells[2]) ? FUNCTION_AGGREGATE : FUNCTION_PLAIN,
-                              .result = type_of(TYPE_OPAQUE)};
+                              .result = type_of(TYPE_OPAQUE),
+                              .builtin = true};
     return reflect_add_function(r, &f);
 }
 

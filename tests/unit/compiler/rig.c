@@ -5,6 +5,7 @@
 #include "rig.h"
 
 #include "compiler/refs.h"
+#include "schema/catalog_builder.h"
 
 #include <assert.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/hash.h"
-#include "schema/catalog.h"
+#include "schema/catalog_builder.h"
 
 #include <check.h>
 #include <pthread.h>
