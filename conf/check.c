@@ -151,6 +151,19 @@ static void add_replicas(struct buf *b, const struct conf_database *d)
     }
 }
 
+static void add_touches(struct buf *b, const struct conf_database *d)
+{
+    buf_u64(b, d->touch_count);
+    for (uint32_t i = 0; i < d->touch_count; i++) {
+        const struct conf_touch *t = &d->touches[i];
+        add_sized(b, t->name);
+        buf_u64(b, t->table_count);
+        for (uint32_t k = 0; k < t->table_count; k++) {
+            add_sized(b, t->tables[k]);
+        }
+    }
+}
+
 /* Adds the value of one key; types that no database has add nothing. */
 static void add_key(struct buf *b, const struct key *k, const struct conf_database *d)
 {
@@ -164,6 +177,8 @@ static void add_key(struct buf *b, const struct key *k, const struct conf_databa
         buf_add(b, base + k->offset, sizeof(bool));
     } else if (k->type == KEY_REPLICAS) {
         add_replicas(b, d);
+    } else if (k->type == KEY_TOUCHES) {
+        add_touches(b, d);
     } else if (k->type == KEY_WORD) {
         buf_add(b, base + k->offset, sizeof(unsigned));
     } else if (k->type == KEY_POOL_CLASS) {

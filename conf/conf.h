@@ -60,6 +60,13 @@ struct conf_replica {
     enum conf_role role;
 };
 
+/* What a function, a view or a table's triggers read and write besides what one sees. */
+struct conf_touch {
+    struct str name;
+    const struct str *tables;
+    uint32_t table_count;
+};
+
 struct conf_database {
     struct str name;
     struct conf_url url;
@@ -74,6 +81,8 @@ struct conf_database {
     uint32_t on_connect_count;
     const struct str *functions; /* allowed through fn.name */
     uint32_t function_count;
+    const struct conf_touch *touches;
+    uint32_t touch_count;
     bool text;
     uint64_t slow_ms;
     struct str digest; /* equal for equal settings: a reload keeps such a database's pools */

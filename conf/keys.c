@@ -286,6 +286,10 @@ const struct key conf_keys[] = {
     {DATABASE(functions), .path = "functions", .type = KEY_TEXTS, .def = "[]",
      .count_offset = offsetof(struct conf_database, function_count),
      .help = "Functions of the database that requests may call by fn.NAME."},
+    {DATABASE(touches), .path = "touches", .type = KEY_TOUCHES, .def = "{}",
+     .help =
+         "For the result cache: the tables that a function reads or writes, a view reads, or "
+         "the triggers of a table (by the table's name) write, as {name: [table, …]}."},
     {DATABASE(isolation), .path = "isolation", .type = KEY_WORD, .def = "default",
      .words = levels,
      .help = "How far transactions are kept from each other unless `begin` says otherwise; "
@@ -310,7 +314,6 @@ const struct key conf_keys[] = {
     LATER(SCOPE_CONF, "two_phase"),
     LATER(SCOPE_DATABASE, "shards"),
     LATER(SCOPE_DATABASE, "tables"),
-    LATER(SCOPE_DATABASE, "touches"),
     {0},
 };
 
@@ -398,6 +401,7 @@ static const struct {
     [KEY_BACKEND] = {"memory or URL", "memory, or a URL such as redis://127.0.0.1:6379/0"},
     [KEY_REGIONS] = {"map", "a map of names to regions"},
     [KEY_RULES] = {"list", "a list of rules: - {tables: [countries]}"},
+    [KEY_TOUCHES] = {"map", "a map of names to lists of tables: {totals: [orders, items]}"},
     [KEY_INCLUDE] = {"pattern or list", "a file pattern or a list of them"},
     [KEY_LATER] = {"", ""},
 };

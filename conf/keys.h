@@ -45,6 +45,7 @@ enum key_type {
     KEY_BACKEND,      /* backend and url of struct conf_region */
     KEY_REGIONS,      /* a map of names to maps of SCOPE_REGION */
     KEY_RULES,        /* a list of maps of SCOPE_RULE */
+    KEY_TOUCHES,      /* a map of names to lists of tables */
     KEY_INCLUDE,      /* file patterns; done before the table is read */
     KEY_LATER,        /* belongs to a later version: refused by name */
 };

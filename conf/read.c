@@ -205,6 +205,7 @@ static set_fn *const setters[] = {
     [KEY_BACKEND] = NULL,
     [KEY_REGIONS] = NULL,
     [KEY_RULES] = NULL,
+    [KEY_TOUCHES] = NULL,
     [KEY_INCLUDE] = NULL,
     [KEY_LATER] = NULL,
 };
@@ -564,6 +565,9 @@ static void read_value(struct reading *r, const struct level *l, const struct ke
         return;
     case KEY_RULES:
         read_rules(r, y);
+        return;
+    case KEY_TOUCHES:
+        read_touches(r, l->where, y, l->base);
         return;
     case KEY_INCLUDE:
         return;

@@ -29,6 +29,9 @@ void read_regions(struct reading *r, const struct yaml *y);
 void read_rules(struct reading *r, const struct yaml *y);
 void read_backend(struct reading *r, struct str where, const struct yaml *y,
                   struct conf_region *out);
+/* read_touches.c: databases.NAME.touches. */
+void read_touches(struct reading *r, struct str where, const struct yaml *y,
+                  struct conf_database *d);
 /* name := [A-Za-z_] [A-Za-z0-9_-]{0,62} */
 bool read_is_name(struct str s);
 /* How many members a list or map has. */
