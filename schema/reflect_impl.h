@@ -9,7 +9,6 @@
 #ifndef SCHEMA_REFLECT_IMPL_H
 #define SCHEMA_REFLECT_IMPL_H
 
-#include "base/arena.h"
 #include "base/hash.h"
 #include "schema/catalog_builder.h"
 #include "schema/cells.h"
