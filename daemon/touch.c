@@ -340,5 +340,6 @@ void touch_forget_tx(struct tx *t)
 
 bool touch_table(const struct database *db, const struct table *t, struct slot_set *out)
 {
-    return slot_set_add(out, table_slot(db, t));
+    const struct touch_scope s = {db->conf, NULL};
+    return slot_set_add(out, slot_of_table(&s, t)) && add_keys(&s, t, NULL, out);
 }
