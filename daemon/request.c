@@ -420,7 +420,9 @@ static void count_time(struct req *r, uint64_t now)
         histogram_add(&n->stages[STAGE_PLAN], r->planned_ns - r->arrived_ns);
     }
     if (r->lent_ns != 0 && r->ordered_ns != 0) {
-        histogram_add(&n->stages[STAGE_QUEUE], r->ordered_ns - r->planned_ns);
+        /* Without a plan, as a begin is, it was ready when it came. */
+        uint64_t ready_ns = r->planned_ns != 0 ? r->planned_ns : r->arrived_ns;
+        histogram_add(&n->stages[STAGE_QUEUE], r->ordered_ns - ready_ns);
         histogram_add(&n->stages[STAGE_POOL], r->lent_ns - r->ordered_ns);
     }
     if (r->database_ns != 0) {

@@ -139,3 +139,13 @@ def test_a_client_that_leaves_rolls_back(c, other):
     assert other.at_end() == b""
     assert c.ask(numbers())["values"] == []
     assert c.ask(put(1000))["rowcount"] == 1
+
+
+def test_its_stages_took_no_longer_than_the_daemon_runs(c):
+    """A begin has no plan, and a stage that is counted from one none either."""
+    c.ask(BEGIN)
+    c.ask(put(1000, tx="t"))
+    c.ask(COMMIT)
+    stats = c.ask({"op": "stats"})["stats"]
+    for stage in stats["latency"].values():  # figures are within an eighth
+        assert stage["max_us"] <= stats["uptime_ms"] * 1125 + 1000, stats["latency"]
