@@ -91,7 +91,7 @@ struct conf_database {
 struct conf_limits {
     uint64_t frame_bytes, login_frame_bytes, reply_bytes, output_buffer_bytes, memory_bytes;
     uint64_t request_bytes; /* memory of one request's tree, plan and data */
-    uint64_t frame_time_ms;
+    uint64_t frame_time_ms, client_keepalive_ms;
     int64_t depth, batch, params, rows, clients, in_flight, sql_bytes;
     uint64_t paused_ms;   /* longest time a paused reply keeps a connection others wait for */
     uint64_t drain_ms;    /* SIGTERM: longest wait for requests under way */

@@ -122,6 +122,10 @@ const struct key conf_keys[] = {
          "Longest SQL text that a request may become."),
     COUNT("limits.clients", limits.clients, "10000", 1, 1000000,
           "Clients connected at a time; further ones are refused."),
+    {CONF(limits.client_keepalive_ms), .path = "limits.client_keepalive", .type = KEY_DURATION,
+     .def = "60s", .min = 5 * SECOND, .max = DAY,
+     .help = "How long a client's machine may be silent, asked by TCP whether it is there; "
+             "then its connection is closed and what it asked for is stopped."},
     COUNT("limits.in_flight", limits.in_flight, "256", 1, 100000,
           "Requests of one client under way; further ones wait in its socket."),
     SIZE("limits.output_buffer", limits.output_buffer_bytes, "1MiB", 64 * KIB, GIB,

@@ -9,12 +9,11 @@
 
 #include "base/clock.h"
 #include "daemon/ahead.h"
+#include "daemon/peer.h"
 #include "daemon/request.h"
 #include "daemon/route.h"
 #include "daemon/tx.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +185,7 @@ static void flush(struct conn *c)
         conn_close(c);
         return;
     }
+    c->owed = true;
     size_t sent = n < 0 ? 0 : (size_t)n;
     count_add(&c->worker->counts.bytes_out, c->out.len);
     c->bytes_out += c->out.len;
@@ -370,16 +370,17 @@ static void take_in(struct conn *c, struct str input)
     }
 }
 
-/* A socket that was reset, or whose peer has not answered keepalives, is over; one whose
- * client will only send no more is not. A Unix socket never says. */
-static bool is_gone(const struct conn *c)
+/* A socket that was reset, or whose peer is silent, is over; one whose client will only send
+ * no more is not. */
+static bool is_gone(struct conn *c)
 {
     int fd;
-    struct tcp_info info;
-    socklen_t len = sizeof info;
-    return uv_fileno(&c->io.handle, &fd) == 0 &&
-           getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           info.tcpi_state == TCP_CLOSE;
+    if (uv_fileno(&c->io.handle, &fd) != 0) {
+        return false;
+    }
+    enum peer_state s = peer_state(fd, limits(c)->client_keepalive_ms);
+    c->owed = c->owed && s != PEER_THERE;
+    return s == PEER_GONE || s == PEER_SILENT;
 }
 
 /* Whoever sends a byte now and then holds memory and a descriptor for as long as he
@@ -403,7 +404,8 @@ static void check_line(struct conn *c)
 void conn_check(struct conn *c)
 {
     check_line(c);
-    if (c->first != NULL && !c->reading && c->state <= CONN_ENDED && is_gone(c)) {
+    bool unheard = c->first != NULL && !c->reading;
+    if ((unheard || c->owed) && c->state <= CONN_ENDED && is_gone(c)) {
         conn_close(c);
     }
 }
@@ -579,7 +581,7 @@ static int open_stream(struct conn *c, int fd)
     e = uv_tcp_open(&c->io.tcp, fd);
     if (e == 0) {
         uv_tcp_nodelay(&c->io.tcp, 1);
-        uv_tcp_keepalive(&c->io.tcp, 1, 60);
+        peer_watch(fd, limits(c)->client_keepalive_ms);
     }
     return e;
 }

@@ -56,6 +56,7 @@ struct conn {
     struct req *writer;   /* whose line is begun and not ended; NULL: a line may begin */
     bool unsettled;       /* some of its requests may wait to be poked */
     bool reading;         /* uv_read_start is on */
+    bool owed;            /* was sent bytes that may not have arrived */
     bool writing;         /* uv_write is under way */
     size_t charged_bytes; /* of its buffers, counted in worker_shared.request_bytes */
     /* what hello set */

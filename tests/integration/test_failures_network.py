@@ -3,20 +3,32 @@
 
 Bounds are generous, for machines that are busy; bench/faults prints the figures.
 """
+import contextlib
 import os
 import signal
+import socket
+import struct
 import time
+import types
 
 import fixture
 import pytest
+from client import Client
 from conftest import Db
 from daemon import Daemon
 from guard import descendants
+from heavy import endless, make_numbers, million
 from servers import KINDS
 from silence import Silence
 
 NAMES = {"select": ["id"], "from": "users"}
 both = pytest.mark.parametrize("server", sorted(KINDS), indirect=True)
+
+
+def break_off(client):
+    """Gone with a reset."""
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
 
 
 def nap(kind, seconds):
@@ -105,6 +117,66 @@ def test_idle_connections_into_a_silent_network(behind_a_cable):
         if not net.is_real:
             net.wire.reset()
         answers_again(c)
+
+
+# ---- clients behind a cable ----
+
+LISTENS = """
+listen: [{{tcp: "{host}:{{port}}"}}, {{unix: "{{socket}}"}}]
+listen_unprotected: true
+workers: 2
+limits: {{client_keepalive: 5s, tx_idle: 1h, tx_total: 1h, paused: 1h}}
+databases: {{main: {{url: "{url}", pool: {{size: 5, statement_timeout: 1h}}}}}}
+"""
+
+
+@pytest.fixture
+def far_clients(server, copies):
+    """(net, daemon, client): client() is a new client, who is behind the cable."""
+    name = copies(server)
+    make_numbers(types.SimpleNamespace(sql=lambda text: server.load(text, name)))
+    with Silence(1) as net:
+        host = net.there if net.is_real else "127.0.0.1"
+        text = LISTENS.format(host=host, url=server.url(name))
+        with Daemon(text=text, prefix=net.prefix) as daemon:
+            yield net, daemon, lambda: Client((host, daemon.port))
+    server.drop(name)
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_1_a_client_that_vanishes_is_found(far_clients):
+    """Failure 1. Idle, in a transaction, at work, while its answer is on the way and while it
+    reads nothing: each is gone within limits.client_keepalive and little more, and what it
+    held is free."""
+    net, daemon, client = far_clients
+    write = {"query": {"update": "users", "set": {"name": {"value": "far"}},
+                       "where": ["=", "id", 1]}}
+    with contextlib.ExitStack() as stack:
+        far = [stack.enter_context(client()) for _ in range(5)]
+        near = stack.enter_context(daemon.client(unix=True))
+        _, writer, works, asks, reads = far
+        assert all(c.query(NAMES)["rowcount"] == 6 for c in far)
+        writer.send({"op": "begin", "tx": 1}, {**write, "tx": 1})
+        replies = writer.recv_many(2)
+        assert replies[1].get("rowcount") == 1, replies
+        works.send({"query": endless()})
+        reads.send({"query": million(), "stream": {}})
+        asks.send({"query": endless(1), "timeout": "1s"})
+
+        def told(name):
+            return near.ask({"op": "stats"})["stats"]["databases"]["main"]["pool"][name]
+        daemon.wait_until(lambda: told("busy") >= 3, "is at work")
+        net.pull()
+        try:
+            if not net.is_real:
+                for c in far:
+                    break_off(c)
+            daemon.wait_until(lambda: near.ask({"op": "stats"})["stats"]["clients"]["now"] == 1,
+                              "has found that they are gone", 60)
+            daemon.wait_until(lambda: told("busy") == 0, "has stopped their work", 60)
+            assert near.ask(write) == {"rowcount": 1}
+        finally:
+            net.mend()
 
 
 # ---- a server that takes its time to read ----
