@@ -25,10 +25,10 @@ static const struct conf_region *nearest_region(const struct conf_cache *c, stru
     return NULL;
 }
 
-static void check_region(struct reading *r, const struct yaml *regions,
-                         const struct conf_region *g)
+static void check_region(struct reading *r, const struct yaml *regions, struct conf_region *g)
 {
     struct str name = g->name;
+    const struct yaml *given = yaml_get(yaml_get(regions, name.ptr), "max_entry");
     if (g->backend == CONF_BACKEND_REDIS) {
         fault_at(r->report, check_place(r, regions, name.ptr, "backend"),
                  "`cache.regions.%.*s.backend`: regions in Redis are not part of this version "
@@ -38,6 +38,9 @@ static void check_region(struct reading *r, const struct yaml *regions,
     if (g->soft_ttl_ms >= g->ttl_ms) {
         fault_at(r->report, check_place(r, regions, name.ptr, "soft_ttl"),
                  "`cache.regions.%.*s.soft_ttl` must be less than its ttl", STR_ARG(name));
+    }
+    if (given == NULL && g->max_entry_bytes > g->max_bytes / 2) {
+        g->max_entry_bytes = g->max_bytes / 2;
     }
     if (g->max_entry_bytes > g->max_bytes / 2) {
         fault_at(r->report, check_place(r, regions, name.ptr, "max_entry"),
@@ -102,8 +105,10 @@ void check_cache(struct reading *r, const struct yaml *root)
     const struct yaml *regions = yaml_get(cache, "regions");
     const struct yaml *rules = yaml_get(cache, "rules");
     c->by_default = c->region_count == 1 ? &c->regions[0] : region_of(c, STR("default"));
+    /* Nobody else has seen the conf yet: still ours to complete. */
+    struct conf_region *all = (struct conf_region *)(uintptr_t)c->regions;
     for (uint32_t i = 0; i < c->region_count; i++) {
-        check_region(r, regions, &c->regions[i]);
+        check_region(r, regions, &all[i]);
     }
     const struct yaml *y = rules == NULL ? NULL : rules->first;
     for (uint32_t i = 0; i < c->rule_count && y != NULL; i++, y = y->next) {

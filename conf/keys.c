@@ -169,7 +169,7 @@ const struct key conf_keys[] = {
     {REGION(max_bytes), .path = "max_bytes", .type = KEY_SIZE, .def = "256MiB", .min = MIB,
      .max = INT64_C(1) << 46, .help = "Memory for its results and all that belongs to them."},
     {REGION(max_entry_bytes), .path = "max_entry", .type = KEY_SIZE, .def = "1MiB", .min = KIB,
-     .max = GIB, .help = "A larger result is not kept."},
+     .max = GIB, .help = "A larger result is not kept; at most half of max_bytes."},
     {REGION(ttl_ms), .path = "ttl", .type = KEY_DURATION, .def = "60s", .min = 1,
      .max = 30 * DAY,
      .help = "Age at which a result is not served any more. Requests and rules may ask for "

@@ -197,7 +197,8 @@ static void begin_line(struct req *r)
     }
     r->phase = REPLY_BEGUN;
     if (r->msg.stream) {
-        encode_stream_head(out, &r->msg.id, r->rows.opts.columns, r->rows.opts.column_count);
+        open_result(r);
+        encode_stream_head(out, r->rows.opts.columns, r->rows.opts.column_count);
         return;
     }
     open_result(r);

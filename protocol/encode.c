@@ -196,10 +196,8 @@ void encode_tx_timeout(struct buf *b, struct str tx)
     BUF_LIT(b, "}\n");
 }
 
-void encode_stream_head(struct buf *b, const struct request_id *id,
-                        const struct column_info *columns, uint32_t count)
+void encode_stream_head(struct buf *b, const struct column_info *columns, uint32_t count)
 {
-    encode_open(b, id);
     rows_write_columns(b, columns, count);
     BUF_LIT(b, "}\n");
 }

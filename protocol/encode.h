@@ -43,9 +43,8 @@ void encode_ok(struct buf *b);
 /* A line that no request asked for: `{"push":"tx_timeout","tx":…}\n`. */
 void encode_tx_timeout(struct buf *b, struct str tx);
 
-/* Lines of a stream. */
-void encode_stream_head(struct buf *b, const struct request_id *id,
-                        const struct column_info *columns, uint32_t count);
+/* Lines of a stream; of the first, what is behind encode_open. */
+void encode_stream_head(struct buf *b, const struct column_info *columns, uint32_t count);
 void encode_chunk_head(struct buf *b, const struct request_id *id, uint64_t seq);
 void encode_chunk_tail(struct buf *b);
 void encode_stream_done(struct buf *b, const struct request_id *id, uint64_t rowcount,

@@ -97,7 +97,8 @@ END_TEST
 
 START_TEST(a_stream_is_lines)
 {
-    encode_stream_head(&b, &seven, columns, 1);
+    encode_open(&b, &seven);
+    encode_stream_head(&b, columns, 1);
     encode_chunk_head(&b, &seven, 0);
     BUF_LIT(&b, "[1],[2]");
     encode_chunk_tail(&b);
