@@ -7,7 +7,7 @@
  * wait for it, and what comes late finds the session's number and key gone. Loop
  * thread, but for what says otherwise.
  */
-#include "backend/pg.h"
+#include "backend/pg_pipeline.h"
 #include "base/clock.h"
 
 #include <assert.h>
@@ -83,7 +83,8 @@ static void on_again(struct timer *t)
 {
     struct pg_conn *c =
         (struct pg_conn *)(void *)((char *)t - offsetof(struct pg_conn, cancel_again));
-    if (c->link == PG_LINK_UP) {
+    /* A commit that waits for a standby would be told as done, and is not there yet. */
+    if (c->link == PG_LINK_UP && !pg_pipe_commits(c)) {
         submit(c);
     }
 }

@@ -7,8 +7,10 @@
  *     [Parse] Execute  [Parse] Execute  …  Sync
  *
  * The server does not send the answers of a group before its Sync. When one of a group
- * fails, those behind it are aborted; they are reads, so they are sent again, each with a
- * Sync of its own, and so is one whose prepared statement the server no longer takes.
+ * fails, those behind it are aborted; reads are sent again, each with a Sync of its own, and
+ * so is one whose prepared statement the server no longer takes. Writes never are: `whole`
+ * tells what became of the group, and a Flush before their Sync that all of them were run
+ * and only the commit is left.
  * Owns the tickets; borrows the runs. Loop thread.
  */
 #include "backend/pg_pipeline.h"
@@ -32,6 +34,7 @@ struct ticket {
     bool prepares; /* its Parse is sent with it */
     bool syncs;    /* a Sync is behind it */
     bool again;    /* it was sent before */
+    bool writes;
     enum fate fate;
     enum err err;
 };
@@ -148,11 +151,11 @@ static void settle_if_over(struct pg_conn *c)
     if (c->state != PG_PIPED || p->pumping) {
         return;
     }
-    if (c->link == PG_LINK_LOST) {
+    if (p->state == PIPE_LEAVING && p->count == 0) {
+        pg_settle(c); /* all is answered, whatever came of the session since */
+    } else if (c->link == PG_LINK_LOST) {
         pg_pipe_lost(c);
         pg_fail_lost(c, PQerrorMessage(c->pg));
-        pg_settle(c);
-    } else if (p->state == PIPE_LEAVING && p->count == 0) {
         pg_settle(c);
     } else {
         pg_wait(c);
@@ -239,8 +242,14 @@ static void send_sync(struct pg_conn *c)
     if (p->unsynced == 0 || c->link == PG_LINK_LOST) {
         return;
     }
-    ticket_at(p, p->count - 1)->syncs = true;
+    struct ticket *last = ticket_at(p, p->count - 1);
+    last->syncs = true;
     p->unsynced = 0;
+    if (last->writes && PQsendFlushRequest(c->pg) == 0) {
+        pg_lost(c);
+        return;
+    }
+    c->sets_sent++; /* from here on it may be committed */
     if (PQpipelineSync(c->pg) == 0) {
         pg_lost(c);
     }
@@ -249,8 +258,7 @@ static void send_sync(struct pg_conn *c)
 static enum err queue(struct db_conn *conn, struct run *r)
 {
     struct pg_conn *c = conn_of(conn);
-    assert(c->state == PG_PIPED && c->pipe->state == PIPE_OPEN && r->stmt->read_only);
-    if (c->link == PG_LINK_LOST) {
+    if (c->link == PG_LINK_LOST || c->state != PG_PIPED) {
         return fail_set(r->fail, ERR_CONNECTION_LOST, "the connection to PostgreSQL was lost");
     }
     enum err e = pg_set_params(c, r);
@@ -265,7 +273,8 @@ static enum err queue(struct db_conn *conn, struct run *r)
     r->rowcount = 0;
     r->maybe_executed = false;
     r->started_ns = clock_now_ns();
-    if (!has_room(c->pipe) || !send_ticket(c, (struct ticket){.run = r})) {
+    struct ticket t = {.run = r, .writes = !r->stmt->read_only};
+    if (!has_room(c->pipe) || !send_ticket(c, t)) {
         return fail_set(r->fail, ERR_CONNECTION_LOST, "the connection to PostgreSQL was lost");
     }
     return ERR_OK;
@@ -274,8 +283,10 @@ static enum err queue(struct db_conn *conn, struct run *r)
 static void flush(struct db_conn *conn)
 {
     struct pg_conn *c = conn_of(conn);
-    send_sync(c);
-    settle_if_over(c);
+    if (c->state == PG_PIPED) {
+        send_sync(c);
+        settle_if_over(c);
+    }
 }
 
 /* -- results --------------------------------------------------------------- */
@@ -294,6 +305,9 @@ static void take_rows(struct pg_conn *c, struct ticket *t, const PGresult *res)
     if ((uint32_t)PQnfields(res) != r->stmt->column_count) {
         fail_ticket(t, fail_set(r->fail, ERR_CATALOG_CHANGED,
                                 "the result has other columns than planned"));
+        return;
+    }
+    if (r->sink == NULL) {
         return;
     }
     if (pg_cells_shape(&c->cells, res) != ERR_OK) {
@@ -318,6 +332,28 @@ static void take_rows(struct pg_conn *c, struct ticket *t, const PGresult *res)
     }
 }
 
+static enum err error_of(const struct pg_conn *c, struct fail *f, const PGresult *res)
+{
+    if (pg_is_stale(res)) {
+        return pg_fail_as(f, ERR_CATALOG_CHANGED, res);
+    }
+    if (c->asked == PG_ASKED_CANCEL && pg_is_state(res, "57014")) {
+        return pg_fail_as(f, ERR_CANCELLED, res);
+    }
+    return pg_fail(f, res);
+}
+
+/* Nothing of its group will be there, wherever in it the error came, its commit included.
+ * What has no SQLSTATE is libpq's own (it has no memory): what the server said is lost. */
+static void fail_group(struct pg_conn *c, const PGresult *res)
+{
+    if (PQresultErrorField(res, PG_DIAG_SQLSTATE) == NULL) {
+        pg_lost(c);
+    } else if (c->err == ERR_OK) {
+        c->err = error_of(c, c->base.running->fail, res);
+    }
+}
+
 static void take_error(struct pg_conn *c, struct ticket *t, const PGresult *res)
 {
     struct fail words;
@@ -326,18 +362,20 @@ static void take_error(struct pg_conn *c, struct ticket *t, const PGresult *res)
         pg_lost(c); /* the server said so, and is about to hang up */
         return;
     }
-    if (t->run == NULL || t->fate != FATE_GOOD) {
-        return;
+    if (t->writes) {
+        fail_group(c, res);
     }
-    if (pg_is_stale(res)) {
-        t->fate = FATE_STALE;
-        t->err = pg_fail_as(t->run->fail, ERR_CATALOG_CHANGED, res);
-    } else if (c->asked == PG_ASKED_CANCEL && pg_is_state(res, "57014")) {
-        fail_ticket(t, pg_fail_as(t->run->fail, ERR_CANCELLED, res));
-    } else if (c->asked == PG_ASKED_CANCEL && pg_is_state(res, "57014")) {
-        fail_ticket(t, pg_fail_as(t->run->fail, ERR_CANCELLED, res));
-    } else {
-        fail_ticket(t, pg_fail(t->run->fail, res));
+    if (t->run != NULL && t->fate == FATE_GOOD) {
+        t->fate = pg_is_stale(res) ? FATE_STALE : FATE_FAILED;
+        t->err = error_of(c, t->run->fail, res);
+    }
+}
+
+/* As its command tag says. */
+static void count_written(const struct ticket *t, PGresult *res)
+{
+    if (t->writes && t->run != NULL) {
+        t->run->rowcount = strtoull(PQcmdTuples(res), NULL, 10);
     }
 }
 
@@ -355,6 +393,10 @@ static void answered(struct pg_conn *c, struct ticket t)
         return;
     }
     bool again = t.fate == FATE_ABORTED || (t.fate == FATE_STALE && !t.again);
+    if (t.writes) {
+        end_run(c, r, t.fate == FATE_ABORTED ? ERR_CANCELLED : t.err);
+        return;
+    }
     if (!again || c->link == PG_LINK_LOST) {
         end_run(c, r, t.fate == FATE_ABORTED ? ERR_CONNECTION_LOST : t.err);
         return;
@@ -381,6 +423,7 @@ static void end_message(struct pg_conn *c)
     struct ticket *t = ticket_at(p, 0);
     if (p->at == AT_PREPARE) {
         p->at = AT_EXECUTE;
+        t->prepares = t->fate != FATE_GOOD; /* else the server has it, come what may */
         return;
     }
     if (p->at == AT_SYNC) {
@@ -399,7 +442,7 @@ static void end_message(struct pg_conn *c)
     answered(c, copy);
 }
 
-static void take(struct pg_conn *c, const PGresult *res)
+static void take(struct pg_conn *c, PGresult *res)
 {
     struct ticket *t = ticket_at(c->pipe, 0);
     switch (PQresultStatus(res)) {
@@ -408,6 +451,10 @@ static void take(struct pg_conn *c, const PGresult *res)
         if (t->run != NULL && t->fate == FATE_GOOD) {
             take_rows(c, t, res);
         }
+        count_written(t, res);
+        break;
+    case PGRES_COMMAND_OK:
+        count_written(t, res);
         break;
     case PGRES_PIPELINE_SYNC:
         if (c->pipe->at != AT_SYNC) {
@@ -428,13 +475,18 @@ static void take(struct pg_conn *c, const PGresult *res)
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH:
-        pg_lost(c); /* no read that we made does this */
+        pg_lost(c); /* no statement that we made does this */
         break;
-    case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
     case PGRES_NONFATAL_ERROR:
         break;
     }
+}
+
+bool pg_pipe_commits(const struct pg_conn *c)
+{
+    const struct pg_pipe *p = c->pipe;
+    return c->state == PG_PIPED && p->count > 0 && p->at == AT_SYNC && ticket_at(p, 0)->writes;
 }
 
 bool pg_pipe_is_idle(const struct pg_conn *c)

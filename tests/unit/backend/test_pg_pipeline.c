@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tests of backend/pg_pipeline.c: many reads under way on one session of a real server.
+ * Tests of backend/pg_pipeline.c: many reads under way on one session of a real server, and
+ * writes in one transaction.
  * Linked with --wrap=malloc, calloc and realloc.
  */
 #include "backend/pipeline.h"
@@ -390,6 +391,229 @@ START_TEST(without_memory_one_read_fails)
 }
 END_TEST
 
+/* ---- writes ---- */
+
+static const char *const INSERT = "insert into things values ($1, 0)";
+static const char *const RETURNING = "insert into things values ($1, 1) returning id";
+
+static struct job *make_write(int i, const char *sql, int64_t key)
+{
+    struct job *j = make(i, sql, sql == INSERT ? 1 : 2, key);
+    j->stmt.read_only = false;
+    j->stmt.share = SHARE_WRITE;
+    j->stmt.groups = true;
+    j->stmt.column_count = sql == INSERT ? 0 : 1;
+    j->run.sink = sql == INSERT ? NULL : j->run.sink;
+    return j;
+}
+
+/* Even ones return their key. */
+static enum err queue_write(int i, int64_t key)
+{
+    return pipe_of()->queue(rig.conn, &make_write(i, i % 2 ? INSERT : RETURNING, key)->run);
+}
+
+static void send_all(void)
+{
+    pipe_of()->leave(rig.conn);
+    pipe_of()->flush(rig.conn);
+}
+
+static void send_writes(int count, int64_t first)
+{
+    for (int i = 0; i < count; i++) {
+        ck_assert_int_eq(queue_write(i, first + i), ERR_OK);
+    }
+    send_all();
+}
+
+static void wait_for_whole(void)
+{
+    while (whole_done == 0) {
+        loop_turn(&rig.loop);
+    }
+    ck_assert_int_eq(whole_done, 1);
+    ck_assert_int_eq(whole.err, whole_fail.code);
+}
+
+static void expect_stored(int64_t from, int count)
+{
+    struct rig other;
+    char sql[96], text[8];
+    snprintf(sql, sizeof sql, "select count(*)::text from things where id >= %d", (int)from);
+    snprintf(text, sizeof text, "%d", count);
+    rig_init(&other);
+    expect_rows(&other, sql, 1, text);
+    rig_fini(&other);
+}
+
+START_TEST(writes_are_one_transaction)
+{
+    for (int turn = 0; turn < 2; turn++) { /* prepared anew, and known */
+        send_writes(40, 1000 + 1000 * turn);
+        wait_for_whole();
+        for (int i = 0; i < 40; i++) {
+            ck_assert_int_eq(jobs[i].done, 1);
+            ck_assert_int_eq(jobs[i].run.err, ERR_OK);
+            ck_assert_uint_eq(jobs[i].run.rowcount, 1);
+            ck_assert_uint_eq(jobs[i].rows, i % 2 ? 0 : 1);
+        }
+        ck_assert_int_eq(whole.err, ERR_OK);
+        ck_assert(db_conn_clean(rig.conn));
+        expect_stored(1000 + 1000 * turn, 40);
+        enter();
+    }
+    expect_clean();
+}
+END_TEST
+
+START_TEST(a_write_that_fails_undoes_all)
+{
+    for (int turn = 0; turn < 3; turn++) {
+        int bad = 7 + turn;
+        for (int i = 0; i < 20; i++) {
+            ck_assert_int_eq(queue_write(i, i == bad ? 3 : 1000 + i), ERR_OK);
+        }
+        send_all();
+        wait_for_whole();
+        ck_assert_int_eq(whole.err, ERR_UNIQUE_VIOLATION);
+        for (int i = 0; i < 20; i++) {
+            ck_assert_int_eq(jobs[i].done, 1);
+            ck_assert((jobs[i].run.err == ERR_OK) == (i < bad));
+        }
+        ck_assert_int_eq(jobs[bad].run.err, ERR_UNIQUE_VIOLATION);
+        ck_assert(db_conn_clean(rig.conn));
+        expect_stored(1000, 0);
+        enter();
+    }
+    send_writes(5, 1000);
+    wait_for_whole();
+    ck_assert_int_eq(whole.err, ERR_OK);
+    expect_stored(1000, 5);
+}
+END_TEST
+
+/* Each was run, and the commit says no. */
+START_TEST(a_commit_that_fails_is_told_by_the_whole)
+{
+    beside("create table if not exists parents (id bigint primary key)");
+    beside("alter table things add foreign key (id) references parents deferrable initially"
+           " deferred not valid");
+    send_writes(10, 1000);
+    wait_for_whole();
+    ck_assert_int_eq(whole.err, ERR_FOREIGN_KEY_VIOLATION);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(jobs[i].done, 1);
+        ck_assert_int_eq(jobs[i].run.err, ERR_OK);
+    }
+    ck_assert(db_conn_clean(rig.conn));
+    expect_stored(1000, 0);
+}
+END_TEST
+
+/* Somebody else has written key 1003 and not committed. */
+static void lock_key(struct rig *other)
+{
+    rig_init(other);
+    exec(other, "begin");
+    exec(other, "insert into things values (1003, 0)");
+}
+
+START_TEST(a_write_that_waits_is_cancelled)
+{
+    struct rig other;
+    lock_key(&other);
+    send_writes(10, 1000);
+    driver_pg.cancel(rig.conn);
+    wait_for_whole();
+    ck_assert_int_eq(whole.err, ERR_CANCELLED);
+    ck_assert(db_conn_clean(rig.conn));
+    exec(&other, "rollback");
+    rig_fini(&other);
+    expect_stored(1000, 0);
+}
+END_TEST
+
+START_TEST(writes_of_a_lost_session_are_unknown)
+{
+    struct rig other;
+    char sql[64];
+    snprintf(sql, sizeof sql, "select pg_terminate_backend(%d)", (int)rig.conn->backend_id);
+    lock_key(&other);
+    send_writes(10, 1000);
+    exec(&other, sql);
+    wait_for_whole();
+    ck_assert_int_eq(whole.err, ERR_CONNECTION_LOST);
+    ck_assert(whole.maybe_executed);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(jobs[i].done, 1);
+    }
+    rig_fini(&other);
+}
+END_TEST
+
+/* There was no Sync, so there is no commit. */
+START_TEST(writes_without_a_sync_are_not_there)
+{
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(queue_write(i, 1000 + i), ERR_OK);
+    }
+    close_conn(&rig, rig.conn);
+    rig.conn = NULL;
+    ck_assert_int_eq(whole_done, 1);
+    ck_assert_int_eq(whole.err, ERR_CONNECTION_LOST);
+    ck_assert(!whole.maybe_executed);
+    rig.conn = open_conn(&rig);
+    expect_stored(1000, 0);
+    enter();
+}
+END_TEST
+
+START_TEST(a_row_that_is_not_taken_undoes_nothing)
+{
+    for (int i = 0; i < 6; i++) {
+        struct job *j = make_write(i, RETURNING, 1000 + i);
+        j->fail_at = i == 2 ? 1 : 0;
+        ck_assert_int_eq(pipe_of()->queue(rig.conn, &j->run), ERR_OK);
+    }
+    send_all();
+    wait_for_whole();
+    ck_assert_int_eq(whole.err, ERR_OK);
+    for (int i = 0; i < 6; i++) {
+        ck_assert_int_eq(jobs[i].run.err, i == 2 ? ERR_TOO_MANY_ROWS : ERR_OK);
+    }
+    expect_stored(1000, 6);
+}
+END_TEST
+
+/* Those that were queued are there, all or none, as the whole says. */
+START_TEST(without_memory_writes_are_all_or_none)
+{
+    bool failed = true;
+    for (int n = 1; failed; n++) {
+        int queued = 0;
+        for (int i = 0; i < 10; i++) {
+            (void)make_write(i, i % 2 ? INSERT : RETURNING, 1000 * n + i);
+        }
+        fail_alloc_at(n);
+        for (int i = 0; i < 10; i++) {
+            queued += pipe_of()->queue(rig.conn, &jobs[i].run) == ERR_OK;
+        }
+        send_all();
+        failed = fail_alloc_reached();
+        fail_alloc_at(0);
+        wait_for_whole();
+        expect_stored(1000 * n, whole.err == ERR_OK ? queued : 0);
+        if (rig.conn->broken) {
+            close_conn(&rig, rig.conn);
+            rig.conn = open_conn(&rig);
+        }
+        enter();
+    }
+    expect_clean();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tc = tcase_create("pg_pipeline");
@@ -407,5 +631,13 @@ int main(void)
     tcase_add_test(tc, leaving_waits_for_what_is_under_way);
     tcase_add_test(tc, more_statements_than_are_kept);
     tcase_add_test(tc, without_memory_one_read_fails);
+    tcase_add_test(tc, writes_are_one_transaction);
+    tcase_add_test(tc, a_write_that_fails_undoes_all);
+    tcase_add_test(tc, a_commit_that_fails_is_told_by_the_whole);
+    tcase_add_test(tc, a_write_that_waits_is_cancelled);
+    tcase_add_test(tc, writes_of_a_lost_session_are_unknown);
+    tcase_add_test(tc, writes_without_a_sync_are_not_there);
+    tcase_add_test(tc, a_row_that_is_not_taken_undoes_nothing);
+    tcase_add_test(tc, without_memory_writes_are_all_or_none);
     return pg_rig_main(tc);
 }
