@@ -46,12 +46,22 @@ static bool writes_one_row(const struct plan *p, const struct write *w)
     return w->kind == PLAN_INSERT ? !p->many_rows : query_single_row(&w->scope);
 }
 
+/* Of values that are there: it reads nothing, and waits for nobody but whoever has a lock
+ * on its keys, or on a row that a foreign key names. */
+static bool is_plain_insert(const struct plan *p, const struct write *w)
+{
+    return w->kind == PLAN_INSERT && w->query == NULL && w->upsert == NULL &&
+           p->volatility != VOLATILITY_VOLATILE && p->table_count == 1 &&
+           p->tables[0].table->plain;
+}
+
 static void share_write(struct context *c, const struct plan *p, const struct write *w,
                         struct statement *s)
 {
     bool one = writes_one_row(p, w), rows = p->column_count > 0 || w->wants_keys;
     s->share = c->calls_volatile || reads_view(p) || (rows && !one) ? SHARE_NO : SHARE_WRITE;
     s->row_bound = one ? 1 : 0;
+    s->groups = s->share == SHARE_WRITE && one && is_plain_insert(p, w);
 }
 
 void build_share(struct context *c, struct plan *p, const struct query *q,

@@ -4,8 +4,7 @@
  * functions. An immutable snapshot, shared by all workers.
  *
  * A catalog owns all its texts and arrays (one arena). References are counted
- * with atomics; a holder may read it from any thread. Built by schema/reflect.h
- * (later also from model files).
+ * with atomics; a holder may read it from any thread. Built by schema/reflect.h.
  */
 #ifndef SCHEMA_CATALOG_H
 #define SCHEMA_CATALOG_H
@@ -88,6 +87,7 @@ struct table {
     const struct referrer *referrers; /* to it, or to any of its family, then told of
                                        * `family` alone */
     uint32_t referrer_count;
+    bool plain;    /* nothing deferred, no code of users (triggers, rules …) in an insert */
     bool writable; /* false: a view that the database cannot write through */
     const struct column *columns;
     uint32_t column_count;

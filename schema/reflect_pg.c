@@ -13,16 +13,37 @@
 
 /* ---- tables ---- */
 
-static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T,
+static const struct column_info table_columns[] = {REFLECT_T, REFLECT_T, REFLECT_T, REFLECT_I,
                                                    REFLECT_I, REFLECT_I, REFLECT_I};
 /* pg_trigger, not relhastriggers: foreign keys are triggers too; those of daemon/watch.c write
- * nothing. */
+ * nothing. `coded` are the defaults, constraints, columns and indexes that call a function in
+ * another language than the server's own; of the server's own functions nothing is noted in
+ * pg_depend. */
 #define TABLES                                                                                 \
+    "WITH coded AS MATERIALIZED (SELECT d.classid, d.objid FROM pg_catalog.pg_depend d"        \
+    " JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid"                                         \
+    " JOIN pg_catalog.pg_language g ON g.oid = f.prolang"                                      \
+    " WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass"                          \
+    " AND d.classid IN ('pg_catalog.pg_attrdef'::pg_catalog.regclass,"                         \
+    " 'pg_catalog.pg_constraint'::pg_catalog.regclass,"                                        \
+    " 'pg_catalog.pg_class'::pg_catalog.regclass)"                                             \
+    " AND g.lanname NOT IN ('internal', 'c')),"                                                \
+    " odd(oid) AS MATERIALIZED (SELECT a.adrelid FROM pg_catalog.pg_attrdef a"                 \
+    " JOIN coded ON objid = a.oid AND classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass"  \
+    " UNION SELECT k.conrelid FROM pg_catalog.pg_constraint k"                                 \
+    " LEFT JOIN coded ON objid = k.oid"                                                        \
+    " AND classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass"                           \
+    " WHERE k.condeferrable OR objid IS NOT NULL"                                              \
+    " UNION SELECT i.indrelid FROM pg_catalog.pg_index i"                                      \
+    " JOIN coded ON objid = i.indexrelid"                                                      \
+    " AND classid = 'pg_catalog.pg_class'::pg_catalog.regclass) "                              \
     "SELECT n.nspname::text, c.relname::text, c.relkind::text,"                                \
     " pg_catalog.pg_table_is_visible(c.oid)::int::int8,"                                       \
     " (EXISTS (SELECT 1 FROM pg_catalog.pg_trigger g"                                          \
     " WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname <> 'tribikos_notify'))"      \
-    "::int::int8, c.relrowsecurity::int::int8"                                                 \
+    "::int::int8, c.relrowsecurity::int::int8,"                                                \
+    " (c.relkind = 'r' AND NOT c.relhasrules AND NOT c.relrowsecurity"                         \
+    " AND NOT EXISTS (SELECT 1 FROM odd WHERE odd.oid = c.oid))::int::int8"                    \
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"     \
     " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " USER_SCHEMAS " ORDER BY c.oid"
 
@@ -36,6 +57,7 @@ static enum err table_row(struct reflect *r, const struct value *cells)
                       .kind = view ? TABLE_VIEW : TABLE_BASE,
                       .in_path = cell_true(&cells[3]),
                       .has_triggers = cell_true(&cells[4]),
+                      .plain = cell_true(&cells[6]) && !cell_true(&cells[4]),
                       .writable = !view,
                       .shows = str_is(kind, "f") ? SHOWS_AWAY
                                : others          ? SHOWS_OTHERS

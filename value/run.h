@@ -64,6 +64,9 @@ struct statement {
     bool sets_apart;       /* each set must see what those before it wrote */
     bool heeds_warnings;   /* its expressions' errors may be warnings of the database */
     enum share share;
+    bool groups; /* SHARE_WRITE: an insert that may share its Sync, and so its commit, with
+                  * others: what it does is known whole, and nothing of it waits for the
+                  * commit */
     uint32_t row_bound;   /* at most so many rows are proven; 0: not known */
     uint32_t limit_param; /* … or as many as param limit_param - 1 says; 0: none does */
     const struct fusion *fusions; /* by their number of keys, ascending */

@@ -80,6 +80,7 @@ static struct table *add_table(struct catalog_builder *b, const char *schema, co
                         .name = str_of(name),
                         .in_path = true,
                         .writable = true,
+                        .plain = true,
                         .columns = columns,
                         .column_count = count};
     enum err e = catalog_builder_table(b, t);

@@ -122,6 +122,37 @@ START_TEST(statements_say_whether_they_share)
 }
 END_TEST
 
+/* Inserts of one row into a plain table alone share a commit. */
+START_TEST(inserts_say_whether_they_group)
+{
+    static const struct {
+        const char *query;
+        bool groups;
+    } cases[] = {
+        {"{'insert':'users','rows':[{'id':1}]}", true},
+        {"{'insert':'users','set':{'id':1,'name':['upper',{'value':'x'}]}}", true},
+        {"{'insert':'users','rows':[{'id':1}],'returning':['id','name']}", true},
+        {"{'insert':'users','columns':['id'],'values':[[1]]}", true},
+        {"{'insert':'users','columns':['id'],'values':[[1],[2]]}", false},
+        {"{'insert':'users','columns':['id'],'from_query':{'select':['id'],'from':'orders'}}",
+         false},
+        {"{'insert':'users','set':{'id':{'select':[['max','id']],'from':'orders'}}}", false},
+        {"{'insert':'users','set':{'id':1,'age':['fn.pause',1]}}", false},
+        {"{'insert':'users','rows':[{'id':1}],'conflict':{'on':['id'],'do':'nothing'}}", false},
+        {"{'update':'users','set':{'age':3}," BY_ID "}", false},
+        {"{'delete':'users'," BY_ID "}", false},
+        {USERS("," BY_ID), false},
+    };
+    struct rig r;
+    rig_init(&r, 1 << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        must_bind(&r, PG, cases[i].query);
+        ck_assert_msg(statement_of(&r)->groups == cases[i].groups, "%s", cases[i].query);
+    }
+    rig_fini(&r);
+}
+END_TEST
+
 static void check_alone(struct rig *r, unsigned d, const char *query)
 {
     must_bind(r, d, query);
@@ -331,6 +362,7 @@ int main(void)
     Suite *s = suite_create("share");
     TCase *t = tcase_create("share");
     tcase_add_test(t, statements_say_whether_they_share);
+    tcase_add_test(t, inserts_say_whether_they_group);
     tcase_add_test(t, several_statements_share_nothing);
     tcase_add_test(t, reads_by_key_are_fused_by_an_array);
     tcase_add_test(t, reads_by_key_are_fused_by_lists);

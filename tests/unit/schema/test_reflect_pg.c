@@ -75,6 +75,22 @@ static const char *const schema[] = {
     "CREATE FUNCTION nop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "CREATE TRIGGER helper INSTEAD OF INSERT ON helped FOR EACH ROW EXECUTE FUNCTION nop()",
     "CREATE TRIGGER watch AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION nop()",
+    "CREATE FUNCTION own(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'",
+    "CREATE TABLE late (id int PRIMARY KEY DEFERRABLE)",
+    "CREATE TABLE deferred (k int REFERENCES parts DEFERRABLE INITIALLY DEFERRED)",
+    "CREATE TABLE coded (id int DEFAULT own(1))",
+    "CREATE TABLE made (id int, twice int GENERATED ALWAYS AS (own(id)) STORED)",
+    "CREATE TABLE checked (id int CHECK (own(id) > 0))",
+    "CREATE TABLE indexed (id int)",
+    "CREATE INDEX indexed_own ON indexed (own(id))",
+    "CREATE TABLE ruled (id int)",
+    "CREATE RULE none AS ON INSERT TO ruled WHERE NEW.id < 0 DO INSTEAD NOTHING",
+    "CREATE TABLE guarded (id int)",
+    "ALTER TABLE guarded ENABLE ROW LEVEL SECURITY",
+    "CREATE TABLE usual (id bigserial PRIMARY KEY, uid uuid UNIQUE DEFAULT gen_random_uuid(),"
+    " at timestamptz DEFAULT now(), n int CHECK (n > 0), t text DEFAULT upper('x'),"
+    " twice int GENERATED ALWAYS AS (n * 2) STORED)",
+    "CREATE INDEX usual_lower ON usual (lower(t))",
     "CREATE FOREIGN DATA WRAPPER dummy",
     "CREATE SERVER nowhere FOREIGN DATA WRAPPER dummy",
     "CREATE FOREIGN TABLE far (id int NOT NULL, t text) SERVER nowhere",
@@ -252,19 +268,35 @@ START_TEST(views_and_other_kinds_of_tables_are_told)
     static const struct {
         const char *name;
         enum table_kind kind;
-        bool writable, has_triggers;
+        bool writable, has_triggers, plain;
     } cases[] = {
-        {"orders", TABLE_BASE, true, true},   {"parts", TABLE_BASE, true, false},
-        {"parts_1", TABLE_BASE, true, false}, {"far", TABLE_BASE, true, false},
-        {"simple", TABLE_VIEW, true, false},  {"grouped", TABLE_VIEW, false, false},
-        {"helped", TABLE_VIEW, true, true},   {"mat", TABLE_VIEW, false, false},
-        {"nothing", TABLE_BASE, true, false}, {"sys", TABLE_VIEW, true, false},
+        {"orders", TABLE_BASE, true, true, false},
+        {"parts", TABLE_BASE, true, false, false},
+        {"parts_1", TABLE_BASE, true, false, true},
+        {"far", TABLE_BASE, true, false, false},
+        {"simple", TABLE_VIEW, true, false, false},
+        {"grouped", TABLE_VIEW, false, false, false},
+        {"helped", TABLE_VIEW, true, true, false},
+        {"mat", TABLE_VIEW, false, false, false},
+        {"nothing", TABLE_BASE, true, false, true},
+        {"sys", TABLE_VIEW, true, false, false},
+        {"to_parts", TABLE_BASE, true, false, true},
+        {"late", TABLE_BASE, true, false, false},
+        {"deferred", TABLE_BASE, true, false, false},
+        {"coded", TABLE_BASE, true, false, false},
+        {"made", TABLE_BASE, true, false, false},
+        {"checked", TABLE_BASE, true, false, false},
+        {"indexed", TABLE_BASE, true, false, false},
+        {"ruled", TABLE_BASE, true, false, false},
+        {"guarded", TABLE_BASE, true, false, false},
+        {"usual", TABLE_BASE, true, false, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct table *t = need_table(catalog, "", cases[i].name);
         ck_assert_msg(t->kind == cases[i].kind, "%s", cases[i].name);
         ck_assert_msg(t->writable == cases[i].writable, "%s", cases[i].name);
         ck_assert_msg(t->has_triggers == cases[i].has_triggers, "%s", cases[i].name);
+        ck_assert_msg(t->plain == cases[i].plain, "%s", cases[i].name);
     }
     ck_assert_uint_eq(need_table(catalog, "", "nothing")->column_count, 0);
     const struct table *mat = need_table(catalog, "", "mat");
