@@ -50,6 +50,12 @@ const struct report_field report_pool_totals[] = {
     POOL_TOTAL(fusions, "pool_fusions_total", "Statements that reads were fused into."),
     POOL_TOTAL(sent_again, "pool_sent_again_total",
                "Reads taken off a shared connection that did not answer."),
+    POOL_TOTAL(grouped, "pool_grouped_total", "Writes sent in one transaction with others."),
+    POOL_TOTAL(groups, "pool_groups_total", "Transactions of writes of several requests."),
+    POOL_TOTAL(grouped_again, "pool_grouped_again_total",
+               "Writes of such a transaction that failed, run once more, alone."),
+    POOL_TOTAL(stalled, "pool_stalled_total",
+               "Such transactions that were ended because they waited for a lock."),
     {NULL, NULL, NULL, 0},
 };
 

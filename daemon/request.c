@@ -53,8 +53,10 @@ static const struct {
                    step_order},
     [REQ_BATCH] = {"batch", TO(REQ_BATCH) | TO(REQ_REPLY), step_batch},
     [REQ_CACHE] = {"cache", TO(REQ_CACHE) | TO(REQ_ROUTE) | TO(REQ_REPLY), step_cache},
-    [REQ_ROUTE] = {"route", TO(REQ_SHARED) | TO(REQ_LEND) | TO(REQ_REPLY), step_route},
+    [REQ_ROUTE] = {"route", TO(REQ_SHARED) | TO(REQ_GROUPED) | TO(REQ_LEND) | TO(REQ_REPLY),
+                   step_route},
     [REQ_SHARED] = {"shared", TO(REQ_ROUTE) | TO(REQ_RETURN), step_shared},
+    [REQ_GROUPED] = {"grouped", TO(REQ_LEND) | TO(REQ_RETURN), step_grouped},
     [REQ_LEND] = {"lend",
                   TO(REQ_ROUTE) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) |
                       TO(REQ_TX_SQL) | TO(REQ_REPLY),
@@ -93,9 +95,10 @@ static void finish(struct req *r);
 /* Who waits in these is moved on by a callback; all others wait for what req_poke
  * looks at, at the end of a turn of their connection. */
 #define CALLED_BACK                                                                            \
-    (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_CACHE) | TO(REQ_SHARED) | TO(REQ_LEND) |       \
-     TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_COMMIT) | TO(REQ_ROLLBACK) |      \
-     TO(REQ_POSITION) | TO(REQ_TX_SQL) | TO(REQ_TX_UNDO) | TO(REQ_TX_CATALOG))
+    (TO(REQ_CATALOG) | TO(REQ_REFRESH) | TO(REQ_CACHE) | TO(REQ_SHARED) | TO(REQ_GROUPED) |    \
+     TO(REQ_LEND) | TO(REQ_CATCH_UP) | TO(REQ_BEGIN) | TO(REQ_RUN) | TO(REQ_COMMIT) |          \
+     TO(REQ_ROLLBACK) | TO(REQ_POSITION) | TO(REQ_TX_SQL) | TO(REQ_TX_UNDO) |                  \
+     TO(REQ_TX_CATALOG))
 
 static void note_unsettled(struct req *r)
 {
@@ -180,6 +183,10 @@ static void on_deaf(struct timer *t)
         shared_abort(r->pool, &r->shared);
         return;
     }
+    if (r->state == REQ_GROUPED) {
+        grouped_abort(r->pool, &r->grouped);
+        return;
+    }
     if (r->lease == NULL) {
         return;
     }
@@ -195,7 +202,8 @@ static void on_deaf(struct timer *t)
 /* From here on the database's answer is awaited only so long. */
 static void start_watch(struct req *r)
 {
-    if (r->watch.slot != 0 || (r->lease == NULL && r->state != REQ_SHARED)) {
+    bool lent = r->lease != NULL || r->state == REQ_SHARED || r->state == REQ_GROUPED;
+    if (r->watch.slot != 0 || !lent) {
         return;
     }
     uint64_t ns = r->worker->shared->deaf_ns;
@@ -247,11 +255,21 @@ static void stop_at_once(struct req *r, enum err why)
     req_go(r, REQ_REPLY);
 }
 
+static void stop_waiting_for_loan(struct req *r, enum err why)
+{
+    r->stop = why;
+    pool_cancel(r->pool, &r->pool_wait);
+}
+
 static void stop_shared(struct req *r, enum err why)
 {
     r->stop = why;
     start_watch(r);
-    shared_cancel(r->pool, &r->shared);
+    if (r->state == REQ_SHARED) {
+        shared_cancel(r->pool, &r->shared);
+    } else {
+        grouped_cancel(r->pool, &r->grouped);
+    }
 }
 
 static void stop_gate(struct req *r, enum err why)
@@ -279,8 +297,7 @@ void req_stop(struct req *r, enum err why)
         stop_at_once(r, why);
         return;
     case REQ_LEND:
-        r->stop = why;
-        pool_cancel(r->pool, &r->pool_wait);
+        stop_waiting_for_loan(r, why);
         return;
     case REQ_TX_SQL:
         stop_tx_sql(r, why);
@@ -292,6 +309,7 @@ void req_stop(struct req *r, enum err why)
         cache_stop(r, why);
         return;
     case REQ_SHARED:
+    case REQ_GROUPED:
         stop_shared(r, why);
         return;
     case REQ_CATCH_UP:

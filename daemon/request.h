@@ -20,6 +20,7 @@
 #include "daemon/touch.h"
 #include "daemon/tx.h"
 #include "daemon/worker.h"
+#include "pool/grouped.h"
 #include "pool/shared.h"
 #include "protocol/message.h"
 #include "value/rows.h"
@@ -82,6 +83,7 @@ struct req {
     uint32_t at;   /* index of the run that is next or under way */
     struct pool_wait pool_wait;
     struct shared_run shared;
+    struct grouped_run grouped;
     struct db_conn *lease; /* NULL again after pool_abort, though the run is not done yet */
     struct run run;
     struct rows rows;

@@ -20,6 +20,7 @@ enum req_state {
     REQ_CACHE,      /* looked for in the result cache, or waits for who reads it */
     REQ_ROUTE,      /* a server of its database is chosen */
     REQ_SHARED,     /* its statement shares a connection with others' */
+    REQ_GROUPED,    /* its insert shares a commit with others' */
     REQ_LEND,       /* waits for a connection */
     REQ_CATCH_UP,   /* waits on a replica for a write that it is to see */
     REQ_BEGIN,      /* opens the internal transaction */

@@ -58,7 +58,7 @@ int step_route(struct req *r)
     if (e != ERR_OK) {
         return req_fail_to(r, e, REQ_REPLY);
     }
-    return req_may_share(r) ? REQ_SHARED : REQ_LEND;
+    return req_may_share(r) ? REQ_SHARED : req_may_group(r) ? REQ_GROUPED : REQ_LEND;
 }
 
 /* ---- a replica that has to catch up ---- */

@@ -47,6 +47,9 @@ void req_note_run(struct req *r);
 /* step_shared.c: a connection that is others' too. */
 step_fn step_shared;
 bool req_may_share(const struct req *r);
+/* step_grouped.c: … and their transaction. */
+step_fn step_grouped;
+bool req_may_group(const struct req *r);
 
 /* Counts the time of the run that is done. */
 void req_note_time(struct req *r);

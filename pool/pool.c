@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "pool/groups.h"
 #include "pool/lanes.h"
 #include "pool/pool_parts.h"
 
@@ -103,13 +104,17 @@ struct pool *pool_create(struct pool_share *share, const struct db_target *targe
     assert(driver != NULL);
     struct pool *p = calloc(1, sizeof *p);
     struct lanes *lanes = calloc(1, sizeof *lanes);
-    if (p == NULL || lanes == NULL) {
+    struct groups *groups = calloc(1, sizeof *groups);
+    if (p == NULL || lanes == NULL || groups == NULL) {
         free(p);
         free(lanes);
+        free(groups);
         return NULL;
     }
     p->lanes = lanes;
+    p->groups = groups;
     lanes_init(lanes, p);
+    groups_init(groups, p);
     p->share = share;
     p->target = target;
     p->driver = driver;
@@ -133,11 +138,13 @@ void pool_try_end(struct pool *p)
 {
     bool over = pool_own(p) == 0 && p->closing == 0 && p->borrowed == 0 && !p->end.queued &&
                 !atomic_load(&p->look_posted);
-    if (!over || lanes_busy(p->lanes)) {
+    if (!over || lanes_busy(p->lanes) || groups_busy(p->groups)) {
         return;
     }
     lanes_fini(p->lanes);
     free(p->lanes);
+    groups_fini(p->groups);
+    free(p->groups);
     void (*cb)(void *) = p->closed;
     void *arg = p->closed_arg;
     party_fini(p);
@@ -155,6 +162,7 @@ void pool_close(struct pool *p, void (*cb)(void *arg), void *arg)
     loop_timer_stop(p->loop, &p->tick);
     wait_refuse_all(p, ERR_SHUTTING_DOWN, NULL);
     lanes_close(p->lanes);
+    groups_close(p->groups);
     member_purge(p, clock_now_ns());
     loop_defer(p->loop, &p->end);
 }

@@ -77,6 +77,7 @@ struct member {
 
 enum pool_state { POOL_RUNS, POOL_ENDS };
 
+struct groups;
 struct lanes;
 
 /* Loop thread, but for what is said below. */
@@ -111,7 +112,8 @@ struct pool {
     struct task end;
     void (*closed)(void *arg);
     void *closed_arg;
-    struct lanes *lanes; /* connections that many reads share */
+    struct lanes *lanes;   /* connections that many reads share */
+    struct groups *groups; /* writes that share a commit */
 
     /* any thread */
     struct histogram waited; /* of those who did not get a connection at once */

@@ -68,6 +68,10 @@ struct pool_counts {
     _Atomic uint64_t fused;      /* … of them in one statement with others */
     _Atomic uint64_t fusions;    /* such statements */
     _Atomic uint64_t sent_again; /* reads taken off a lane that did not answer */
+    _Atomic uint64_t grouped;    /* writes that were sent in one transaction with others, … */
+    _Atomic uint64_t groups;     /* … and such transactions */
+    _Atomic uint64_t grouped_again; /* of those writes, run once more, alone */
+    _Atomic uint64_t stalled;       /* groups that were ended because they waited */
 };
 
 /* One for each database, shared by the workers' pools; must outlive them. */
