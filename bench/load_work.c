@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define ALL_KEYS 100000
+#define CACHED_KEYS 1000
 #define BY_KEY "\"where\":[\"=\",\"id\",\":k\"]},\"params\":{\"k\":"
 #define END "}}\n"
 #define SELECT_USERS                                                                           \
@@ -33,6 +34,16 @@
     }
 
 static const struct load_statement reads[] = {SELECT_USERS};
+/* So few that all answers come from the result cache. */
+static const struct load_statement cached[] = {
+    {.json = "\"query\":{\"select\":[\"id\",\"name\",\"email\",\"age\"],"
+             "\"from\":\"users\"," BY_KEY,
+     .json_end = "},\"cache\":true}\n",
+     .sql = "SELECT id, name, email, age FROM users WHERE id = ",
+     .sql_end = "",
+     .rows = 1,
+     .keys = CACHED_KEYS},
+};
 static const struct load_statement writes[] = {{INSERT_EVENT}};
 
 /* Ten plans: seven reads by key of three tables, a range, a count, a join. */
@@ -110,6 +121,7 @@ static const struct {
     const struct load_share *shares; /* sum 100 */
 } works[] = {
     WORK("read", reads, {100, 0}),
+    WORK("cached", cached, {100, 0}),
     WORK("write", writes, {100, 0}),
     WORK("mixed", mixed, {10, 0}, {10, 1}, {10, 2}, {10, 3}, {10, 4}, {10, 5}, {10, 6}, {10, 7},
          {10, 8}, {10, 9}),

@@ -256,10 +256,26 @@ static void check_replicas(struct reading *r, const struct yaml *root,
     }
 }
 
+/* Who listens has a connection of the pool for good. */
+static void check_watch(struct reading *r, const struct yaml *root,
+                        const struct conf_database *d)
+{
+    const struct conf_pool *p = &d->pool;
+    struct place at = check_place(r, yaml_get(root, "databases"), d->name.ptr, "watch");
+    if (d->watch_count > 0 && d->url.scheme != SCHEME_POSTGRESQL) {
+        fault_at(r->report, at,
+                 "only PostgreSQL tells what others write (docs/CACHE.md says what to do)");
+    } else if (d->watch_count > 0 && p->size > 0 && p->max_overflow >= 0 &&
+               p->size + p->max_overflow < 2) {
+        fault_at(r->report, at, "`watch` keeps a connection of the pool, which has only one");
+    }
+}
+
 static void check_database(struct reading *r, const struct yaml *root, struct conf_database *d)
 {
     const struct conf_pool *p = &d->pool;
     check_replicas(r, root, d);
+    check_watch(r, root, d);
     bool limited = p->size > 0 && p->max_overflow >= 0;
     if (limited && p->min_idle > p->size + p->max_overflow) {
         fault_at(r->report, check_place(r, yaml_get(root, "databases"), d->name.ptr, "pool"),

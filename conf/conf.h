@@ -84,6 +84,9 @@ struct conf_database {
     const struct conf_touch *touches;
     uint32_t touch_count;
     bool text;
+    const struct str *watch; /* tables whose other writers are heard of */
+    uint32_t watch_count;
+    bool watch_install; /* the triggers that tell are made */
     uint64_t slow_ms;
     struct str digest; /* equal for equal settings: a reload keeps such a database's pools */
 };

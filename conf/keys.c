@@ -294,6 +294,18 @@ const struct key conf_keys[] = {
      .help =
          "For the result cache: the tables that a function reads or writes, a view reads, or "
          "the triggers of a table (by the table's name) write, as {name: [table, …]}."},
+    {.scope = SCOPE_DATABASE,
+     .path = "watch",
+     .type = KEY_SECTION,
+     .help = "What others write to the database beside this daemon."},
+    {DATABASE(watch), .path = "watch.tables", .type = KEY_TEXTS, .def = "[]",
+     .count_offset = offsetof(struct conf_database, watch_count),
+     .help = "Tables, as `orders` or `sales.orders`, or `*` for all, whose changes by others "
+             "than this daemon end what the result cache keeps of them within a second. "
+             "PostgreSQL alone can tell; one connection of the pool listens."},
+    {DATABASE(watch_install), .path = "watch.install", .type = KEY_SWITCH, .def = "true",
+     .help = "Whether the triggers that tell of such changes are made where they are missing; "
+             "if not, somebody else makes them (docs/CACHE.md)."},
     {DATABASE(isolation), .path = "isolation", .type = KEY_WORD, .def = "default",
      .words = levels,
      .help = "How far transactions are kept from each other unless `begin` says otherwise; "

@@ -136,7 +136,8 @@ static void report(struct daemon *d, void (*write)(struct buf *, const struct re
                                     .share = &db->servers[0].share,
                                     .servers = db->servers,
                                     .server_count = db->server_count,
-                                    .roles = &db->roles};
+                                    .roles = &db->roles,
+                                    .outside = db->conf->watch_count > 0 ? &db->outside : NULL};
     }
     struct report_in in = {
         .workers = counts,

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "daemon/counts.h"
+#include "daemon/outside.h"
 #include "daemon/regions.h"
 #include "daemon/servers.h"
 #include "pool/pool.h"
@@ -25,6 +26,7 @@ struct report_db {
     const struct server *servers; /* told one by one where there are several */
     uint32_t server_count;
     struct roles *roles;
+    const struct outside_counts *outside; /* NULL: its tables are not watched */
 };
 
 /* Borrowed for the call. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * daemon/report_servers.c: the servers of a database with replicas, in both reports.
+ * daemon/report_servers.c: the servers of a database with replicas, and what is heard of
+ * others' writes, in both reports.
  */
 #include "daemon/report.h"
 
@@ -38,8 +39,18 @@ static void add_server(struct buf *b, const struct report_db *db, uint32_t n)
                (unsigned long long)count_get(&c->lent));
 }
 
+static void add_outside(struct buf *b, const struct outside_counts *o)
+{
+    buf_printf(b, ",\"watch\":{\"listens\":%s,\"heard\":%llu}",
+               atomic_load(&o->listens) ? "true" : "false",
+               (unsigned long long)count_get(&o->heard));
+}
+
 void report_servers_json(struct buf *b, const struct report_db *db)
 {
+    if (db->outside != NULL) {
+        add_outside(b, db->outside);
+    }
     if (db->server_count < 2) {
         return;
     }
@@ -90,8 +101,30 @@ static const struct {
     {"server_busy", "Connections of a server that are lent now.", is_busy},
 };
 
+static void add_outside_metric(struct buf *b, struct buf *set, const struct report_in *in,
+                               bool counter)
+{
+    bool headed = false;
+    for (uint32_t i = 0; i < in->db_count; i++) {
+        const struct outside_counts *o = in->dbs[i].outside;
+        const char *name = counter ? "watch_heard_total" : "watch_listens";
+        if (o != NULL && !headed) {
+            metric_head(b, name, counter ? METRIC_COUNTER : METRIC_GAUGE,
+                        counter ? "Writes of others to watched tables."
+                                : "Whether writes of others to watched tables are heard of.");
+            headed = true;
+        }
+        if (o != NULL) {
+            metric_u64(b, name, report_db_label(b, set, &in->dbs[i]),
+                       counter ? count_get(&o->heard) : atomic_load(&o->listens));
+        }
+    }
+}
+
 void report_servers_metrics(struct buf *b, struct buf *set, const struct report_in *in)
 {
+    add_outside_metric(b, set, in, false);
+    add_outside_metric(b, set, in, true);
     bool any = false;
     for (uint32_t i = 0; i < in->db_count; i++) {
         any = any || in->dbs[i].server_count > 1;

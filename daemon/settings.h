@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "compiler/compiler.h"
 #include "conf/conf.h"
+#include "daemon/outside.h"
 #include "daemon/servers.h"
 #include "schema/catalog.h"
 #include "schema/reflect.h"
@@ -43,6 +44,8 @@ struct database {
     uint32_t server_count;
     struct roles roles;
     struct sqlite_keeper *keeper; /* SQLite: what its connections share; else NULL */
+
+    struct outside_counts outside; /* of who hears what others write, if that is asked for */
 
     pthread_mutex_t lock; /* guards what follows */
     struct catalog *catalog;

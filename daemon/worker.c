@@ -9,6 +9,7 @@
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
 #include "daemon/monitor.h"
+#include "daemon/outside.h"
 #include "daemon/regions.h"
 #include "daemon/request.h"
 #include "pool/pool_gate.h"
@@ -165,6 +166,7 @@ static void retire(struct backend *b)
     if (b->state == BACKEND_OPEN) {
         b->state = BACKEND_RETIRED;
         monitor_stop(b);
+        outside_stop(b);
         close_if_unused(b);
     }
 }
@@ -280,17 +282,18 @@ struct catalog *backend_catalog(struct backend *b)
 }
 
 /* Opens the pools of databases that keep connections ready (min_idle). The first
- * worker watches those that have replicas. */
+ * worker watches those that have replicas, or that others write to. */
 static void warm_up(struct worker *w)
 {
     for (uint32_t i = 0; i < w->settings->database_count; i++) {
         const struct database *db = w->settings->databases[i];
-        bool watched = w->index == 0 && db->server_count > 1;
+        bool watched = w->index == 0 && (db->server_count > 1 || db->conf->watch_count > 0);
         if (db->conf->pool.min_idle > 0 || watched) {
             struct backend *b = worker_backend(w, db->conf->name);
             if (b != NULL) {
                 if (watched) {
                     monitor_start(b);
+                    outside_start(b);
                 }
                 backend_release(b);
             }

@@ -37,6 +37,7 @@ struct backend {
     struct catalog *catalog; /* the worker's copy of db->catalog (one reference) or NULL */
     uint32_t users;          /* requests and reflections that hold it */
     struct monitor *monitor; /* that asks its servers over this one, or NULL */
+    struct outside *outside; /* that hears over this one what others write, or NULL */
     struct reflection *reflection; /* that reads the catalog over this one, or NULL */
     enum { BACKEND_OPEN, BACKEND_RETIRED, BACKEND_CLOSING } state;
     struct backend *next;
