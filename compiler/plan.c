@@ -233,6 +233,7 @@ enum err build_text(struct context *c, struct plan *p, const struct text_stateme
     p->effect = t->effect;
     p->returns = t->returns || t->column_count > 0;
     p->leaves_traces = !t->clean;
+    p->touch.anything = t->effect != TEXT_READS || !t->clean || t->may_call;
     return ERR_OK;
 }
 

@@ -31,6 +31,7 @@ struct touch_key {
 struct plan_touch {
     const char *varies; /* why the result of this read is not the same the next time, in
                          * words; NULL: but for its tables and functions it is */
+    bool anything;      /* raw SQL that may write, nobody knows where */
     const struct touch_function *functions;
     uint32_t function_count;
     struct touch_key key;       /* of the only table that is read, or of `target` */

@@ -239,6 +239,7 @@ struct reading {
     struct str first;    /* word of the statement */
     struct str previous; /* word, if nothing but blanks came since */
     struct str before;   /* the word before that */
+    bool runs;           /* EXPLAIN ANALYZE: what is explained is done as well */
     bool body;           /* CREATE of what has a body with statements of its own */
 };
 
@@ -250,9 +251,14 @@ static void look_at_word(struct reading *r, struct str word)
     if (creates && among(word, " trigger procedure function event ")) {
         r->body = true;
     }
-    if (t->effect == TEXT_READS && str_ieq(r->first, STR("with")) &&
+    r->runs =
+        r->runs || (str_ieq(r->first, STR("explain")) && among(word, " analyze analyse "));
+    if (t->effect == TEXT_READS && (str_ieq(r->first, STR("with")) || r->runs) &&
         among(word, " insert update delete merge replace ")) {
         t->effect = TEXT_WRITES;
+    }
+    if (t->effect == TEXT_READS && r->runs && among(word, " create refresh execute ")) {
+        t->effect = TEXT_DEFINES;
     }
     if (t->effect == TEXT_READS && among(word, " into ")) {
         t->effect = TEXT_DEFINES; /* SELECT … INTO makes a table, or sets a variable */
@@ -261,6 +267,29 @@ static void look_at_word(struct reading *r, struct str word)
     t->returns = t->returns || among(word, " returning ");
     r->before = r->previous;
     r->previous = word;
+}
+
+/* A name that stands for a call: PostgreSQL takes t.f for f(t), and what a view calls is
+ * not seen. */
+static void look_at_name(const struct context *c, struct text_statement *t, struct str name)
+{
+    char lower[64];
+    if (name.len > 2 && (name.ptr[0] == '"' || name.ptr[0] == '`')) {
+        name = (struct str){name.ptr + 1, name.len - 2};
+    }
+    for (size_t i = 0; i < name.len && i < sizeof lower; i++) {
+        char l = name.ptr[i];
+        lower[i] = l >= 'A' && l <= 'Z' ? (char)(l - 'A' + 'a') : l;
+    }
+    struct str folded = {lower, name.len < sizeof lower ? name.len : sizeof lower};
+    for (unsigned way = 0; way < 2; way++) {
+        struct str n = way == 0 ? name : folded;
+        const struct function_info *f = catalog_function(c->in->catalog, n);
+        const struct table *v = catalog_table(c->in->catalog, STR(""), n);
+        t->may_call = t->may_call ||
+                      (f != NULL && !f->builtin && f->volatility == VOLATILITY_VOLATILE) ||
+                      (v != NULL && v->kind == TABLE_VIEW && v->fires);
+    }
 }
 
 static void look_at_sign(struct reading *r, const struct dialect *d, char sign)
@@ -287,6 +316,7 @@ static enum err take_token(struct emitter *em, struct reading *r, const struct t
             }
         }
         look_at_word(r, k->text);
+        look_at_name(em->c, r->t, k->text);
         break;
     case TEXT_PARAM:
         r->previous = (struct str){"", 0};
@@ -302,6 +332,7 @@ static enum err take_token(struct emitter *em, struct reading *r, const struct t
     case TEXT_QUOTED:
         r->before = r->previous;
         r->previous = k->text;
+        look_at_name(em->c, r->t, k->text);
         break;
     case TEXT_NUMBER:
         r->previous = (struct str){"", 0};

@@ -17,8 +17,9 @@ struct text_statement {
     const struct json *at; /* the text */
     const struct json *types;
     enum text_effect effect;
-    bool clean;   /* leaves nothing behind in the session */
-    bool returns; /* RETURNING stands in it */
+    bool clean;    /* leaves nothing behind in the session */
+    bool may_call; /* what the database calls for it may write */
+    bool returns;  /* RETURNING stands in it */
     struct text_column *columns;
     uint32_t column_count;
 };

@@ -134,13 +134,20 @@ static bool calls_writer(const struct plan *p)
     return any;
 }
 
-/* Raw SQL that calls what might write anywhere leaves traces too. */
+/* A view that calls what may write. */
+static bool is_written(const struct plan_table *t)
+{
+    return t->written || (t->table->kind == TABLE_VIEW && t->table->fires);
+}
+
 static bool may_write(const struct plan *p)
 {
-    if (p->kind == PLAN_TEXT) {
-        return p->effect != TEXT_READS || p->leaves_traces;
+    bool views = false;
+    for (uint32_t i = 0; i < p->table_count; i++) {
+        views = views || is_written(&p->tables[i]);
     }
-    return p->kind != PLAN_READ || calls_writer(p);
+    return p->kind == PLAN_TEXT ? p->touch.anything
+                                : p->kind != PLAN_READ || views || calls_writer(p);
 }
 
 static bool told_effects(const struct touch_scope *s, const struct conf_touch *told,
@@ -162,8 +169,10 @@ static bool direct_effects(const struct touch_scope *s, const struct plan *p, st
     if (t->target != NULL) {
         ok = effects_add(e, t->target, t->rows, t->set, t->set_count);
     }
-    for (uint32_t i = 0; i < p->table_count && t->target == NULL && ok; i++) {
-        ok = !p->tables[i].written || effects_add(e, p->tables[i].table, ROWS_ANY, NULL, 0);
+    for (uint32_t i = 0; i < p->table_count && ok; i++) {
+        const struct plan_table *at = &p->tables[i];
+        ok = !is_written(at) || at->table == t->target ||
+             effects_add(e, at->table, ROWS_ANY, NULL, 0);
     }
     for (uint32_t i = 0; i < t->function_count && ok; i++) {
         const struct touch_function *f = &t->functions[i];

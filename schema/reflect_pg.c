@@ -92,18 +92,21 @@ static enum err family_row(struct reflect *r, const struct value *cells)
 
 /* ---- what a write sets off ---- */
 
-/* Besides triggers: rules, and functions that a default or a check calls. Those of the
- * system are not recorded, since nobody can drop them. */
+/* Besides triggers: rules, and functions that a default, a check or a view calls. Those of
+ * the system are not recorded, since nobody can drop them. */
 #define FIRES                                                                                  \
     "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c"                       \
     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE " USER_SCHEMAS            \
     " AND c.oid IN (SELECT w.ev_class FROM pg_catalog.pg_rewrite w WHERE w.ev_type <> '1'"     \
-    " UNION ALL SELECT coalesce(x.adrelid, k.conrelid) FROM pg_catalog.pg_depend d"            \
+    " UNION ALL SELECT coalesce(x.adrelid, k.conrelid, v.ev_class)"                            \
+    " FROM pg_catalog.pg_depend d"                                                             \
     " JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid AND f.provolatile = 'v'"                 \
     " LEFT JOIN pg_catalog.pg_attrdef x ON d.classid = 'pg_catalog.pg_attrdef'::regclass"      \
     " AND x.oid = d.objid"                                                                     \
     " LEFT JOIN pg_catalog.pg_constraint k ON d.classid ="                                     \
     " 'pg_catalog.pg_constraint'::regclass AND k.oid = d.objid"                                \
+    " LEFT JOIN pg_catalog.pg_rewrite v ON d.classid = 'pg_catalog.pg_rewrite'::regclass"      \
+    " AND v.oid = d.objid"                                                                     \
     " WHERE d.refclassid = 'pg_catalog.pg_proc'::regclass) ORDER BY c.oid"
 
 static const struct column_info fires_columns[] = {REFLECT_T, REFLECT_T};
