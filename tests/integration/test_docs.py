@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every example of docs/PROTOCOL.md, sent to a daemon: → goes out, ← comes back.
+"""Every example of docs/PROTOCOL.md and docs/CACHE.md, sent to a daemon: → goes out, ← comes back.
 
 Prose in errors and what differs between runs (versions, limits) is compared by its
 keys only; everything else must be as the page says.
@@ -13,17 +13,17 @@ from conftest import Db
 from daemon import ROOT
 
 DOCS = os.path.join(ROOT, "docs")
-PAGE = os.path.join(DOCS, "PROTOCOL.md")
+PAGES = ["PROTOCOL.md", "CACHE.md"]
 FREE = {"message", "hint", "server_version", "databases", "ops", "limits", "native"}
 
 
-def blocks():
-    with open(PAGE, encoding="utf-8") as f:
+def blocks(page):
+    with open(os.path.join(DOCS, page), encoding="utf-8") as f:
         text = f.read()
     found = [body for _, body in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)]
     for number, block in enumerate(found, 1):
         if block.startswith("→ "):
-            yield pytest.param(block.splitlines(), id=str(number))
+            yield pytest.param(block.splitlines(), id=f"{page}-{number}")
 
 
 def strict(value):
@@ -32,7 +32,7 @@ def strict(value):
     return [strict(v) for v in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("lines", blocks())
+@pytest.mark.parametrize("lines", [b for page in PAGES for b in blocks(page)])
 def test_examples_are_what_the_server_says(lines, sqlite, copies):
     db = Db(sqlite, copies(sqlite))
     with db.client() as c:
