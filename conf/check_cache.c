@@ -98,6 +98,35 @@ static void check_rule(struct reading *r, const struct yaml *y, const struct con
     check_rule_databases(r, y, rule);
 }
 
+bool conf_same_server(const struct conf_url *a, const struct conf_url *b)
+{
+    return str_eq(a->host, b->host) && a->port == b->port && str_eq(a->database, b->database) &&
+           str_eq(a->user, b->user) && str_eq(a->password, b->password);
+}
+
+/* Regions in Redis are shared, so there must be a place to share by. */
+static void check_share(struct reading *r, const struct yaml *cache)
+{
+    struct conf_cache *c = &r->conf->cache;
+    const struct yaml *regions = yaml_get(cache, "regions");
+    if (!read_is_name(c->group)) {
+        const struct yaml *group = yaml_get(cache, "group");
+        fault_at(r->report, group != NULL ? group->at : cache->at,
+                 "`cache.group` has letters, digits, _ and -, and at most 63");
+    }
+    bool given = c->share.host.len > 0;
+    for (uint32_t i = 0; i < c->region_count && !given; i++) {
+        const struct conf_region *g = &c->regions[i];
+        if (g->backend == CONF_BACKEND_REDIS && c->share.host.len == 0) {
+            c->share = g->url;
+        } else if (g->backend == CONF_BACKEND_REDIS && !conf_same_server(&g->url, &c->share)) {
+            fault_at(r->report, check_place(r, regions, g->name.ptr, "backend"),
+                     "the regions are at several Redis servers: say by which of them daemons "
+                     "share what they wrote, with `cache.share`");
+        }
+    }
+}
+
 void check_cache(struct reading *r, const struct yaml *root)
 {
     struct conf_cache *c = &r->conf->cache;
@@ -110,6 +139,7 @@ void check_cache(struct reading *r, const struct yaml *root)
     for (uint32_t i = 0; i < c->region_count; i++) {
         check_region(r, regions, &all[i]);
     }
+    check_share(r, cache);
     const struct yaml *y = rules == NULL ? NULL : rules->first;
     for (uint32_t i = 0; i < c->rule_count && y != NULL; i++, y = y->next) {
         check_rule(r, y, &c->rules[i]);

@@ -50,6 +50,9 @@ struct conf_cache {
     const struct conf_region *by_default; /* of those who name none; NULL: there is none */
     const struct conf_rule *rules;
     uint32_t rule_count;
+    struct conf_url share; /* where daemons tell each other what they wrote; no host: nowhere */
+    struct str group;      /* those that do */
+    uint64_t forget_ms;
 };
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* SCHEME_REDIS is of regions of the result cache alone, never of a database. */
@@ -25,5 +26,8 @@ struct conf_url {
     uint32_t option_count;
     struct str masked; /* the URL for logs, the password as *** */
 };
+
+/* Whether two URLs of Redis mean the same. */
+bool conf_same_server(const struct conf_url *a, const struct conf_url *b);
 
 #endif

@@ -186,6 +186,21 @@ const struct key conf_keys[] = {
     {REGION(negative_ttl_ms), .path = "negative_ttl", .type = KEY_DURATION, .def = "10s",
      .min = 1, .max = 30 * DAY,
      .help = "Age at which such a result is not served any more, if that is less than ttl."},
+    {CONF(cache.share), .path = "cache.share", .type = KEY_REDIS,
+     .example = "redis://127.0.0.1:6379/0",
+     .help = "The Redis server by which daemons of one database tell each other what they "
+             "wrote, so that none serves what another has changed. Needed where several "
+             "daemons cache; without this key it is that of the regions in Redis, if there "
+             "are any."},
+    {CONF(cache.group), .path = "cache.group", .type = KEY_TEXT, .def = "tribikos",
+     .help = "Which daemons at that server belong together: those that give their databases "
+             "the same names."},
+    {CONF(cache.forget_ms), .path = "cache.forget", .type = KEY_DURATION, .def = "60s",
+     .min = 5 * SECOND, .max = DAY,
+     .help = "How long the others wait for a daemon that fell silent, and serve nothing that "
+             "is older than a second meanwhile. It must be more than the longest "
+             "statement_timeout of all: so long a write may still take effect of which "
+             "nobody was told."},
     {CONF(cache.rules), .path = "cache.rules", .type = KEY_RULES, .def = "[]",
      .count_offset = offsetof(struct conf, cache.rule_count),
      .help = "Reads that are cached without asking for it; the first rule that fits holds."},
@@ -414,6 +429,7 @@ static const struct {
     [KEY_LISTEN] = {"list", "a list of addresses: - tcp: 127.0.0.1:7432"},
     [KEY_REPLICAS] = {"list", "a list of servers: - url: postgresql://user@host/name"},
     [KEY_DATABASES] = {"map", "a map of names to databases"},
+    [KEY_REDIS] = {"URL", "a URL such as redis://127.0.0.1:6379/0"},
     [KEY_BACKEND] = {"memory or URL", "memory, or a URL such as redis://127.0.0.1:6379/0"},
     [KEY_REGIONS] = {"map", "a map of names to regions"},
     [KEY_RULES] = {"list", "a list of rules: - {tables: [countries]}"},

@@ -42,6 +42,7 @@ enum key_type {
     KEY_LISTEN,       /* a list of maps of SCOPE_LISTEN */
     KEY_REPLICAS,     /* a list of maps of SCOPE_REPLICA */
     KEY_DATABASES,    /* a map of names to maps of SCOPE_DATABASE */
+    KEY_REDIS,        /* struct conf_url of a Redis server */
     KEY_BACKEND,      /* backend and url of struct conf_region */
     KEY_REGIONS,      /* a map of names to maps of SCOPE_REGION */
     KEY_RULES,        /* a list of maps of SCOPE_RULE */

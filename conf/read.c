@@ -202,6 +202,7 @@ static set_fn *const setters[] = {
     [KEY_LISTEN] = NULL,
     [KEY_REPLICAS] = NULL,
     [KEY_DATABASES] = NULL,
+    [KEY_REDIS] = NULL,
     [KEY_BACKEND] = NULL,
     [KEY_REGIONS] = NULL,
     [KEY_RULES] = NULL,
@@ -556,6 +557,9 @@ static void read_value(struct reading *r, const struct level *l, const struct ke
         return;
     case KEY_DATABASES:
         read_databases(r, l, k, y);
+        return;
+    case KEY_REDIS:
+        read_redis(r, l->where, k, y, l->base);
         return;
     case KEY_BACKEND:
         read_backend(r, l->where, y, l->base);

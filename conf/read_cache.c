@@ -5,34 +5,72 @@
 #include "conf/read.h"
 #include "conf/url.h"
 
-static void read_redis(struct reading *r, struct str where, const struct yaml *y,
-                       struct conf_region *out)
+/* The number of a database, or none: 0. */
+static bool is_db_number(struct str s)
+{
+    int64_t n;
+    return s.len == 0 || (str_to_i64(s, &n) && n >= 0 && n < 1000000);
+}
+
+static enum err parse_redis(struct reading *r, const struct yaml *y, struct conf_url *out,
+                            struct fail *f)
 {
     struct secrets s = {&r->conf->arena, read_folder(y->at.file)};
+    if (str_starts(y->text, STR("rediss:"))) {
+        return fail_set(f, ERR_UNSUPPORTED_FEATURE,
+                        "TLS to Redis is not part of this version: let a tunnel do it");
+    }
+    enum err e = url_parse(&s, y->text, out, f);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (out->scheme != SCHEME_REDIS) {
+        return fail_set(f, ERR_BAD_VALUE, "scheme: it must be redis");
+    }
+    if (out->host.len == 0) {
+        return fail_set(f, ERR_BAD_VALUE, "host: it is missing");
+    }
+    if (!is_db_number(out->database)) {
+        return fail_set(f, ERR_BAD_VALUE, "database: it is a number such as /0");
+    }
+    if (out->user.len > 0 && out->password.len == 0) {
+        return fail_set(f, ERR_BAD_VALUE, "password: it is missing");
+    }
+    return out->option_count > 0 ? fail_set(f, ERR_BAD_VALUE, "options: there are none") : e;
+}
+
+static void read_redis_url(struct reading *r, struct str where, const char *key,
+                           const struct yaml *y, struct conf_url *out)
+{
     struct fail f;
     fail_init(&f);
-    enum err e = url_parse(&s, y->text, &out->url, &f);
-    if (e == ERR_OK && out->url.scheme != SCHEME_REDIS) {
-        e = fail_set(&f, ERR_BAD_VALUE, "scheme: it must be redis");
+    if (parse_redis(r, y, out, &f) != ERR_OK) {
+        fault_at(r->report, y->at, "`%.*s%s`: %s", STR_ARG(where), key, f.message);
     }
-    if (e == ERR_OK && out->url.host.len == 0) {
-        e = fail_set(&f, ERR_BAD_VALUE, "host: it is missing");
+}
+
+void read_redis(struct reading *r, struct str where, const struct key *k, const struct yaml *y,
+                void *base)
+{
+    if (y->kind != YAML_TEXT) {
+        fault_at(r->report, y->at, "`%.*s%s` must be %s", STR_ARG(where), k->path,
+                 key_type_form(KEY_REDIS));
+        return;
     }
-    if (e != ERR_OK) {
-        fault_at(r->report, y->at, "`%.*sbackend`: %s", STR_ARG(where), f.message);
-    }
+    read_redis_url(r, where, k->path, y, (struct conf_url *)(void *)((char *)base + k->offset));
 }
 
 void read_backend(struct reading *r, struct str where, const struct yaml *y,
                   struct conf_region *out)
 {
-    bool url = str_starts(y->text, STR("redis://")) || str_starts(y->text, STR("${"));
+    bool url = str_starts(y->text, STR("redis://")) || str_starts(y->text, STR("rediss://")) ||
+               str_starts(y->text, STR("${"));
     out->backend = url ? CONF_BACKEND_REDIS : CONF_BACKEND_MEMORY;
     if (y->kind != YAML_TEXT || (!url && !str_is(y->text, "memory"))) {
         fault_at(r->report, y->at, "`%.*sbackend` must be %s", STR_ARG(where),
                  key_type_form(KEY_BACKEND));
     } else if (url) {
-        read_redis(r, where, y, out);
+        read_redis_url(r, where, "backend", y, &out->url);
     }
 }
 

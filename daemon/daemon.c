@@ -13,6 +13,7 @@
 #include "daemon/regions.h"
 #include "daemon/report.h"
 #include "daemon/settings.h"
+#include "daemon/sharing.h"
 #include "daemon/version.h"
 #include "daemon/worker.h"
 
@@ -152,6 +153,7 @@ static void report(struct daemon *d, void (*write)(struct buf *, const struct re
         .regions = s->regions,
         .region_count = s->region_count,
         .cache_waiting = flights_waiting(d->shared.flights),
+        .group = d->shared.sharing == NULL ? NULL : sharing_figures(d->shared.sharing),
     };
     write(out, &in);
     free(dbs);
@@ -304,6 +306,12 @@ static void note_what_stays(struct daemon *d, const struct conf *was, const stru
         LOG(&d->log, LOG_CONF, LOG_WARN,
             "changes of listen, http and workers take effect after a restart", LOG_END);
     }
+    const struct conf_cache *a = &was->cache, *b = &now->cache;
+    if (!conf_same_server(&a->share, &b->share) || !str_eq(a->group, b->group) ||
+        a->forget_ms != b->forget_ms) {
+        LOG(&d->log, LOG_CONF, LOG_WARN,
+            "changes of how the cache is shared take effect after a restart", LOG_END);
+    }
 }
 
 static void reload(struct daemon *d)
@@ -383,8 +391,9 @@ static void stop(struct daemon *d)
     }
 }
 
-static void close_main_loop(struct daemon *d)
+static void close_main_loop(void *arg)
 {
+    struct daemon *d = arg;
     loop_timer_stop(&d->loop, &d->last_call);
     for (int i = 0; i < 3; i++) {
         if (d->signals[i].loop != NULL) { /* else the start did not come so far */
@@ -397,13 +406,23 @@ static void close_main_loop(struct daemon *d)
     loop_stop(&d->loop);
 }
 
+/* No worker is left. */
+static void end_main_loop(struct daemon *d)
+{
+    if (d->shared.sharing != NULL) {
+        sharing_stop(d->shared.sharing, close_main_loop, d);
+    } else {
+        close_main_loop(d);
+    }
+}
+
 static void on_worker_ended(struct task *t)
 {
     struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, ended));
     struct daemon *d = w->shared->arg;
     worker_join(w);
     if (--d->workers_left == 0) {
-        close_main_loop(d);
+        end_main_loop(d);
     }
 }
 
@@ -481,6 +500,21 @@ static enum err start_shared(struct daemon *d, struct fail *f)
     return d->shared.connector == NULL
                ? fail_set(f, ERR_OUT_OF_MEMORY, "cannot start the connector threads")
                : ERR_OK;
+}
+
+/* Before there are workers, so that nothing is written of which others do not hear. */
+static enum err start_share(struct daemon *d, struct fail *f)
+{
+    const struct conf_cache *c = &settings_conf(d->first)->cache;
+    if (c->share.host.len == 0) {
+        return ERR_OK;
+    }
+    d->shared.sharing = sharing_start(&(struct sharing_opts){.conf = c,
+                                                             .versions = d->shared.versions,
+                                                             .loop = &d->loop,
+                                                             .connector = d->shared.connector,
+                                                             .log = &d->log});
+    return d->shared.sharing == NULL ? fail_set(f, ERR_OUT_OF_MEMORY, "out of memory") : ERR_OK;
 }
 
 static enum err open_doors(struct daemon *d, struct fail *f)
@@ -575,6 +609,9 @@ static enum err start(struct daemon *d, struct fail *f)
         e = open_regions(d, d->settings, NULL, f);
     }
     if (e == ERR_OK) {
+        e = start_share(d, f);
+    }
+    if (e == ERR_OK) {
         e = start_workers(d, f);
     }
     return e == ERR_OK ? open_doors(d, f) : e;
@@ -583,6 +620,7 @@ static enum err start(struct daemon *d, struct fail *f)
 static void take_down(struct daemon *d)
 {
     http_stop(d->http);
+    sharing_destroy(d->shared.sharing);
     connector_destroy(d->shared.connector);
     loop_fini(&d->loop);
     free(d->workers);
@@ -618,7 +656,7 @@ enum daemon_exit daemon_run(const struct daemon_opts *opts)
         log_fail(&d, "cannot start", &f);
         if (d.workers_left == 0) {
             d.state = DAEMON_STOPPING;
-            close_main_loop(&d);
+            end_main_loop(&d);
         } else {
             stop(&d);
         }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "daemon/gather.h"
 #include "daemon/report.h"
+#include "daemon/sharing.h"
 #include "daemon/steps.h"
 #include "pool/pool_gate.h"
 #include "pool/pool_status.h"
@@ -273,6 +274,19 @@ static void ask_cache(struct gather_part *part)
     }
 }
 
+static void ask_group(struct gather_part *part)
+{
+    const struct sharing *s = part->worker->shared->sharing;
+    if (s == NULL || common(part) == NULL) {
+        return;
+    }
+    row_begin(part);
+    for (const struct report_field *f = report_group_figures; f->json != NULL; f++) {
+        cell_num(part, report_value(sharing_figures(s), f->offset));
+    }
+    row_end(part);
+}
+
 /* ---- the operation ---- */
 
 #define T "\"text\""
@@ -304,6 +318,10 @@ static const struct show_kind {
      "\"refreshes\",\"failed\",\"fills\",\"refused\",\"evicted\",\"expired\",\"invalid\","
      "\"entries\",\"bytes\",\"max_bytes\"",
      T "," T "," N4 "," N4 "," N4 "," N4},
+    {"group", ask_group,
+     "\"joined\",\"whole\",\"members\",\"silent\",\"told\",\"heard\",\"slots_told\","
+     "\"slots_heard\",\"missed\",\"forgotten\",\"lost\"",
+     N4 "," N4 "," N "," N "," N},
     {"databases", ask_databases,
      "\"db\",\"dialect\",\"url\",\"servers\",\"state\",\"down\",\"replicas\",\"replicas_up\","
      "\"primary\",\"writes\"",
@@ -320,7 +338,7 @@ static const struct show_kind *find_kind(struct req *r)
     }
     fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/what"),
             "there is nothing of this name to show");
-    fail_hint(&r->fail, "pools, servers, clients, databases, cache");
+    fail_hint(&r->fail, "pools, servers, clients, databases, cache, group");
     return NULL;
 }
 

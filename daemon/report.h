@@ -15,6 +15,7 @@
 #include "daemon/outside.h"
 #include "daemon/regions.h"
 #include "daemon/servers.h"
+#include "daemon/sharing.h"
 #include "pool/pool.h"
 
 #include <stdint.h>
@@ -42,7 +43,8 @@ struct report_in {
     uint64_t log_lines;
     struct shared_region *const *regions; /* of the result cache */
     uint32_t region_count;
-    uint64_t cache_waiting; /* reads that wait for what another one reads */
+    uint64_t cache_waiting;              /* reads that wait for what another one reads */
+    const struct sharing_figures *group; /* NULL: nothing is shared */
 };
 
 /* One JSON object without a line feed. On want of memory out->failed is set. */
@@ -86,6 +88,12 @@ extern const struct report_figure report_figures[];
 void report_region(struct shared_region *r, uint64_t *out);
 void report_cache_json(struct buf *b, const struct report_in *in);
 void report_cache_metrics(struct buf *b, struct buf *set, const struct report_in *in);
+
+/* report_group.c: the figures of struct sharing_figures; ends with a NULL key. */
+extern const struct report_field report_group_figures[];
+/* Behind the regions; nothing if nothing is shared. */
+void report_group_json(struct buf *b, const struct report_in *in);
+void report_group_metrics(struct buf *b, const struct report_in *in);
 
 struct report_process {
     uint64_t rss_bytes;

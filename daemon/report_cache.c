@@ -119,7 +119,9 @@ void report_cache_json(struct buf *b, const struct report_in *in)
         buf_str_add(b, i > 0 ? STR(",") : STR(""));
         add_region(b, in->regions[i]);
     }
-    BUF_LIT(b, "}}");
+    buf_char(b, '}');
+    report_group_json(b, in);
+    buf_char(b, '}');
 }
 
 /* ---- metrics ---- */

@@ -300,6 +300,7 @@ void report_metrics(struct buf *out, const struct report_in *in)
     add_latency(out, &set, in);
     add_loops(out, &set, in);
     report_cache_metrics(out, &set, in);
+    report_group_metrics(out, in);
     if (in->db_count > 0) {
         add_up(out, &set, in);
         add_states(out, &set, in);

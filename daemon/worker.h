@@ -58,6 +58,7 @@ struct worker_shared {
                                 * stop; then its session is given up */
     struct versions *versions; /* of the result cache; NULL: none is configured */
     struct flights *flights;   /* … and this, if there are versions */
+    struct sharing *sharing;   /* with whom they are shared; NULL: nobody */
     struct worker *workers;    /* all of them; NULL in tests of one */
     unsigned worker_count;
     /* Writes the /stats JSON object; any thread. */

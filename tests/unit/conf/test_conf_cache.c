@@ -134,6 +134,25 @@ START_TEST(faults_are_told_with_their_place)
          "f:2:42: `cache.regions.r.soft_ttl` must be less than its ttl\n"},
         {"cache: {regions: {r: {max_bytes: 1MiB, max_entry: 1MiB}}}\n",
          "f:2:51: `cache.regions.r.max_entry` must be at most half of max_bytes\n"},
+        {"cache: {share: 5s}\n", "f:2:16: `cache.share`: scheme: a URL begins with a scheme: "
+                                 "postgresql://, mariadb:// or "
+                                 "sqlite://\n"},
+        {"cache: {share: []}\n",
+         "f:2:16: `cache.share` must be a URL such as redis://127.0.0.1:6379/0\n"},
+        {"cache: {share: 'postgresql://h/x'}\n",
+         "f:2:16: `cache.share`: scheme: it must be redis\n"},
+        {"cache: {share: 'redis://h/x'}\n",
+         "f:2:16: `cache.share`: database: it is a number such as /0\n"},
+        {"cache: {share: 'redis://me@h'}\n",
+         "f:2:16: `cache.share`: password: it is missing\n"},
+        {"cache: {share: 'redis://h/0?x=1'}\n",
+         "f:2:16: `cache.share`: options: there are none\n"},
+        {"cache: {share: 'rediss://h/0'}\n",
+         "f:2:16: `cache.share`: TLS to Redis is not part of this version: let a tunnel do "
+         "it\n"},
+        {"cache: {group: 'a b'}\n",
+         "f:2:16: `cache.group` has letters, digits, _ and -, and at "
+         "most 63\n"},
         {"cache: {rules: {}}\n",
          "f:2:16: `cache.rules` must be a list of rules: - {tables: [countries]}, not a map\n"},
         {"cache: {rules: [x]}\n",
@@ -156,6 +175,26 @@ START_TEST(faults_are_told_with_their_place)
     ck_assert_ptr_null(c);
     ck_assert_str_eq(errors, cases[_i].errors);
     free(errors);
+}
+END_TEST
+
+START_TEST(daemons_share_by_redis)
+{
+    struct conf *c =
+        must_parse(MINIMAL "cache: {share: 'redis://me:p%40w@h:7000/3', group: g,\n"
+                           "  forget: 90s}\n");
+    ck_assert(str_is(c->cache.share.host, "h"));
+    ck_assert_uint_eq(c->cache.share.port, 7000);
+    ck_assert(str_is(c->cache.share.user, "me"));
+    ck_assert(str_is(c->cache.share.password, "p@w"));
+    ck_assert(str_is(c->cache.share.database, "3"));
+    ck_assert(str_is(c->cache.group, "g"));
+    ck_assert_uint_eq(c->cache.forget_ms, 90000);
+    conf_free(c);
+    c = must_parse(MINIMAL);
+    ck_assert_uint_eq(c->cache.share.host.len, 0);
+    ck_assert(str_is(c->cache.group, "tribikos"));
+    conf_free(c);
 }
 END_TEST
 
@@ -204,7 +243,8 @@ int main(void)
     tcase_add_test(t, without_a_word_there_is_one_region_and_no_rule);
     tcase_add_test(t, every_key_of_a_region_and_a_rule_is_read);
     tcase_add_loop_test(t, the_default_region_is_the_one_called_so_or_the_only_one, 0, 5);
-    tcase_add_loop_test(t, faults_are_told_with_their_place, 0, 15);
+    tcase_add_loop_test(t, faults_are_told_with_their_place, 0, 23);
+    tcase_add_test(t, daemons_share_by_redis);
     tcase_add_test(t, a_database_is_not_in_redis);
     tcase_add_test(t, every_failing_allocation_is_an_error);
     suite_add_tcase(s, t);
