@@ -559,16 +559,10 @@ static void read_value(struct reading *r, const struct level *l, const struct ke
         read_databases(r, l, k, y);
         return;
     case KEY_REDIS:
-        read_redis(r, l->where, k, y, l->base);
-        return;
     case KEY_BACKEND:
-        read_backend(r, l->where, y, l->base);
-        return;
     case KEY_REGIONS:
-        read_regions(r, y);
-        return;
     case KEY_RULES:
-        read_rules(r, y);
+        read_cache(r, l->where, k, y, l->base);
         return;
     case KEY_TOUCHES:
         read_touches(r, l->where, y, l->base);

@@ -25,12 +25,8 @@ void read_database_defaults(struct reading *r, struct conf_database *d);
 void read_item(struct reading *r, enum key_scope scope, struct str where,
                const struct yaml *map, void *out);
 /* read_cache.c: the values of cache.regions, cache.rules and a region's backend. */
-void read_regions(struct reading *r, const struct yaml *y);
-void read_rules(struct reading *r, const struct yaml *y);
-void read_redis(struct reading *r, struct str where, const struct key *k, const struct yaml *y,
+void read_cache(struct reading *r, struct str where, const struct key *k, const struct yaml *y,
                 void *base);
-void read_backend(struct reading *r, struct str where, const struct yaml *y,
-                  struct conf_region *out);
 /* read_touches.c: databases.NAME.touches. */
 void read_touches(struct reading *r, struct str where, const struct yaml *y,
                   struct conf_database *d);

@@ -49,8 +49,8 @@ static void read_redis_url(struct reading *r, struct str where, const char *key,
     }
 }
 
-void read_redis(struct reading *r, struct str where, const struct key *k, const struct yaml *y,
-                void *base)
+static void read_redis(struct reading *r, struct str where, const struct key *k,
+                       const struct yaml *y, void *base)
 {
     if (y->kind != YAML_TEXT) {
         fault_at(r->report, y->at, "`%.*s%s` must be %s", STR_ARG(where), k->path,
@@ -60,8 +60,8 @@ void read_redis(struct reading *r, struct str where, const struct key *k, const 
     read_redis_url(r, where, k->path, y, (struct conf_url *)(void *)((char *)base + k->offset));
 }
 
-void read_backend(struct reading *r, struct str where, const struct yaml *y,
-                  struct conf_region *out)
+static void read_backend(struct reading *r, struct str where, const struct yaml *y,
+                         struct conf_region *out)
 {
     bool url = str_starts(y->text, STR("redis://")) || str_starts(y->text, STR("rediss://")) ||
                str_starts(y->text, STR("${"));
@@ -93,7 +93,7 @@ static void read_region(struct reading *r, const struct yaml *y, struct conf_reg
     }
 }
 
-void read_regions(struct reading *r, const struct yaml *y)
+static void read_regions(struct reading *r, const struct yaml *y)
 {
     uint32_t count = read_length(y);
     struct conf_cache *c = &r->conf->cache;
@@ -128,7 +128,7 @@ static void read_rule(struct reading *r, const struct yaml *y, struct conf_rule 
     read_item(r, SCOPE_RULE, STR("cache.rules."), y, out);
 }
 
-void read_rules(struct reading *r, const struct yaml *y)
+static void read_rules(struct reading *r, const struct yaml *y)
 {
     uint32_t count = read_length(y);
     struct conf_cache *c = &r->conf->cache;
@@ -150,5 +150,19 @@ void read_rules(struct reading *r, const struct yaml *y)
     c->rule_count = 0;
     for (const struct yaml *m = y->first; m != NULL; m = m->next) {
         read_rule(r, m, &items[c->rule_count++]);
+    }
+}
+
+void read_cache(struct reading *r, struct str where, const struct key *k, const struct yaml *y,
+                void *base)
+{
+    if (k->type == KEY_REDIS) {
+        read_redis(r, where, k, y, base);
+    } else if (k->type == KEY_BACKEND) {
+        read_backend(r, where, y, base);
+    } else if (k->type == KEY_REGIONS) {
+        read_regions(r, y);
+    } else {
+        read_rules(r, y);
     }
 }
