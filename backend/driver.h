@@ -123,7 +123,8 @@ struct db_conn {
     uint32_t sessions_max;   /* the server's max_connections; 0: has none, or does not tell */
     uint64_t opened_ns;
     uint64_t lent_ns;
-    uint64_t backend_id; /* PostgreSQL pid, MariaDB thread id; 0 */
+    uint64_t backend_id;                /* PostgreSQL pid, MariaDB thread id; 0 */
+    const _Atomic uint32_t *statements; /* how many it has prepared, or NULL; any thread */
     void (*on_idle_broke)(struct db_conn *c, void *arg); /* set by the pool, or NULL */
     void *pool_arg;
     /* Set by who listens, or NULL: what other sessions say (PostgreSQL's NOTIFY), and the

@@ -138,6 +138,7 @@ static enum err maria_open(const struct db_target *t, struct db_conn **out, stru
     c->conn.server_version = version_of(c->my);
     c->conn.backend_id = mysql_thread_id(c->my);
     c->conn.opened_ns = clock_now_ns();
+    c->conn.statements = &c->cache.count;
     maria_walk_init(c);
     unsigned long caps = 0;
     (void)mariadb_get_infov(c->my, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &caps);

@@ -394,6 +394,7 @@ enum err pg_open(const struct db_target *t, struct db_conn **out, struct fail *f
                                .server_version = (uint32_t)PQserverVersion(c->pg),
                                .sessions_max = sessions_max,
                                .opened_ns = clock_now_ns(),
+                               .statements = &c->cache.table.count,
                                .backend_id = (uint64_t)PQbackendPID(c->pg)};
     *out = &c->base;
     return ERR_OK;

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct prepared_slot;
@@ -18,7 +19,8 @@ struct prepared_slot;
 struct prepared {
     struct prepared_slot *slots;
     uint32_t *buckets; /* first slot + 1 of each chain; 0: empty */
-    uint32_t cap, count, bucket_mask;
+    uint32_t cap, bucket_mask;
+    _Atomic uint32_t count;  /* read by any thread */
     uint32_t newest, oldest; /* slot + 1; 0: none */
     uint32_t spare;          /* first unused slot + 1 */
 };

@@ -290,6 +290,7 @@ static enum err sqlite_open(const struct db_target *t, struct db_conn **out, str
         return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     }
     c->conn.driver = &driver_sqlite;
+    c->conn.statements = &c->session.cache.count;
     c->conn.target = t;
     c->conn.server_version = (uint32_t)sqlite3_libversion_number();
     c->conn.opened_ns = clock_now_ns();

@@ -197,6 +197,7 @@ static void server_row(void *arg, const struct pool_server_state *s)
         of->part,
         str_of(watched ? server_role_name((enum server_role)atomic_load(&server->role)) : ""));
     cell_ms(of->part, watched ? atomic_load(&server->lag_ns) : UINT64_MAX);
+    cell_num(of->part, s->statements);
     row_end(of->part);
 }
 
@@ -307,8 +308,8 @@ static const struct show_kind {
      T "," N "," T "," B "," N4 "," N4 "," N4 "," N4 "," N4 "," N},
     {"servers", ask_servers,
      "\"db\",\"server\",\"worker\",\"backend\",\"state\",\"state_ms\",\"age_ms\",\"client\","
-     "\"address\",\"health\",\"role\",\"lag_ms\"",
-     T "," N "," N "," N "," T "," N "," N "," N "," T "," T "," T "," N},
+     "\"address\",\"health\",\"role\",\"lag_ms\",\"statements\"",
+     T "," N "," N "," N "," T "," N "," N "," N "," T "," T "," T "," N "," N},
     {"clients", ask_clients,
      "\"client\",\"worker\",\"address\",\"db\",\"in_flight\",\"age_ms\",\"bytes_in\","
      "\"bytes_out\"",

@@ -69,6 +69,7 @@ void pool_each_server(const struct pool *p, pool_server_cb *cb, void *arg)
                         : m->state == MEMBER_IDLE ? m->idle_since_ns
                                                   : m->started_ns,
             .opened_ns = open ? m->conn->opened_ns : 0,
+            .statements = open && m->conn->statements != NULL ? *m->conn->statements : 0,
         };
         cb(arg, &s);
     }

@@ -14,6 +14,7 @@ struct pool_server_state {
     uint64_t client;     /* whom it is lent to; 0: nobody, or one of another worker */
     uint64_t since_ns;   /* the state began */
     uint64_t opened_ns;  /* 0 while opening */
+    uint32_t statements; /* prepared on it */
 };
 
 typedef void pool_server_cb(void *arg, const struct pool_server_state *s);

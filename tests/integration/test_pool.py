@@ -194,6 +194,9 @@ def test_show(make_db):
         assert any(r["address"].startswith("127.0.0.1:") for r in rows)
         assert len(busy) == 2  # the runner, and who asks
         assert lent[0]["client"] in {r["client"] for r in busy} | {0}
+        db.daemon.wait_until(lambda: admin.query(NAMES) and
+                             max(s["statements"] for s in shown(admin, "servers")) > 0,
+                             "keeps a statement")
         pools = shown(admin, "pools")
         assert admin.ask({"op": "show"})["columns"] == list(pools[0])
         assert (pools[0]["state"], pools[0]["busy"], pools[0]["size"]) == ("open", 1, 5)
