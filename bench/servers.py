@@ -211,6 +211,7 @@ log_disconnections = 0
         conf = self.write("tribikos.yaml", json.dumps({
             "listen": [{"tcp": f"127.0.0.1:{self.ports['tribikos']}"}],
             "http": "off",
+            "cache": {"regions": {"default": {"backend": "memory", "ttl": "1h"}}},
             "databases": {name: {"url": url, "functions": ["pg_sleep"], "pool": dict(size=pool, max_overflow=0, **way)}
                           for name, way in ways.items()}}))
         self.daemon = self.spawn("tribikosd", [copy, "-c", conf])

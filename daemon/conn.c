@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "daemon/ahead.h"
 #include "daemon/peer.h"
+#include "daemon/quick.h"
 #include "daemon/request.h"
 #include "daemon/route.h"
 #include "daemon/tx.h"
@@ -307,7 +308,9 @@ static void feed(struct conn *c, struct str input)
             break;
         }
         c->line_seconds = 0;
-        req_start(c, line);
+        if (!quick_answer(c, line)) {
+            req_start(c, line);
+        }
     }
     if (c->state > CONN_HALF) {
         return;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * daemon/quick.c: the id cut out of a line.
+ * daemon/quick.c: the id cut out of a line, and its answer from the result cache.
  */
 #include "daemon/quick.h"
 
+#include "base/clock.h"
 #include "daemon/conn.h"
+#include "daemon/regions.h"
+#include "daemon/request.h"
+#include "protocol/encode.h"
 
 #define DIGITS_MAX 18
 #define STRING_MAX 64
@@ -137,12 +141,99 @@ bool quick_split(struct str line, struct quick_line *out)
     return true;
 }
 
-/* The database's name ends with a NUL, which no name has. */
-void quick_name(const struct conn *c, struct str rest, struct buf *name)
+/* ---- names ---- */
+
+/* What a line means besides its text. A database's name ends with a NUL, which none has. */
+static void write_name(const struct conn *c, struct str rest, struct buf *name)
 {
-    char form = (char)c->int64;
-    buf_add(name, &form, 1);
+    const uint64_t head[] = {c->worker->settings->number, c->int64};
+    buf_add(name, head, sizeof head);
     buf_str_add(name, c->db);
     buf_char(name, '\0');
     buf_str_add(name, rest);
+}
+
+static bool contains(struct str s, struct str part)
+{
+    return memmem(s.ptr, s.len, part.ptr, part.len) != NULL;
+}
+
+/* A rule's answers say nothing of the cache, which shows in the line; and what is run by
+ * the name of a prepared statement is another one for each client. */
+static bool is_told_by_line(const struct req *r)
+{
+    bool asks = contains(r->line, STR("\"cache\""));
+    return r->msg.run.len == 0 && !r->msg.cache.has_ttl && r->parent == NULL &&
+           r->msg.cache.mode == (asks ? CACHE_USE : CACHE_DEFAULT);
+}
+
+struct str quick_name(const struct req *r, struct buf *out)
+{
+    struct quick_line q;
+    if (!is_told_by_line(r) || !quick_split(r->line, &q) || q.id.present != r->msg.id.present) {
+        return (struct str){"", 0};
+    }
+    buf_clear(out);
+    write_name(r->conn, q.rest, out);
+    return out->failed ? (struct str){"", 0} : buf_str(out);
+}
+
+/* ---- answers ---- */
+
+/* Nothing stands before it, and nobody wants to be told of it. */
+static bool is_plain_sailing(const struct conn *c)
+{
+    const struct worker *w = c->worker;
+    return w->settings->region_count > 0 && c->state == CONN_OPEN && c->writer == NULL &&
+           w->state == WORKER_RUNNING && !log_on(w->shared->log, LOG_SQL, LOG_DEBUG) &&
+           !log_on(w->shared->log, LOG_CLIENT, LOG_DEBUG);
+}
+
+/* Without an id it has its place behind all that are under way; with one, it must not be
+ * theirs. */
+static bool may_answer(const struct conn *c, const struct request_id *id)
+{
+    return id->present ? c->req_count == 0 || conn_find(c, id) == NULL : c->first == NULL;
+}
+
+static bool answer_from(struct conn *c, const struct shared_region *region,
+                        const struct quick_line *q, struct str name, uint64_t ttl_ns)
+{
+    struct worker *w = c->worker;
+    uint64_t now_ns = w->read_ns;
+    region_enter(region->region, w->index);
+    struct region_found found = region_find_line(region->region, w->index, name, now_ns);
+    bool there = found.verdict == REGION_HIT &&
+                 (now_ns < found.read_ns || now_ns - found.read_ns < ttl_ns);
+    if (there) {
+        encode_open(&c->out, &q->id);
+        if (contains(q->rest, STR("\"cache\""))) {
+            BUF_LIT(&c->out, "\"cache\":\"hit\",");
+        }
+        buf_str_add(&c->out, found.body);
+    }
+    region_leave(region->region, w->index);
+    return there;
+}
+
+bool quick_answer(struct conn *c, struct str line)
+{
+    struct worker *w = c->worker;
+    const struct settings *s = w->settings;
+    const struct conf_region *conf = settings_conf(s)->cache.regions;
+    struct quick_line q;
+    if (!is_plain_sailing(c) || !quick_split(line, &q) || !may_answer(c, &q.id)) {
+        return false;
+    }
+    buf_clear(&w->name);
+    write_name(c, q.rest, &w->name);
+    bool there = false;
+    for (uint32_t i = 0; i < s->region_count && !there && !w->name.failed; i++) {
+        there = answer_from(c, s->regions[i], &q, buf_str(&w->name), conf[i].ttl_ms * 1000000);
+    }
+    if (there) {
+        count_add(&w->counts.requests[OP_QUERY], 1);
+        histogram_add(&w->counts.stages[STAGE_TOTAL], clock_now_ns() - w->read_ns);
+    }
+    return there;
 }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 struct conn;
+struct req;
 
 #define QUICK_LINE_MAX 4096 /* longer lines are read */
 
@@ -36,7 +37,12 @@ struct quick_line {
  *       digits = "0" / ( %x31-39 *17DIGIT )
  *       string = DQUOTE 1*64( %x20-21 / %x23-5B / %x5D-7E ) DQUOTE */
 bool quick_split(struct str line, struct quick_line *out);
-/* Appends the name of the rest of a line of this connection. Check name->failed. */
-void quick_name(const struct conn *c, struct str rest, struct buf *name);
+
+/* Answers a line of c whose turn it is, if its answer is kept under its name; false: it is
+ * to be read. */
+bool quick_answer(struct conn *c, struct str line);
+/* The name under which r's answer, which is of `ttl_ns` at most as all of its region are, can
+ * be found again, in `out`; empty if it cannot. */
+struct str quick_name(const struct req *r, struct buf *out);
 
 #endif

@@ -193,6 +193,7 @@ enum err settings_create(struct conf *c, struct settings *old, struct settings *
     shared->conf = c;
     atomic_init(&s->refs, 1);
     s->conf = shared;
+    s->number = old != NULL ? old->number + 1 : 1;
     enum err e = fill(s, old, f);
     if (e != ERR_OK) {
         settings_unref(s);

@@ -58,6 +58,7 @@ struct database {
 struct settings {
     _Atomic uint32_t refs;
     struct shared_conf *conf;
+    uint64_t number;             /* another one after each reload */
     struct database **databases; /* one reference each */
     uint32_t database_count;
     struct shared_region **regions; /* of the result cache, as the conf lists them; one

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "compiler/plan_after.h"
 #include "daemon/caching.h"
+#include "daemon/quick.h"
 #include "daemon/reply.h"
 #include "daemon/steps.h"
 
@@ -199,6 +200,14 @@ static bool is_fresh(const struct caching *c, const struct region_found *found, 
     return now_ns < found->read_ns || now_ns - found->read_ns < c->terms.ttl_ns;
 }
 
+/* By which the entry can be found without reading the request, if it is as old as any of
+ * its region may get. */
+static struct str line_of(struct req *r)
+{
+    const struct cache_terms *t = &r->caching->terms;
+    return t->ttl_ns == t->keep_ns ? quick_name(r, &r->worker->name) : (struct str){"", 0};
+}
+
 /* Takes the entry's text if there is one that may be served. */
 static bool look_up(struct req *r)
 {
@@ -216,6 +225,9 @@ static bool look_up(struct req *r)
         set_word(r, found.verdict == REGION_STALE ? CACHE_WORD_STALE : CACHE_WORD_HIT);
     }
     region_leave(region, r->worker->index);
+    if (there && found.verdict == REGION_HIT) {
+        region_add_line(region, c->key, line_of(r));
+    }
     if (mine) {
         c->state = CACHING_APART;
         count_add(&c->terms.region->asks.refreshes, 1);
@@ -423,6 +435,7 @@ static void keep(struct req *r, bool empty)
     (void)region_put(t->region->region,
                      &(struct region_fill){
                          .key = c->key,
+                         .line = line_of(r),
                          .body = buf_str(&r->answer),
                          .stamp = c->stamp,
                          .read_ns = c->read_ns,

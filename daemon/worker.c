@@ -546,6 +546,7 @@ enum err worker_start(struct worker *w, struct worker_shared *shared, unsigned i
         loop_timer_start(&w->loop, &w->beat, clock_now_ns() + BEAT_NS) != ERR_OK ||
         pthread_create(&w->thread, NULL, run_worker, w) != 0) {
         compiler_destroy(w->compiler);
+        buf_fini(&w->name);
         settings_unref(w->settings);
         return fail_set(f, ERR_OUT_OF_MEMORY, "cannot start worker %u", index);
     }
@@ -563,5 +564,6 @@ void worker_join(struct worker *w)
         req_destroy(r);
     }
     compiler_destroy(w->compiler);
+    buf_fini(&w->name);
     settings_unref(w->settings);
 }
