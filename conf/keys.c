@@ -267,8 +267,8 @@ const struct key conf_keys[] = {
                "Prepared statements kept by each connection."),
     {DATABASE(pool.pipelining), .path = "pool.pipelining", .type = KEY_WORD, .def = "auto",
      .words = auto_words,
-     .help = "auto lets short reads of several clients share a connection, where the database "
-             "allows it (PostgreSQL); off gives each its own."},
+     .help = "auto lets short reads of several clients share a connection, and plain inserts a "
+             "commit, where the database allows it (PostgreSQL); off gives each its own."},
     {DATABASE(pool.fusion), .path = "pool.fusion", .type = KEY_WORD, .def = "auto",
      .words = auto_words,
      .help =
