@@ -12,7 +12,6 @@
 #include "cache/epoch.h"
 #include "cache/region.h"
 
-#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,30 +259,34 @@ static size_t bytes_for(uint32_t entries)
     return low;
 }
 
-static size_t heap_bytes(void)
+/* Of the process, in memory, by the system's account. */
+static size_t resident_bytes(void)
 {
-    struct mallinfo2 m = mallinfo2();
-    return m.uordblks + m.hblkhd;
+    char line[256];
+    unsigned long kib = 0;
+    FILE *f = must(fopen("/proc/self/smaps_rollup", "r")); /* others are off by some pages */
+    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "Rss: %lu kB", &kib) != 1) {
+    }
+    fclose(f);
+    return kib * 1024;
 }
 
-/* *most: entries at a time; *most_heap: memory in use, by malloc's account, in parts of
- * what is allowed. */
+/* *most: entries at a time; *most_memory: what it took, in parts of what it may. */
 static double hit_rate_here(const struct trace *t, uint32_t entries, uint64_t *most,
-                            double *most_heap)
+                            double *most_memory)
 {
-    size_t max_bytes = bytes_for(entries), before = heap_bytes();
+    size_t max_bytes = bytes_for(entries), before = resident_bytes();
     struct cached c = cached_create(max_bytes);
     size_t hits = 0;
-    before += heap_bytes() - before - region_counts(c.region).bytes; /* what is not its own */
     *most = 0;
-    *most_heap = 0;
+    *most_memory = 0;
     for (size_t i = 0; i < t->count; i++) {
         hits += (size_t)ask(&c, t->keys[i], i + 1);
-        if (i % 1000 == 0) {
+        if (i % 100000 == 99999) {
             uint64_t now = region_counts(c.region).entries;
-            double heap = (double)(heap_bytes() - before) / (double)max_bytes;
+            double taken = (double)(resident_bytes() - before) / (double)max_bytes;
             *most = now > *most ? now : *most;
-            *most_heap = heap > *most_heap ? heap : *most_heap;
+            *most_memory = taken > *most_memory ? taken : *most_memory;
         }
     }
     cached_destroy(&c);
@@ -301,11 +304,11 @@ int main(int argc, char **argv)
     struct trace t =
         make_trace(keys, strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
     uint64_t most;
-    double most_heap, here = hit_rate_here(&t, entries, &most, &most_heap);
+    double most_memory, here = hit_rate_here(&t, entries, &most, &most_memory);
     printf("{\"here\":%.5f,\"lru\":%.5f,\"lfu\":%.5f,\"lfu_all\":%.5f,\"most_entries\":%llu,"
-           "\"most_heap\":%.4f}\n",
+           "\"most_memory\":%.4f}\n",
            here, hit_rate(&t, entries, LRU), hit_rate(&t, entries, LFU),
-           hit_rate(&t, entries, LFU_ALL), (unsigned long long)most, most_heap);
+           hit_rate(&t, entries, LFU_ALL), (unsigned long long)most, most_memory);
     free(t.keys);
     return 0;
 }

@@ -24,7 +24,6 @@ enum item_kind { ITEM_ENTRY, ITEM_LINE };
 struct item {
     struct node node; /* first */
     enum item_kind kind;
-    size_t bytes; /* of its memory, with what malloc needs for itself */
     union {
         struct { /* an entry: its neighbours in its queue */
             struct entry *newer, *older;
@@ -65,16 +64,11 @@ struct line {
     char text[];
 };
 
-/* Bytes that an allocation of `size` may take, at most, and those that p did take. */
-size_t memory_bound(size_t size);
-size_t memory_of(void *p);
-
-/* For memory_bound. */
+/* The memory that they need, and making them in it. */
 size_t entry_size(const struct region_fill *fill);
 size_t line_size(struct str text);
-/* NULL when out of memory. `item.bytes` is set. */
-struct entry *entry_create(const struct region_fill *fill);
-struct line *line_create(struct str text, uint64_t hash, struct entry *entry);
+void entry_init(struct entry *e, const struct region_fill *fill);
+void line_init(struct line *l, struct str text, uint64_t hash, struct entry *entry);
 
 static inline struct str entry_key(const struct entry *e)
 {

@@ -5,27 +5,18 @@
 #include "cache/ghost.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define GROUP 8
 
-enum err ghost_init(struct ghost *g, size_t slots)
+size_t ghost_bytes(size_t slots)
+{
+    return slots * sizeof(uint64_t);
+}
+
+void ghost_init(struct ghost *g, void *memory, size_t slots)
 {
     assert(slots >= GROUP && (slots & (slots - 1)) == 0);
-    *g = (struct ghost){.slots = calloc(slots, sizeof *g->slots), .mask = slots / GROUP - 1};
-    return g->slots == NULL ? ERR_OUT_OF_MEMORY : ERR_OK;
-}
-
-void ghost_fini(struct ghost *g)
-{
-    free(g->slots);
-    g->slots = NULL;
-}
-
-void ghost_clear(struct ghost *g)
-{
-    memset(g->slots, 0, (g->mask + 1) * GROUP * sizeof *g->slots);
+    *g = (struct ghost){.slots = memory, .mask = slots / GROUP - 1};
 }
 
 /* The low bits choose the group, the high ones tell its members apart. 0 is a free slot. */

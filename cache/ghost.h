@@ -9,8 +9,6 @@
 #ifndef CACHE_GHOST_H
 #define CACHE_GHOST_H
 
-#include "base/err.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,10 +19,10 @@ struct ghost {
     uint32_t turn;
 };
 
-/* `slots` is a power of two, 8 or more. */
-enum err ghost_init(struct ghost *g, size_t slots) MUST_CHECK;
-void ghost_fini(struct ghost *g);
-void ghost_clear(struct ghost *g);
+/* `slots` of them (a power of two, 8 or more) in zeroed memory of ghost_bytes(slots), the
+ * caller's. */
+void ghost_init(struct ghost *g, void *memory, size_t slots);
+size_t ghost_bytes(size_t slots);
 void ghost_add(struct ghost *g, uint64_t hash);
 /* Takes it out; false if it was not among the last `most` that were added. */
 bool ghost_take(struct ghost *g, uint64_t hash, uint64_t most);

@@ -9,12 +9,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Chains and ghosts are as many as small entries of a full region could be: then a chain
  * has one or two, and both take three or four parts in a hundred of the whole. */
 #define BYTES_PER_CHAIN 256
 #define CHAINS_MIN 64
 #define LINE_SALT UINT64_C(0x6c696e65)
+#define PAGE 4096
+#define MALLOC_BYTES (EPOCH_LINE + 16) /* what malloc takes to align it */
 
 static size_t chains_for(size_t max_bytes)
 {
@@ -25,52 +28,60 @@ static size_t chains_for(size_t max_bytes)
     return chains;
 }
 
-static enum err make_parts(struct region *r, const struct region_opts *opts)
+/* Of the region itself, before its range. */
+static size_t own_bytes(const struct region_opts *opts)
 {
-    size_t chains = chains_for(opts->max_bytes);
-    size_t readers = opts->epoch->count * sizeof *r->readers;
-    char *name = malloc(opts->name.len + 1);
-    if (name == NULL) {
+    size_t bytes = sizeof(struct region) + opts->epoch->count * sizeof(struct reader_counts) +
+                   opts->name.len;
+    return (bytes + EPOCH_LINE - 1) / EPOCH_LINE * EPOCH_LINE;
+}
+
+/* Pages that nobody touches cost nothing; huge ones, where the system gives them on
+ * demand, save a lookup among the tables of pages for nearly each line that is read. */
+static enum err map_range(struct region *r, size_t bytes)
+{
+    size_t chains = chains_for(r->max_bytes), ghosts = chains / 2;
+    size_t fixed = table_bytes(chains) + ghost_bytes(ghosts);
+    size_t rest = bytes > fixed ? (bytes - fixed) / PAGE * PAGE : 0;
+    bytes = fixed + rest;
+    void *range = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range == MAP_FAILED) {
         return ERR_OUT_OF_MEMORY;
     }
-    memcpy(name, opts->name.ptr, opts->name.len);
-    r->name = (struct str){name, opts->name.len};
-    r->readers = aligned_alloc(EPOCH_LINE, readers);
-    if (r->readers == NULL) {
-        return ERR_OUT_OF_MEMORY;
-    }
-    memset(r->readers, 0, readers);
-    enum err e = table_init(&r->table, chains);
-    if (e != ERR_OK) {
-        return e;
-    }
-    e = ghost_init(&r->ghost, chains / 2);
-    if (e != ERR_OK) {
-        return e;
-    }
-    r->bytes = memory_of(r) + memory_of(name) + memory_of(r->readers) +
-               memory_of(r->table.chains) + memory_of(r->ghost.slots);
+    (void)madvise(range, bytes, MADV_HUGEPAGE);
+    char *at = range;
+    r->range = range;
+    r->range_bytes = bytes;
+    r->own_bytes += fixed;
+    table_init(&r->table, at, chains);
+    ghost_init(&r->ghost, at + table_bytes(chains), ghosts);
+    heap_init(&r->heap, at + fixed, rest);
     return ERR_OK;
 }
 
 struct region *region_create(const struct region_opts *opts)
 {
-    struct region *r = aligned_alloc(EPOCH_LINE, sizeof *r);
+    size_t own = own_bytes(opts);
+    struct region *r = aligned_alloc(EPOCH_LINE, own);
     if (r == NULL) {
         return NULL;
     }
-    *r = (struct region){
-        .versions = opts->versions,
-        .epoch = opts->epoch,
-        .line_seed = opts->seed ^ LINE_SALT,
-        .max_bytes = opts->max_bytes,
-        .max_entry_bytes = opts->max_entry_bytes,
-    };
-    pthread_mutex_init(&r->lock, NULL);
-    if (make_parts(r, opts) != ERR_OK) {
-        region_destroy(r);
+    memset(r, 0, own);
+    r->versions = opts->versions;
+    r->epoch = opts->epoch;
+    r->line_seed = opts->seed ^ LINE_SALT;
+    r->max_bytes = opts->max_bytes;
+    r->max_entry_bytes = opts->max_entry_bytes;
+    r->own_bytes = own + MALLOC_BYTES;
+    char *name = (char *)&r->readers[opts->epoch->count];
+    memcpy(name, opts->name.ptr, opts->name.len);
+    r->name = (struct str){name, opts->name.len};
+    if (map_range(r, r->own_bytes < r->max_bytes ? r->max_bytes - r->own_bytes : 0) != ERR_OK) {
+        free(r);
         return NULL;
     }
+    pthread_mutex_init(&r->lock, NULL);
     return r;
 }
 
@@ -79,11 +90,8 @@ void region_destroy(struct region *r)
     if (r == NULL) {
         return;
     }
-    region_free_entries(r);
-    table_fini(&r->table);
-    ghost_fini(&r->ghost);
-    free(r->readers);
-    free((char *)(uintptr_t)r->name.ptr);
+    heap_fini(&r->heap);
+    munmap(r->range, r->range_bytes);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }
@@ -198,7 +206,7 @@ struct region_counts region_counts(struct region *r)
     add_readers(r, &c);
     pthread_mutex_lock(&r->lock);
     c.entries = r->queues[QUEUE_SMALL].count + r->queues[QUEUE_MAIN].count;
-    c.bytes = r->bytes;
+    c.bytes = r->own_bytes + r->heap.used;
     c.fills = r->fills;
     c.evicted = r->evicted;
     c.dropped_old = r->dropped_old;

@@ -8,20 +8,21 @@
  * end of that, who was used since takes another turn. So a run of things that are asked
  * for once passes through the small queue and harms nobody.
  *
- * What leaves is out of reach at once, but its memory is freed later, when no reader can
- * be at it; until then its bytes count.
+ * What leaves is out of reach at once, but its memory is given back later, when no reader
+ * can be at it; until then its bytes count.
  */
 #include "base/hash.h"
 #include "cache/region.h"
 #include "cache/region_parts.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #define SMALL_PART 10 /* of the bytes, one in so many */
 #define DEAD_PART 64  /* of the bytes, one in so many may be dead before we wait for readers */
 #define DEAD_BATCH 64 /* freed at once: each time costs a look at all readers */
 #define USED_OFTEN 2
+#define PRESS 4 /* times its own bytes a fill may evict for want of a large enough piece, */
+#define PRESS_PART 64   /* and one in so many of all */
 #define WAITS 64        /* turns for readers to leave, before a fill is refused */
 #define EVICT_LOOK 1000 /* items of a queue that an eviction looks at: some 50 µs */
 #define LINES_MAX 4
@@ -40,7 +41,7 @@ static void bury(struct region *r, struct item *i)
     }
     r->last_dead = i;
     r->dead_count++;
-    r->dead_bytes += i->bytes;
+    r->dead_bytes += heap_bytes(i);
 }
 
 static void free_dead(struct region *r)
@@ -48,9 +49,8 @@ static void free_dead(struct region *r)
     struct item *i = r->dead;
     r->dead = i->next_dead;
     r->dead_count--;
-    r->dead_bytes -= i->bytes;
-    r->bytes -= i->bytes;
-    free(i);
+    r->dead_bytes -= heap_bytes(i);
+    heap_give(&r->heap, i);
 }
 
 /* Frees what nobody can see any more. */
@@ -79,7 +79,7 @@ static void queue_push(struct region *r, struct entry *e, enum queue_kind kind)
         q->newest->item.newer = e;
     }
     q->newest = e;
-    q->bytes += e->item.bytes;
+    q->bytes += heap_bytes(e);
     q->count++;
 }
 
@@ -89,7 +89,7 @@ static void queue_remove(struct region *r, struct entry *e)
     struct entry *newer = e->item.newer, *older = e->item.older;
     *(newer == NULL ? &q->newest : &newer->item.older) = older;
     *(older == NULL ? &q->oldest : &older->item.newer) = newer;
-    q->bytes -= e->item.bytes;
+    q->bytes -= heap_bytes(e);
     q->count--;
 }
 
@@ -205,7 +205,7 @@ static bool evict(struct region *r, uint64_t now_ns)
     if (evict_useless(r, now_ns)) {
         return true;
     }
-    if (small->bytes > r->max_bytes / SMALL_PART && evict_small(r, now_ns)) {
+    if (small->bytes > r->heap.size / SMALL_PART && evict_small(r, now_ns)) {
         return true;
     }
     return evict_main(r, now_ns) || evict_small(r, now_ns);
@@ -213,37 +213,53 @@ static bool evict(struct region *r, uint64_t now_ns)
 
 /* ---- room ---- */
 
-/* Readers are inside for the time of a lookup, unless the kernel has taken the processor
- * from one just then. */
-static bool wait_for_readers(struct region *r, size_t need)
+static size_t alive_bytes(const struct region *r)
 {
-    for (int i = 0; i < WAITS && r->bytes + need > r->max_bytes; i++) {
-        collect(r);
-    }
-    return r->bytes + need <= r->max_bytes;
+    return r->heap.used - r->dead_bytes;
 }
 
-/* Takes `need` bytes for what is about to be made, before that is made, so that at no time
- * there is more than there may be. */
-static bool reserve(struct region *r, size_t need, uint64_t now_ns)
+/* Readers are inside for the time of a lookup, unless the kernel has taken the processor
+ * from one just then: so it is tried a few times, and not until they have left. */
+static void *take_from_dead(struct region *r, size_t size)
 {
-    size_t alive_max = r->max_bytes - r->max_bytes / DEAD_PART;
-    if (need > alive_max) {
-        return false;
+    void *p = NULL;
+    for (int i = 0; i < WAITS && p == NULL && r->dead != NULL; i++) {
+        collect(r);
+        p = heap_take(&r->heap, size);
     }
-    while (r->bytes - r->dead_bytes + need > alive_max) {
+    return p;
+}
+
+/* There is room, but it is in the hands of the dead or in pieces. Evicting more makes larger
+ * ones, but a fill is not worth any number of others. */
+static void *press(struct region *r, size_t size, uint64_t now_ns)
+{
+    size_t before = alive_bytes(r), most = PRESS * heap_need(size) + r->heap.size / PRESS_PART;
+    void *p = take_from_dead(r, size);
+    while (p == NULL && before - alive_bytes(r) < most &&
+           r->dead_bytes <= r->heap.size / DEAD_PART && evict(r, now_ns)) {
+        p = take_from_dead(r, size);
+    }
+    return p;
+}
+
+/* Memory for something new, in the place of what is worth the least; or NULL. */
+static void *make_room(struct region *r, size_t size, uint64_t now_ns)
+{
+    size_t need = heap_need(size), alive_max = r->heap.size - r->heap.size / DEAD_PART;
+    if (size > alive_max || need > alive_max) {
+        return NULL;
+    }
+    while (alive_bytes(r) + need > alive_max) {
         if (!evict(r, now_ns)) {
-            return false;
+            return NULL;
         }
     }
     if (r->dead_count >= DEAD_BATCH) {
         collect(r);
     }
-    if (!wait_for_readers(r, need)) {
-        return false;
-    }
-    r->bytes += need;
-    return true;
+    void *p = heap_take(&r->heap, size);
+    return p != NULL ? p : press(r, size, now_ns);
 }
 
 /* ---- lines ---- */
@@ -286,8 +302,7 @@ static void lines_move(struct entry *from, struct entry *to)
     from->lines = NULL;
 }
 
-/* Under the lock. */
-static bool line_wanted(struct region *r, struct entry *e, struct str text, uint64_t hash)
+static bool line_wanted(struct region *r, const struct entry *e, struct str text, uint64_t hash)
 {
     if (e == NULL) {
         return false;
@@ -296,10 +311,9 @@ static bool line_wanted(struct region *r, struct entry *e, struct str text, uint
     return l == NULL || atomic_load(&l->entry) != e;
 }
 
-/* Under the lock. An older line of these bytes led elsewhere. */
-static void line_keep(struct region *r, struct line *l)
+/* An older line of these bytes led elsewhere. */
+static void line_keep(struct region *r, struct line *l, struct entry *e)
 {
-    struct entry *e = atomic_load(&l->entry);
     struct line *same = find_line(&r->table, (struct str){l->text, l->len}, l->item.node.hash);
     if (same != NULL) {
         line_unlink(same, atomic_load(&same->entry));
@@ -308,34 +322,35 @@ static void line_keep(struct region *r, struct line *l)
     if (e->line_count == LINES_MAX) {
         drop_oldest_line(r, e);
     }
-    r->bytes += l->item.bytes;
     line_link(l, e);
     table_add(&r->table, &l->item.node);
+}
+
+/* A line is short: it is copied under the lock. Making room for it may drop the entry. */
+static void line_put(struct region *r, struct cache_key key, struct str text, uint64_t hash)
+{
+    if (!line_wanted(r, find_entry(&r->table, key), text, hash)) {
+        return;
+    }
+    struct line *l = make_room(r, line_size(text), 0);
+    struct entry *e = find_entry(&r->table, key);
+    if (l != NULL && e != NULL) {
+        line_init(l, text, hash, e);
+        line_keep(r, l, e);
+    } else if (l != NULL) {
+        heap_give(&r->heap, l);
+    }
 }
 
 void region_add_line(struct region *r, struct cache_key key, struct str line)
 {
     uint64_t hash = hash_bytes(line, r->line_seed);
-    size_t need = memory_bound(line_size(line));
-    pthread_mutex_lock(&r->lock);
-    bool wanted = line_wanted(r, find_entry(&r->table, key), line, hash) && reserve(r, need, 0);
-    pthread_mutex_unlock(&r->lock);
-    if (!wanted) {
+    if (line.len > r->max_entry_bytes) {
         return;
     }
-    struct line *l = line_create(line, hash, NULL);
     pthread_mutex_lock(&r->lock);
-    r->bytes -= need;
-    struct entry *e = find_entry(&r->table, key);
-    wanted = l != NULL && line_wanted(r, e, line, hash);
-    if (wanted) {
-        atomic_store(&l->entry, e);
-        line_keep(r, l);
-    }
+    line_put(r, key, line, hash);
     pthread_mutex_unlock(&r->lock);
-    if (!wanted) {
-        free(l);
-    }
 }
 
 /* ---- filling ---- */
@@ -351,7 +366,7 @@ static enum queue_kind queue_for(struct region *r, const struct entry *before, u
     return ghost_take(&r->ghost, hash, most) ? QUEUE_MAIN : QUEUE_SMALL;
 }
 
-/* Under the lock. false: there is a newer one. */
+/* false: there is a newer one. */
 static bool keep(struct region *r, struct entry *e, uint64_t now_ns)
 {
     struct cache_key key = {entry_key(e), e->item.node.hash};
@@ -360,7 +375,6 @@ static bool keep(struct region *r, struct entry *e, uint64_t now_ns)
         entry_holds(before, r->versions)) {
         return false;
     }
-    r->bytes += e->item.bytes;
     queue_push(r, e, queue_for(r, before, key.hash));
     table_add(&r->table, &e->item.node);
     if (before != NULL) {
@@ -378,26 +392,23 @@ static bool may_keep(const struct region *r, const struct region_fill *fill, uin
            versions_hold(r->versions, &fill->stamp);
 }
 
+/* The lock is not held while the entry is written. */
 static bool put_entry(struct region *r, const struct region_fill *fill, uint64_t now_ns)
 {
-    size_t need = memory_bound(entry_size(fill));
     pthread_mutex_lock(&r->lock);
-    bool room = may_keep(r, fill, now_ns) && reserve(r, need, now_ns);
-    r->refused += !room;
-    pthread_mutex_unlock(&r->lock);
-    if (!room) {
-        return false;
-    }
-    struct entry *e = entry_create(fill);
-    pthread_mutex_lock(&r->lock);
-    r->bytes -= need;
-    bool kept = e != NULL && keep(r, e, now_ns);
+    struct entry *e = may_keep(r, fill, now_ns) ? make_room(r, entry_size(fill), now_ns) : NULL;
     r->refused += e == NULL;
     pthread_mutex_unlock(&r->lock);
-    if (!kept) {
-        free(e);
+    if (e == NULL) {
+        return false;
     }
-    return e != NULL;
+    entry_init(e, fill);
+    pthread_mutex_lock(&r->lock);
+    if (!keep(r, e, now_ns)) {
+        heap_give(&r->heap, e);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return true;
 }
 
 bool region_put(struct region *r, const struct region_fill *fill, uint64_t now_ns)
@@ -462,6 +473,11 @@ static void sweep(struct region *r, size_t from, size_t count, uint64_t now_ns)
 void region_clear(struct region *r)
 {
     sweep(r, 0, r->table.mask + 1, UINT64_MAX);
+    pthread_mutex_lock(&r->lock);
+    if (r->heap.used == 0) {
+        heap_release(&r->heap);
+    }
+    pthread_mutex_unlock(&r->lock);
 }
 
 #define TEND_PART 32 /* of the chains, one in so many each time */
@@ -476,19 +492,4 @@ void region_tend(struct region *r, uint64_t now_ns)
     r->swept += count;
     pthread_mutex_unlock(&r->lock);
     sweep(r, from, count < chains ? count : chains, now_ns);
-}
-
-void region_free_entries(struct region *r)
-{
-    for (size_t i = 0; r->table.chains != NULL && i <= r->table.mask; i++) {
-        struct node *n = table_first(&r->table, i);
-        while (n != NULL) {
-            struct node *next = node_next(n);
-            free(n);
-            n = next;
-        }
-    }
-    while (r->dead != NULL) {
-        free_dead(r);
-    }
 }

@@ -9,6 +9,7 @@
 #include "cache/entry.h"
 #include "cache/epoch.h"
 #include "cache/ghost.h"
+#include "cache/heap.h"
 
 #include <pthread.h>
 #include <stdalign.h>
@@ -31,25 +32,26 @@ struct region {
     struct table table;
     const struct versions *versions;
     struct epoch *epoch;
-    struct reader_counts *readers;
     uint64_t line_seed;
     size_t max_bytes;
     size_t max_entry_bytes;
+    void *range; /* one mapping: chains, ghosts, and the rest for entries and lines */
+    size_t range_bytes;
+    size_t own_bytes; /* of all but entries, lines and the dead */
     struct str name;
 
     /* under the lock */
     alignas(EPOCH_LINE) pthread_mutex_t lock;
     struct queue queues[QUEUE_COUNT];
+    struct heap heap;
     struct ghost ghost;
     struct item *dead, *last_dead; /* out of reach, oldest first */
     uint64_t dead_count;
     size_t dead_bytes;
-    size_t bytes; /* all: also the dead, what is reserved, and the region itself */
     uint64_t fills, evicted, dropped_old, dropped_invalid, refused;
     size_t swept; /* where region_tend goes on */
-};
 
-/* Frees all; nobody is inside. */
-void region_free_entries(struct region *r);
+    struct reader_counts readers[];
+};
 
 #endif

@@ -5,19 +5,16 @@
 #include "cache/table.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
-enum err table_init(struct table *t, size_t chains)
+size_t table_bytes(size_t chains)
 {
-    assert(chains > 0 && (chains & (chains - 1)) == 0);
-    *t = (struct table){.chains = calloc(chains, sizeof *t->chains), .mask = chains - 1};
-    return t->chains == NULL ? ERR_OUT_OF_MEMORY : ERR_OK;
+    return chains * sizeof(_Atomic(struct node *));
 }
 
-void table_fini(struct table *t)
+void table_init(struct table *t, void *memory, size_t chains)
 {
-    free(t->chains);
-    t->chains = NULL;
+    assert(chains > 0 && (chains & (chains - 1)) == 0);
+    *t = (struct table){.chains = memory, .mask = chains - 1};
 }
 
 void table_add(struct table *t, struct node *n)

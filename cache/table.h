@@ -10,8 +10,6 @@
 #ifndef CACHE_TABLE_H
 #define CACHE_TABLE_H
 
-#include "base/err.h"
-
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,10 +24,9 @@ struct table {
     size_t mask; /* chains - 1 */
 };
 
-/* `chains` is a power of two. */
-enum err table_init(struct table *t, size_t chains) MUST_CHECK;
-/* Leaves the nodes alone. */
-void table_fini(struct table *t);
+/* `chains` of them (a power of two) in zeroed memory of table_bytes(chains), the caller's. */
+void table_init(struct table *t, void *memory, size_t chains);
+size_t table_bytes(size_t chains);
 /* n->hash is set. Of several nodes that are equal, readers see the newest first. */
 void table_add(struct table *t, struct node *n);
 /* n is in it. */

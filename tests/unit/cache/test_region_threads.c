@@ -16,7 +16,8 @@
 #define READERS 2
 #define WRITERS 2
 #define KEYS 512
-#define FILLS 15000 /* of each writer */
+#define FILLS 15000 /* of each writer, at least */
+#define HITS 1000   /* of all readers, at least */
 #define BODY_MAX 3000
 
 /* The database: the serial of each row. Row n belongs to table n % RIG_TABLES. */
@@ -169,7 +170,7 @@ static void *change_all_the_time(void *arg)
     while (atomic_load(&me->w->started) < READERS) {
         sched_yield();
     }
-    for (int i = 0; i < FILLS; i++) {
+    for (int i = 0; i < FILLS || atomic_load(&me->w->hits) < HITS; i++) {
         change(me);
     }
     atomic_fetch_add(&me->w->done, 1);
