@@ -190,15 +190,29 @@ static double hit_rate(const struct trace *t, uint32_t entries, enum policy p)
 
 /* ---- the region ---- */
 
+/* Of the process, in memory, by the system's account. */
+static size_t resident_bytes(void)
+{
+    char line[256];
+    unsigned long kib = 0;
+    FILE *f = must(fopen("/proc/self/smaps_rollup", "r")); /* others are off by some pages */
+    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "Rss: %lu kB", &kib) != 1) {
+    }
+    fclose(f);
+    return kib * 1024;
+}
+
 struct cached {
     struct versions *versions;
     struct epoch *epoch;
     struct region *region;
+    size_t resident_before; /* the region was made */
 };
 
 static struct cached cached_create(size_t max_bytes)
 {
-    struct cached c = {must(versions_create()), must(epoch_create(1)), NULL};
+    struct cached c = {.versions = must(versions_create()), .epoch = must(epoch_create(1))};
+    c.resident_before = resident_bytes();
     struct region_opts opts = {.name = STR("bench"),
                                .max_bytes = max_bytes,
                                .max_entry_bytes = max_bytes,
@@ -259,32 +273,19 @@ static size_t bytes_for(uint32_t entries)
     return low;
 }
 
-/* Of the process, in memory, by the system's account. */
-static size_t resident_bytes(void)
-{
-    char line[256];
-    unsigned long kib = 0;
-    FILE *f = must(fopen("/proc/self/smaps_rollup", "r")); /* others are off by some pages */
-    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "Rss: %lu kB", &kib) != 1) {
-    }
-    fclose(f);
-    return kib * 1024;
-}
-
 /* *most: entries at a time; *most_memory: what it took, in parts of what it may. */
 static double hit_rate_here(const struct trace *t, uint32_t entries, uint64_t *most,
                             double *most_memory)
 {
-    size_t max_bytes = bytes_for(entries), before = resident_bytes();
+    size_t max_bytes = bytes_for(entries), hits = 0;
     struct cached c = cached_create(max_bytes);
-    size_t hits = 0;
     *most = 0;
     *most_memory = 0;
     for (size_t i = 0; i < t->count; i++) {
         hits += (size_t)ask(&c, t->keys[i], i + 1);
         if (i % 100000 == 99999) {
             uint64_t now = region_counts(c.region).entries;
-            double taken = (double)(resident_bytes() - before) / (double)max_bytes;
+            double taken = (double)(resident_bytes() - c.resident_before) / (double)max_bytes;
             *most = now > *most ? now : *most;
             *most_memory = taken > *most_memory ? taken : *most_memory;
         }
