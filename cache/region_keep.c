@@ -3,7 +3,7 @@
  * cache/region_keep.c: what is kept, and what has to go.
  *
  * S3-FIFO: who comes is put into a small queue (a tenth of the bytes); at its end who
- * was used more than once moves to the main queue, and the others leave, their hashes
+ * was used meanwhile moves to the main queue, and the others leave, their hashes
  * remembered (cache/ghost.h): who comes back soon goes to the main queue at once. At the
  * end of that, who was used since takes another turn. So a run of things that are asked
  * for once passes through the small queue and harms nobody.
@@ -20,7 +20,6 @@
 #define SMALL_PART 10 /* of the bytes, one in so many */
 #define DEAD_PART 64  /* of the bytes, one in so many may be dead before we wait for readers */
 #define DEAD_BATCH 64 /* freed at once: each time costs a look at all readers */
-#define USED_OFTEN 2
 #define PRESS 4 /* times its own bytes a fill may evict for want of a large enough piece, */
 #define PRESS_PART 64   /* and one in so many of all */
 #define WAITS 64        /* turns for readers to leave, before a fill is refused */
@@ -159,7 +158,7 @@ static bool evict_small(struct region *r, uint64_t now_ns)
         if (drop_useless(r, e, now_ns)) {
             return true;
         }
-        if (uses_of(e) < USED_OFTEN || i == EVICT_LOOK) {
+        if (uses_of(e) == 0 || i == EVICT_LOOK) {
             ghost_add(&r->ghost, e->item.node.hash);
             r->evicted++;
             drop(r, e);
