@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "daemon/route.h"
+#include "daemon/touch.h"
 #include "daemon/trace.h"
 
 #include <assert.h>
@@ -97,6 +98,9 @@ static void publish(struct backend *b, uint64_t began_ns, struct catalog *c,
     db->reflecting = again;
     pthread_mutex_unlock(&db->lock);
 
+    if (old != NULL && catalog_digest(old) != catalog_digest(c)) {
+        touch_changed(b);
+    }
     catalog_unref(old);
     while (served != NULL) {
         struct catalog_wait *w = served;

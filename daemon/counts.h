@@ -45,6 +45,7 @@ struct worker_counts {
     _Atomic uint64_t tx_begun, tx_committed, tx_rolled_back;
     _Atomic uint64_t tx_aborted;  /* a request of it failed */
     _Atomic uint64_t tx_timeouts; /* limits.tx_idle, limits.tx_total */
+    _Atomic uint64_t writes_held; /* whose outcome is not known yet, of all workers */
     _Atomic uint64_t loop_turns, loop_lag_max_ns;
     struct histogram stages[STAGE_COUNT];
 };

@@ -14,6 +14,7 @@
 #include "daemon/report.h"
 #include "daemon/settings.h"
 #include "daemon/sharing.h"
+#include "daemon/touch_held.h"
 #include "daemon/version.h"
 #include "daemon/worker.h"
 
@@ -494,7 +495,9 @@ static enum err start_shared(struct daemon *d, struct fail *f)
     d->shared.versions = versions_create();
     d->shared.flights = flights_create(d->shared.seed, d->shared.versions);
     d->epoch = epoch_create(count_workers(settings_conf(d->settings)));
-    if (d->shared.versions == NULL || d->shared.flights == NULL || d->epoch == NULL) {
+    d->shared.held = touch_held_create(d->shared.versions);
+    if (d->shared.versions == NULL || d->shared.held == NULL || d->shared.flights == NULL ||
+        d->epoch == NULL) {
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the result cache");
     }
     return d->shared.connector == NULL
@@ -628,6 +631,7 @@ static void take_down(struct daemon *d)
     settings_unref(d->first);
     flights_destroy(d->shared.flights);
     epoch_destroy(d->epoch);
+    touch_held_destroy(d->shared.held);
     versions_destroy(d->shared.versions);
     pthread_mutex_destroy(&d->lock);
     LOG(&d->log, LOG_DAEMON, LOG_INFO, "stopped", LOG_END);

@@ -400,7 +400,10 @@ static void give_back(struct req *r)
 int step_return(struct req *r)
 {
     loop_timer_stop(&r->worker->loop, &r->watch);
-    touch_settle(r);
+    bool defines = r->bound.plan != NULL && r->bound.plan->effect == TEXT_DEFINES;
+    if (!defines || r->err != ERR_OK) {
+        touch_settle(r); /* else when all others know of it too */
+    }
     if (op_way(r->msg.op) == WAY_TX) {
         return REQ_REPLY; /* its connection is its transaction's */
     }

@@ -435,6 +435,16 @@ static void conclude(struct req *r)
     }
 }
 
+/* What others plan by is old until the catalog was read again. */
+static void settle_touched(struct req *r)
+{
+    if (r->tx->defines && r->err == ERR_OK && r->tx->touched.state == TOUCHED_RAISED) {
+        touch_take(r, r->tx);
+    } else {
+        touch_settle_tx(r->tx, r->err);
+    }
+}
+
 int step_tx_leave(struct req *r)
 {
     if (!tx_is_turn(r)) {
@@ -446,7 +456,7 @@ int step_tx_leave(struct req *r)
     }
     settle_lease(r);
     if (r->msg.op == OP_COMMIT) {
-        touch_settle_tx(r->tx, r->err);
+        settle_touched(r);
     }
     heed_server(r);
     check_open(r);

@@ -8,6 +8,7 @@
 #include "daemon/touch.h"
 
 #include "daemon/request.h"
+#include "daemon/touch_held.h"
 #include "daemon/touch_slots.h"
 
 #include <stdlib.h>
@@ -21,6 +22,15 @@ void touch_all(const struct database *db, struct slot_set *out)
 {
     const struct touch_scope s = {db->conf, NULL};
     *out = (struct slot_set){.count = 1, .slots = {slot_of_database(&s)}};
+}
+
+void touch_changed(const struct backend *b)
+{
+    struct slot_set all;
+    if (versions_of(b->worker) != NULL) {
+        touch_all(b->db, &all);
+        versions_bump(versions_of(b->worker), &all);
+    }
 }
 
 /* Where the value of the key is among the runs of a bound plan; NULL: nowhere, or it is
@@ -37,6 +47,14 @@ static const struct bound_run *key_run(const struct bound *b)
 }
 
 /* ---- reads ---- */
+
+/* What it was planned by is not what the database is by now: a trigger may be there that it
+ * knows nothing of. */
+static bool is_old(const struct req *r)
+{
+    return catalog_version(r->bound.plan->catalog) !=
+           atomic_load(&r->backend->db->catalog_version);
+}
 
 /* Adds the tables that conf says `name` reads. */
 static bool add_told(const struct touch_scope *s, const struct conf_touch *told,
@@ -111,7 +129,9 @@ bool touch_reads(const struct req *r, struct touch_reads *out)
     const struct touch_scope s = {r->backend->db->conf, b->plan->catalog};
     out->always.count = 0;
     out->by_key = false;
-    out->why = r->tx != NULL ? "it is in a transaction" : b->plan->touch.varies;
+    out->why = r->tx != NULL ? "it is in a transaction"
+               : is_old(r)   ? "the schema is being changed"
+                             : b->plan->touch.varies;
     if (out->why == NULL) {
         (void)slot_set_add(&out->always, slot_of_database(&s));
         out->why = add_functions(&s, &b->plan->touch, &out->always);
@@ -264,7 +284,7 @@ static bool collect(const struct req *r, struct slot_set *out)
     const struct touch_scope s = {r->backend->db->conf, b->plan->catalog};
     struct effects e;
     e.count = 0;
-    bool ok = find_effects(&s, b->plan, &e);
+    bool ok = !is_old(r) && find_effects(&s, b->plan, &e);
     for (uint32_t i = 0; i < e.count && ok; i++) {
         ok = add_effect(&s, b, &e.list[i], out);
     }
@@ -291,13 +311,23 @@ void touch_raise(struct req *r)
     move(r->worker, r->backend->db, &r->touched, versions_raise);
 }
 
-static void settle(const struct worker *w, const struct database *db, struct touched *t,
-                   enum err e)
+static void settle(const struct worker *w, struct database *db, struct touched *t, enum err e)
 {
     if (t->state == TOUCHED_RAISED && e != ERR_COMMIT_UNKNOWN) {
         move(w, db, t, versions_lower);
+    } else if (t->state == TOUCHED_RAISED && w->shared->held != NULL) {
+        struct slot_set all;
+        touch_all(db, &all);
+        touch_held_add(w->shared->held, db, t->set != NULL ? t->set : &all, w->loop.now_ns);
     }
     t->state = TOUCHED_NOTHING;
+}
+
+void touch_take(struct req *r, struct tx *t)
+{
+    r->touched = (struct touched){TOUCHED_RAISED, NULL};
+    move(r->worker, r->backend->db, &r->touched, versions_raise);
+    touch_settle_tx(t, ERR_OK);
 }
 
 void touch_settle(struct req *r)

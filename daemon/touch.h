@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 
+struct backend;
 struct database;
 struct req;
 struct table;
@@ -48,6 +49,8 @@ struct touch_reads {
  * says why ("it calls `now`"). */
 bool touch_reads(const struct req *r, struct touch_reads *out);
 
+/* b's database has another schema by now: nothing that is kept of it holds any more. */
+void touch_changed(const struct backend *b);
 /* All of db. */
 void touch_all(const struct database *db, struct slot_set *out);
 
@@ -64,6 +67,9 @@ void touch_note(struct tx *t, const struct req *r);
 void touch_raise_tx(struct tx *t);
 /* … and lowered when the outcome `e` is certain; ERR_COMMIT_UNKNOWN: it is not. */
 void touch_settle_tx(struct tx *t, enum err e);
+/* It changed the schema, and did commit: all of its database stays raised until r, which
+ * waits for a new catalog, is settled. */
+void touch_take(struct req *r, struct tx *t);
 /* Any rows of t, by whatever key; false: there is no room. */
 bool touch_table(const struct database *db, const struct table *t, struct slot_set *out);
 /* t is about to be freed. */

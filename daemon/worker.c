@@ -12,6 +12,7 @@
 #include "daemon/outside.h"
 #include "daemon/regions.h"
 #include "daemon/request.h"
+#include "daemon/touch_held.h"
 #include "pool/pool_gate.h"
 #include "pool/pool_status.h"
 
@@ -487,6 +488,15 @@ static void tend_regions(struct worker *w)
     }
 }
 
+/* Writes whose outcome is settled by now. One worker does it for all. */
+static void look_at_held(struct worker *w)
+{
+    if (w->index == 0 && w->shared->held != NULL) {
+        uint32_t held = touch_held_look(w->shared->held, w->loop.now_ns);
+        atomic_store_explicit(&w->counts.writes_held, held, memory_order_relaxed);
+    }
+}
+
 /* Copies what other modules count into the worker's atomics. */
 static void on_beat(struct timer *t)
 {
@@ -497,6 +507,7 @@ static void on_beat(struct timer *t)
     give_memory_back(w);
     each_pool(w, pool_tell);
     tend_regions(w);
+    look_at_held(w);
     if (w->state == WORKER_DRAINING) {
         each_pool(w, pool_refuse_held); /* who has come so far since the last look */
     }

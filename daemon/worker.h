@@ -23,6 +23,7 @@
 
 struct conn;
 struct flights;
+struct touch_held;
 struct versions;
 struct req;
 struct tx;
@@ -57,6 +58,7 @@ struct worker_shared {
     uint64_t deaf_ns;          /* how long a database may take to answer after it was asked to
                                 * stop; then its session is given up */
     struct versions *versions; /* of the result cache; NULL: none is configured */
+    struct touch_held *held;   /* of writes whose outcome is not known; NULL as versions */
     struct flights *flights;   /* … and this, if there are versions */
     struct sharing *sharing;   /* with whom they are shared; NULL: nobody */
     struct worker *workers;    /* all of them; NULL in tests of one */

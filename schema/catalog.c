@@ -30,6 +30,7 @@ struct catalog {
     _Atomic uint32_t refs;
     uint64_t version;
     uint64_t read_ns;
+    uint64_t digest;
     struct arena arena;
     struct map tables;    /* name → first struct table_node of its chain */
     struct map functions; /* name → struct function_node */
@@ -79,6 +80,11 @@ uint64_t catalog_version(const struct catalog *c)
 uint64_t catalog_read_ns(const struct catalog *c)
 {
     return c->read_ns;
+}
+
+uint64_t catalog_digest(const struct catalog *c)
+{
+    return c->digest;
 }
 
 uint32_t catalog_table_count(const struct catalog *c)
@@ -476,6 +482,63 @@ static enum err settle_referrers(struct catalog *c)
     return ERR_OK;
 }
 
+/* ---- what tells one from another ---- */
+
+static uint64_t mix(uint64_t h, const void *bytes, size_t len)
+{
+    return hash_bytes((struct str){bytes, len}, h);
+}
+
+static uint64_t mix_key(uint64_t h, const struct key *k)
+{
+    return k->count == 0 ? mix(h, "-", 1) : mix(h, k->columns, k->count * sizeof *k->columns);
+}
+
+static uint64_t mix_columns(uint64_t h, const struct table *t)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const struct column *c = &t->columns[i];
+        const unsigned facts[] = {c->type.kind, c->type.native,    c->nullable,
+                                  c->generated, c->equal_bytewise, c->has_default};
+        h = mix(mix(h, c->name.ptr, c->name.len), facts, sizeof facts);
+    }
+    return h;
+}
+
+static uint64_t mix_foreign_keys(uint64_t h, const struct table *t)
+{
+    for (uint32_t i = 0; i < t->foreign_key_count; i++) {
+        const struct foreign_key *k = &t->foreign_keys[i];
+        const unsigned actions[] = {k->on_delete, k->on_update, k->target != NULL};
+        h = mix(mix(h, actions, sizeof actions), k->columns, k->count * sizeof *k->columns);
+        if (k->target != NULL) {
+            h = mix(mix(h, k->target->schema.ptr, k->target->schema.len), k->target->name.ptr,
+                    k->target->name.len);
+        }
+    }
+    return h;
+}
+
+static uint64_t mix_table(uint64_t h, const struct table *t)
+{
+    const unsigned facts[] = {t->kind, t->in_path, t->fires, t->shows, t->family != NULL};
+    h = mix(mix(h, t->schema.ptr, t->schema.len), t->name.ptr, t->name.len);
+    h = mix_key(mix(h, facts, sizeof facts), &t->primary_key);
+    for (uint32_t i = 0; i < t->unique_count; i++) {
+        h = mix_key(h, &t->uniques[i]);
+    }
+    return mix_foreign_keys(mix_columns(h, t), t);
+}
+
+static uint64_t make_digest(const struct catalog *c)
+{
+    uint64_t h = c->count;
+    for (uint32_t i = 0; i < c->count; i++) {
+        h = mix_table(h, c->list[i]->table);
+    }
+    return h;
+}
+
 enum err catalog_builder_finish(struct catalog_builder *b, struct catalog **out)
 {
     struct catalog *c = b->catalog;
@@ -487,6 +550,7 @@ enum err catalog_builder_finish(struct catalog_builder *b, struct catalog **out)
     atomic_init(&c->refs, 1);
     c->read_ns = clock_now_ns();
     c->version = make_version(c, b->seed);
+    c->digest = make_digest(c);
     free(b);
     *out = c;
     return ERR_OK;

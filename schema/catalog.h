@@ -111,6 +111,8 @@ void catalog_unref(struct catalog *c);
 uint64_t catalog_version(const struct catalog *c);
 /* clock_now_ns when it was read. */
 uint64_t catalog_read_ns(const struct catalog *c);
+/* Of its tables, views, columns and keys: equal for equal ones, in every process. */
+uint64_t catalog_digest(const struct catalog *c);
 uint32_t catalog_table_count(const struct catalog *c);
 const struct table *catalog_table_at(const struct catalog *c, uint32_t i);
 
