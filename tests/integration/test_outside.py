@@ -6,11 +6,16 @@ for until it is new: a test waits for a state, not for a time.
 """
 import json
 import os
+import re
 import signal
+import subprocess
 import time
 
+import fixture
 import pytest
-from daemon import run_program
+from conftest import Db
+from daemon import ROOT, run_program
+from servers import PASSWORD, USER, MariaDBPrimary
 
 CACHE = {"cache": {"regions": {"default": {"backend": "memory", "ttl": "10m"}}}}
 ONE = {"select": ["name"], "from": "users", "where": ["=", "id", 1]}
@@ -204,3 +209,50 @@ def test_others_cannot_tell(url, tmp_path):
     done = run_program("--check", str(path))
     assert done.returncode == 2
     assert "only PostgreSQL tells" in done.stderr
+
+
+class RowsLogged(MariaDBPrimary):
+    def command(self):
+        return super().command() + ["--binlog-format=ROW"]
+
+
+@pytest.fixture
+def logged():
+    """A daemon whose MariaDB has a binary log of rows."""
+    with RowsLogged() as server:
+        fixture.load(server, "fixture")
+        found = Db(server, "fixture", conf=CACHE)
+        try:
+            yield found
+            found.daemon.stop()
+        finally:
+            found.daemon.kill()
+
+
+def recipe(db):
+    """The pipe of docs/CACHE.md, for these servers."""
+    with open(os.path.join(ROOT, "docs", "CACHE.md"), encoding="utf-8") as f:
+        text = re.search(r"```sh\n(mariadb-binlog.*?)```", f.read(), re.S).group(1)
+    newest = db.server.sql("show binary logs", "mysql").split("\n")[-2].split("\t")[0]
+    for was, is_now in (("--host=db3 --port=3306", f"--host=127.0.0.1 --port={db.server.port}"),
+                        ("--user=repl", f"--user={USER}"), ("binlog.000001", newest),
+                          ("127.0.0.1 7432", f"127.0.0.1 {db.daemon.port}")):
+        assert was in text, was
+        text = text.replace(was, is_now)
+    return text
+
+
+def test_the_binary_log_tells_too(logged):
+    db = logged
+    logged.daemon.wait_until(lambda: "\t" in db.server.sql("show binary logs", "mysql"), "a log")
+    pipe = subprocess.Popen(["sh", "-c", recipe(db)], start_new_session=True,
+                            env={**os.environ, "PASSWORD": PASSWORD})
+    try:
+        with db.client() as c:
+            for n in range(3):
+                kept(c, ONE)
+                db.sql(f"update users set name = 'Other {n}' where id = 1")
+                becomes(c, ONE, f"Other {n}")
+    finally:
+        os.killpg(pipe.pid, signal.SIGTERM)
+        pipe.wait(30)
