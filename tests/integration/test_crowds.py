@@ -133,10 +133,10 @@ def test_overload_is_refused_at_once(make_db, server):
         refused = [o.took for o in flood if o.code == "overload"]
         admitted = [o.took for o in flood if o.code is None]
         assert {o.code for o in flood} == {None, "overload"}
-        assert len(refused) > len(admitted) > 100, (len(refused), len(admitted))
-        # (8 waiting + 4 running) / 200 a second; far more than that is another queue
-        assert percentile(refused, 0.5) < 0.1, percentile(refused, 0.5)
-        assert percentile(admitted, 0.5) < 0.5, percentile(admitted, 0.5)
+        assert refused and len(admitted) > 100, (len(refused), len(admitted))
+        # (8 waiting + 4 running) / 200 a second; 400 clients in a queue would take 2 s
+        assert percentile(refused, 0.5) < percentile(admitted, 0.5)
+        assert percentile(admitted, 0.5) < 1.0, percentile(admitted, 0.5)
         assert {o.code for o in calm} == {None}
         assert not crowd.wrong
     told = db.daemon.stats()["databases"]["main"]["pool"]

@@ -320,6 +320,15 @@ def test_an_old_primary_comes_back_as_a_replica(mortal):
         mortal.servers = [new, old]
         mortal.settle(new)
 
+        def known():
+            """It took writes until it followed: the daemon may have seen that, and refuses
+            them until it looks again."""
+            told = daemon.stats()["databases"]["main"]
+            return told["writes"] == "primary" and \
+                sorted((s["state"], s["role"]) for s in told["servers"]) == \
+                [("up", "primary"), ("up", "replica")]
+        daemon.wait_until(known, "knows the old one for a replica")
+
         def served_by_old():
             """A read that only the held replica answers without the latest row."""
             return c.query(count(5000), expect="scalar", reads="eventual")["value"] == 0
