@@ -187,6 +187,15 @@ struct region_found region_find_line(struct region *r, unsigned reader, struct s
 
 /* ---- counts ---- */
 
+void region_count(struct region *r, unsigned reader, enum region_verdict v, uint64_t age_ns)
+{
+    struct reader_counts *counts = &r->readers[reader];
+    count_one(&counts->found[v]);
+    if (v == REGION_HIT || v == REGION_STALE) {
+        count_one(&counts->ages[age_index(age_ns)]);
+    }
+}
+
 static void add_readers(const struct region *r, struct region_counts *sum)
 {
     for (unsigned i = 0; i < r->epoch->count; i++) {

@@ -97,6 +97,8 @@ struct region_counts {
     uint64_t ages[REGION_AGES];      /* hits and stale ones by their age, as region_age_ms */
 };
 struct region_counts region_counts(struct region *r);
+/* Counts a lookup that was made elsewhere. */
+void region_count(struct region *r, unsigned reader, enum region_verdict v, uint64_t age_ns);
 /* Above which age an entry is not counted in ages[i] any more: powers of four; the last one
  * is without end (UINT64_MAX). */
 uint64_t region_age_ms(unsigned i);

@@ -29,12 +29,6 @@ static void check_region(struct reading *r, const struct yaml *regions, struct c
 {
     struct str name = g->name;
     const struct yaml *given = yaml_get(yaml_get(regions, name.ptr), "max_entry");
-    if (g->backend == CONF_BACKEND_REDIS) {
-        fault_at(r->report, check_place(r, regions, name.ptr, "backend"),
-                 "`cache.regions.%.*s.backend`: regions in Redis are not part of this version "
-                 "yet",
-                 STR_ARG(name));
-    }
     if (g->soft_ttl_ms >= g->ttl_ms) {
         fault_at(r->report, check_place(r, regions, name.ptr, "soft_ttl"),
                  "`cache.regions.%.*s.soft_ttl` must be less than its ttl", STR_ARG(name));

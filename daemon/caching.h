@@ -26,6 +26,8 @@ enum cache_word {
 
 enum caching_state {
     CACHING_LOOKS, /* it has not been looked for yet */
+    CACHING_FAR,   /* it is being looked for in Redis */
+    CACHING_LACKS, /* it was not found there */
     CACHING_WAITS, /* another request reads it */
     CACHING_FLIES, /* it reads for all who wait, and keeps the result */
     CACHING_APART, /* it reads for itself, and keeps the result */
@@ -55,6 +57,7 @@ struct caching {
     struct flight *flight;
     struct flight_wait wait;
     struct task woken;
+    struct far_ask far;
 };
 
 /* Whether r, whose turn it is, goes by the cache; sets its word if it asked for it. */

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define FAR_BYTES (UINT64_C(64) << 10) /* memory of a region that is elsewhere */
+
 struct shared_region *region_ref(struct shared_region *r)
 {
     atomic_fetch_add(&r->refs, 1);
@@ -16,18 +18,34 @@ void region_unref(struct shared_region *r)
 {
     if (r != NULL && atomic_fetch_sub(&r->refs, 1) == 1) {
         region_destroy(r->region);
+        free(r->far);
         free(r);
     }
 }
 
-static enum err create(const struct conf_region *conf, const struct regions_with *with,
-                       struct shared_region **out, struct fail *f)
+/* NULL, for one in memory too; then *ok says whether that is right. */
+static struct far_place *place_of(const struct conf_cache *cache,
+                                  const struct conf_region *conf, bool *ok)
+{
+    bool far = conf->backend == CONF_BACKEND_REDIS;
+    struct far_place *p = far ? far_place_create(cache, conf) : NULL;
+    *ok = !far || p != NULL;
+    return p;
+}
+
+static enum err create(const struct conf_cache *cache, const struct conf_region *conf,
+                       const struct regions_with *with, struct shared_region **out,
+                       struct fail *f)
 {
     struct shared_region *r = calloc(1, sizeof *r);
+    bool placed = false;
     if (r != NULL) {
+        r->far = place_of(cache, conf, &placed);
+    }
+    if (placed) {
         r->region = region_create(&(struct region_opts){
             .name = conf->name,
-            .max_bytes = conf->max_bytes,
+            .max_bytes = r->far != NULL ? FAR_BYTES : conf->max_bytes,
             .max_entry_bytes = conf->max_entry_bytes,
             .seed = with->seed,
             .versions = with->versions,
@@ -35,6 +53,9 @@ static enum err create(const struct conf_region *conf, const struct regions_with
         });
     }
     if (r == NULL || r->region == NULL) {
+        if (r != NULL) {
+            free(r->far);
+        }
         free(r);
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for region %.*s of the cache",
                         STR_ARG(conf->name));
@@ -48,16 +69,23 @@ static enum err create(const struct conf_region *conf, const struct regions_with
 
 /* The region of the old settings that can stay as it is, or NULL. */
 static struct shared_region *unchanged(const struct settings *old,
+                                       const struct conf_cache *cache,
                                        const struct conf_region *conf)
 {
-    for (uint32_t i = 0; old != NULL && i < old->region_count; i++) {
+    bool placed;
+    struct far_place *place = place_of(cache, conf, &placed);
+    struct shared_region *found = NULL;
+    for (uint32_t i = 0; old != NULL && placed && i < old->region_count; i++) {
         struct shared_region *r = old->regions[i];
+        bool moved = (r->far == NULL) != (place == NULL) ||
+                     (place != NULL && !far_place_same(r->far, place));
         if (str_eq(region_name(r->region), conf->name) && r->max_bytes == conf->max_bytes &&
-            r->max_entry_bytes == conf->max_entry_bytes) {
-            return r;
+            r->max_entry_bytes == conf->max_entry_bytes && !moved) {
+            found = r;
         }
     }
-    return NULL;
+    free(place);
+    return found;
 }
 
 enum err regions_open(struct settings *s, const struct settings *old,
@@ -69,12 +97,12 @@ enum err regions_open(struct settings *s, const struct settings *old,
         return fail_set(f, ERR_OUT_OF_MEMORY, "out of memory");
     }
     for (uint32_t i = 0; i < c->region_count; i++) {
-        struct shared_region *r = unchanged(old, &c->regions[i]);
+        struct shared_region *r = unchanged(old, c, &c->regions[i]);
         enum err e = ERR_OK;
         if (r != NULL) {
             region_ref(r);
         } else {
-            e = create(&c->regions[i], with, &r, f);
+            e = create(c, &c->regions[i], with, &r, f);
         }
         if (e != ERR_OK) {
             return e;

@@ -12,6 +12,7 @@
 #include "cache/epoch.h"
 #include "cache/region.h"
 #include "conf/conf.h"
+#include "daemon/far.h"
 #include "daemon/settings.h"
 
 #include <stdatomic.h>
@@ -23,11 +24,13 @@ struct region_asks {
     _Atomic uint64_t alone;     /* they read for themselves, beside a write */
     _Atomic uint64_t refreshes; /* they asked for a new reading, or had the lease */
     _Atomic uint64_t failed;    /* readings that ended with an error */
+    _Atomic uint64_t stored;    /* results sent to Redis */
 };
 
 struct shared_region {
     _Atomic uint32_t refs;
-    struct region *region;
+    struct region *region; /* of one in Redis: it counts, and has nothing in it */
+    struct far_place *far; /* where it is in Redis; NULL: in memory */
     size_t max_bytes, max_entry_bytes;
     struct region_asks asks;
 };

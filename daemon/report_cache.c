@@ -67,14 +67,14 @@ void report_region(struct shared_region *r, uint64_t *out)
         [ALONE] = count_get(&a->alone),
         [REFRESHES] = count_get(&a->refreshes),
         [FAILED] = count_get(&a->failed),
-        [FILLS] = n.fills,
+        [FILLS] = n.fills + count_get(&a->stored),
         [REFUSED] = n.refused,
         [EVICTED] = n.evicted,
         [EXPIRED] = n.dropped_old,
         [INVALID] = n.found[REGION_INVALID],
         [ENTRIES] = n.entries,
-        [BYTES] = n.bytes,
-        [MAX_BYTES] = n.max_bytes,
+        [BYTES] = r->far != NULL ? 0 : n.bytes,
+        [MAX_BYTES] = r->far != NULL ? 0 : n.max_bytes,
     };
     memcpy(out, all, sizeof all);
 }

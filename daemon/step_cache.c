@@ -244,6 +244,41 @@ static void count_answer(struct req *r)
     }
 }
 
+static void on_far(struct far_ask *a)
+{
+    struct caching *c = (struct caching *)(void *)((char *)a - offsetof(struct caching, far));
+    struct req *r = c->req;
+    int next = REQ_REPLY;
+    c->state = CACHING_ALONE;
+    if (r->stop != ERR_OK) {
+        req_set_err(r, r->stop);
+    } else if (a->verdict == REGION_HIT || a->verdict == REGION_STALE) {
+        set_word(r, a->verdict == REGION_STALE ? CACHE_WORD_STALE : CACHE_WORD_HIT);
+        count_answer(r);
+    } else {
+        c->state = a->due ? CACHING_APART : CACHING_LACKS;
+        count_add(&c->terms.region->asks.refreshes, a->due);
+        next = REQ_CACHE;
+    }
+    req_go(r, next);
+}
+
+static bool look_far(struct req *r)
+{
+    struct caching *c = r->caching;
+    c->far = (struct far_ask){
+        .done = on_far,
+        .region = c->terms.region,
+        .key = c->key,
+        .out = &r->answer,
+        .ttl_ns = c->terms.ttl_ns,
+        .lease_ns = c->terms.lease_ns,
+    };
+    bool looks = far_find(r->worker, &c->far);
+    c->state = looks ? CACHING_FAR : CACHING_LACKS;
+    return looks;
+}
+
 /* ---- waiting ---- */
 
 static void take_failure(struct req *r, struct shared_bytes *words, enum err e)
@@ -381,7 +416,11 @@ int step_cache(struct req *r)
     if (r->msg.cache.mode == CACHE_REFRESH) {
         c->state = CACHING_APART;
         count_add(&c->terms.region->asks.refreshes, 1);
-    } else if (look_up(r)) {
+    } else if (c->state == CACHING_LOOKS && c->terms.region->far != NULL) {
+        if (look_far(r)) {
+            return REQ_WAIT;
+        }
+    } else if (c->state == CACHING_LOOKS && look_up(r)) {
         count_answer(r);
         return REQ_REPLY;
     }
@@ -432,17 +471,20 @@ static void keep(struct req *r, bool empty)
     if (keep_ns == 0 || (empty && !add_absent(c))) {
         return;
     }
-    (void)region_put(t->region->region,
-                     &(struct region_fill){
-                         .key = c->key,
-                         .line = line_of(r),
-                         .body = buf_str(&r->answer),
-                         .stamp = c->stamp,
-                         .read_ns = c->read_ns,
-                         .expires_ns = c->read_ns + keep_ns,
-                         .soft_ns = t->soft_ns > 0 ? c->read_ns + t->soft_ns : UINT64_MAX,
-                     },
-                     clock_now_ns());
+    const struct region_fill fill = {
+        .key = c->key,
+        .line = line_of(r),
+        .body = buf_str(&r->answer),
+        .stamp = c->stamp,
+        .read_ns = c->read_ns,
+        .expires_ns = c->read_ns + keep_ns,
+        .soft_ns = t->soft_ns > 0 ? c->read_ns + t->soft_ns : UINT64_MAX,
+    };
+    if (t->region->far != NULL) {
+        far_keep(r->worker, t->region, &fill);
+    } else {
+        (void)region_put(t->region->region, &fill, clock_now_ns());
+    }
 }
 
 /* Who joined behind an insert of this very key must not be told that it is not there. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "daemon/catalogs.h"
 #include "daemon/conn.h"
+#include "daemon/far.h"
 #include "daemon/monitor.h"
 #include "daemon/outside.h"
 #include "daemon/regions.h"
@@ -351,6 +352,7 @@ static void adopt_settings(struct worker *w, struct settings *s)
         }
     }
     settings_unref(old);
+    far_review(w);
     warm_up(w);
     renew_catalogs(w);
 }
@@ -367,6 +369,7 @@ static void close_everything(struct worker *w)
         catalog_stop(b);
         retire(b);
     }
+    far_close_all(w);
     look_if_empty(w);
 }
 
@@ -376,7 +379,7 @@ static void look_if_empty(struct worker *w)
 {
     if (w->state == WORKER_DRAINING && w->conns == NULL) {
         close_everything(w);
-    } else if (w->state == WORKER_CLOSING && w->backends == NULL) {
+    } else if (w->state == WORKER_CLOSING && w->backends == NULL && w->fars == NULL) {
         loop_timer_stop(&w->loop, &w->beat);
         pthread_mutex_lock(&w->post_lock);
         w->post_closed = true; /* what was posted before is still run */
@@ -449,6 +452,11 @@ uint64_t worker_charge(struct worker *w, uint64_t change_bytes)
     }
     w->untold_bytes = 0;
     return atomic_fetch_add_explicit(all, untold, memory_order_relaxed) + untold;
+}
+
+void worker_far_gone(struct worker *w)
+{
+    look_if_empty(w);
 }
 
 void worker_conn_gone(struct worker *w)

@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 
 struct conn;
+struct far;
 struct flights;
 struct touch_held;
 struct versions;
@@ -76,6 +77,7 @@ struct worker {
     struct settings *settings; /* one reference */
     struct compiler *compiler;
     struct backend *backends;
+    struct far *fars; /* connections to regions in Redis */
     struct conn *conns;
     uint64_t untold_bytes; /* of its requests, not yet in shared.request_bytes; wraps */
     struct req *free_reqs;
@@ -128,6 +130,8 @@ struct catalog *backend_catalog(struct backend *b);
  * shared.request_bytes, and returns what all hold by now. Small changes are gathered,
  * because all workers write to that place; none is left when no request is. */
 uint64_t worker_charge(struct worker *w, uint64_t change_bytes);
+/* A connection to a region is closed: called by far. */
+void worker_far_gone(struct worker *w);
 /* A client is gone: called by conn. */
 void worker_conn_gone(struct worker *w);
 
