@@ -483,6 +483,36 @@ class MariaDBReplica(MariaDBPrimary):
         self.follow(self.primary)
 
 
+class Redis(Server):
+    """Keeps nothing over a restart, and wants a password."""
+
+    name = "redis"
+
+    def prepare(self):
+        self.socket = os.path.join(self.folder, "socket")
+
+    def command(self):
+        return ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir",
+                self.folder, "--unixsocket", self.socket, "--save", "", "--appendonly", "no",
+                "--requirepass", PASSWORD]
+
+    def cli(self, *words):
+        """A command; its answer as redis-cli writes it."""
+        return subprocess.run(["redis-cli", "--no-auth-warning", "-a", PASSWORD, "-p",
+                               str(self.port), *words], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, check=False).stdout.strip()
+
+    def answers(self):
+        return self.cli("PING") == "PONG"
+
+    def first_start(self):
+        pass
+
+    def url(self, database=0, password=PASSWORD):
+        quoted = urllib.parse.quote(password, safe="")
+        return f"redis://:{quoted}@{self.host}:{self.port}/{database}"
+
+
 KINDS = {"postgresql": Postgresql, "mariadb": MariaDB}
 
 
