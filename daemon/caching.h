@@ -66,6 +66,8 @@ bool cache_wants(struct req *r);
 bool cache_keeps(const struct req *r);
 /* r is about to be answered: what it read is kept, and given to those who wait. */
 void cache_land(struct req *r);
+/* r, if it reads for others, is told to stop, which may take a while: they try again now. */
+void cache_yield(struct req *r);
 /* r does not read for others any more; they try again. It may still read for itself. */
 void cache_abandon(struct req *r);
 /* r, which waits in REQ_CACHE, is to end with `why`. */

@@ -280,11 +280,8 @@ static void stop_gate(struct req *r, enum err why)
     }
 }
 
-void req_stop(struct req *r, enum err why)
+static void stop_in_state(struct req *r, enum err why)
 {
-    if (r->stop != ERR_OK) {
-        return;
-    }
     switch (r->state) {
     case REQ_TX_TURN:
         stop_in_queue(r, why);
@@ -338,6 +335,14 @@ void req_stop(struct req *r, enum err why)
     case REQ_REPLY:
     case REQ_DONE:
         return; /* synchronous, or past stopping: the outcome is on its way */
+    }
+}
+
+void req_stop(struct req *r, enum err why)
+{
+    if (r->stop == ERR_OK) {
+        cache_yield(r);
+        stop_in_state(r, why);
     }
 }
 

@@ -7,6 +7,7 @@
  * that.
  */
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/hash.h"
 #include "compiler/plan_after.h"
 #include "daemon/caching.h"
@@ -347,6 +348,22 @@ static int read_apart(struct req *r, const struct touch_reads *reads)
     return REQ_ROUTE;
 }
 
+/* Between our look and our take-off another flight may have landed: what it kept is there,
+ * also for those who have joined us. */
+static bool look_again(struct req *r)
+{
+    struct caching *c = r->caching;
+    if (!look_up(r)) {
+        return false;
+    }
+    count_answer(r);
+    flight_end(shared_of(r)->flights, c->flight, r->err == ERR_OK ? FLIGHT_LANDED : FLIGHT_GONE,
+               ERR_OK, buf_str(&r->answer));
+    c->flight = NULL;
+    c->state = CACHING_ALONE;
+    return true;
+}
+
 static int join(struct req *r, const struct touch_reads *reads)
 {
     struct caching *c = r->caching;
@@ -358,7 +375,7 @@ static int join(struct req *r, const struct touch_reads *reads)
     case FLIGHT_FLY:
         c->state = CACHING_FLIES;
         stamp_absent(c, reads, shared_of(r)->versions);
-        return REQ_ROUTE;
+        return look_again(r) ? REQ_REPLY : REQ_ROUTE;
     case FLIGHT_WAIT:
         c->state = CACHING_WAITS;
         count_add(&asks->joined, 1);
@@ -501,6 +518,7 @@ void cache_land(struct req *r)
         return;
     }
     bool empty = r->rows.count == 0;
+    FAULT(fill);
     if (r->err == ERR_OK) {
         reply_build(r);
         count_answer(r);
@@ -510,6 +528,7 @@ void cache_land(struct req *r)
     } else {
         keep(r, empty);
     }
+    FAULT(flight);
     if (c->flight != NULL) {
         flight_end(shared_of(r)->flights, c->flight,
                    holds_for_others(r, empty) ? FLIGHT_LANDED : FLIGHT_GONE, ERR_OK,
@@ -519,13 +538,18 @@ void cache_land(struct req *r)
     c->state = CACHING_ALONE;
 }
 
-void cache_abandon(struct req *r)
+void cache_yield(struct req *r)
 {
     struct caching *c = r->caching;
     if (c != NULL && c->flight != NULL) {
         flight_end(shared_of(r)->flights, c->flight, FLIGHT_GONE, ERR_OK, STR(""));
         c->flight = NULL;
     }
+}
+
+void cache_abandon(struct req *r)
+{
+    cache_yield(r);
     cache_forget(r);
 }
 
