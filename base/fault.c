@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define ONE_IN 8
+
 /* The milliseconds behind `point=`; 0 if it is not among the settings. */
 static unsigned long most_ms(const char *settings, const char *point)
 {
@@ -32,7 +34,11 @@ void fault_pause(const char *point)
         return;
     }
     uint64_t now = clock_now_ns(); /* as random as is needed, and no state */
-    uint64_t us = hash_bytes((struct str){(const char *)&now, sizeof now}, 0) % (ms * 1000);
+    uint64_t random = hash_bytes((struct str){(const char *)&now, sizeof now}, 0);
+    if (random % ONE_IN != 0) {
+        return;
+    }
+    uint64_t us = random / ONE_IN % (ms * 1000);
     struct timespec t = {.tv_sec = (time_t)(us / 1000000),
                          .tv_nsec = (long)(us % 1000000) * 1000};
     nanosleep(&t, NULL);

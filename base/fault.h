@@ -4,8 +4,8 @@
  * can happen in between does.
  *
  * Only with meson's option `faults`; else there is nothing of it in the program. The
- * environment says where and for how long: TRIBIKOS_FAULTS="fill=50,lower=20" lets the
- * thread that comes to FAULT(fill) sleep for 0 to 50 ms, at random.
+ * environment says where and for how long: TRIBIKOS_FAULTS="fill=50,lower=20" lets one in
+ * eight threads that come to FAULT(fill) sleep for 0 to 50 ms, at random.
  */
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H

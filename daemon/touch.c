@@ -7,6 +7,7 @@
  */
 #include "daemon/touch.h"
 
+#include "base/fault.h"
 #include "daemon/request.h"
 #include "daemon/touch_held.h"
 #include "daemon/touch_slots.h"
@@ -309,11 +310,13 @@ void touch_raise(struct req *r)
     bool known = set != NULL && collect(r, set);
     r->touched = (struct touched){TOUCHED_RAISED, known ? set : NULL};
     move(r->worker, r->backend->db, &r->touched, versions_raise);
+    FAULT(raise);
 }
 
 static void settle(const struct worker *w, struct database *db, struct touched *t, enum err e)
 {
     if (t->state == TOUCHED_RAISED && e != ERR_COMMIT_UNKNOWN) {
+        FAULT(lower);
         move(w, db, t, versions_lower);
     } else if (t->state == TOUCHED_RAISED && w->shared->held != NULL) {
         struct slot_set all;
