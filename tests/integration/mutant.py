@@ -11,9 +11,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 class Build:
-    """A copy of the sources with its own build folder, both in `folder`."""
+    """A copy of the sources with its own build folder, both in `folder`; `options` are
+    meson's."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.source = os.path.join(folder, "source")
         self.build = os.path.join(folder, "build")
         files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE,
@@ -24,7 +25,7 @@ class Build:
                 os.makedirs(os.path.dirname(os.path.join(self.source, name)), exist_ok=True)
                 shutil.copy2(path, os.path.join(self.source, name))
         self.run(["meson", "setup", self.build, self.source, "-Dtests=false",
-                  "--optimization=0", "-Dwerror=false"])
+                  "--optimization=0", "-Dwerror=false", *options])
         self.make()
 
     def run(self, argv):

@@ -158,7 +158,7 @@ class Wire:
         for sock in (near, far):
             sock.settimeout(None)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link = Link(self, near, far)
+        link = self.make_link(near, far)
         with self.lock:
             if self.resets == resets:
                 self.links.append(link)
@@ -166,6 +166,9 @@ class Wire:
                 return
         for sock in (near, far):
             break_off(sock)
+
+    def make_link(self, near, far):
+        return Link(self, near, far)
 
     def each(self):
         with self.lock:
