@@ -7,6 +7,7 @@ SECONDS_EACH ?= 600
 COUNT ?= 1000000
 SEED ?= 1
 SOAK_SECONDS ?= 600
+CACHE_READS ?= 1000000
 SOAK_SEED ?=
 PREFIX ?= /usr/local
 DEMO_PACKAGES := build demo $(if $(filter postgresql mariadb,$(DB)),demo-$(DB))
@@ -27,7 +28,8 @@ help:
 	@echo "make test       all tests, with the packages they need"
 	@echo "make differential  COUNT=1000000 random statements on three databases, from SEED=1 on"
 	@echo "make mutation   all faults made on purpose, which those must find"
-	@echo "make soak       bank and list-append under faults, SOAK_SECONDS=600 (SOAK_SEED=…)"
+	@echo "make soak       CACHE_READS=1000000 cached reads, checked; bank and list-append under"
+	@echo "                faults, SOAK_SECONDS=600 (SOAK_SEED=…)"
 	@echo "make check      the checks of the sources alone"
 	@echo "make bench      benchmarks against other programs"
 	@echo "make fuzz       each fuzz target for SECONDS_EACH=$(SECONDS_EACH) seconds"
@@ -58,6 +60,8 @@ mutation: all
 
 soak: all
 	tools/install-deps build test
+	ninja -C $(BUILD) tests/soak/cache_load
+	TRIBIKOSD=$(CURDIR)/$(BUILD)/tribikosd /usr/bin/python3 tests/soak/cache_run.py --reads $(CACHE_READS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 	TRIBIKOSD=$(CURDIR)/$(BUILD)/tribikosd /usr/bin/python3 tests/soak/run.py --seconds $(SOAK_SECONDS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
 check: all

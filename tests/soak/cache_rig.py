@@ -1,20 +1,19 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Cached reads under load: one run, and its verdict.
 
-    tests/soak/cache_rig.py [--kind postgresql] [--seconds 20] [--reads 1000000] [--calm]
+    result = perform(Run("postgresql", seconds=20), server, folder)
 
-Starts a database and a daemon (or several that share a region in Redis), lets cache_load
-read and write, and judges what was read (cache_check.py).
+Starts a daemon (or several that share a region in Redis), lets cache_load read and write,
+and judges what was read (cache_check.py).
 """
-import argparse
 import dataclasses
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
-import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -25,6 +24,7 @@ from cache_world import World  # noqa: E402
 from daemon import Daemon, program  # noqa: E402
 from history import History  # noqa: E402
 from nemesis import Nemesis, Network  # noqa: E402
+from redis_server import Redis  # noqa: E402
 from rig import KINDS  # noqa: E402
 
 LOAD_SECONDS = 180  # beyond those of the run
@@ -51,7 +51,7 @@ class Run:
     in_flight: int = 2
     followers: int = 4
     aborters: int = 2
-    pause_us: int = 20000   # of a writer, at most
+    pause_us: int = 150000   # of a writer, at most
     cancels: int = 0        # of a thousand requests
     drops: int = 0
     rough: bool = False     # the nemesis of the other soak
@@ -59,6 +59,12 @@ class Run:
     cache: str = '"cache":true'
     env: dict = dataclasses.field(default_factory=dict)
     conf: dict = dataclasses.field(default_factory=dict)
+    daemons: int = 1        # more than one share a region in Redis
+    redis: str = ""         # what happens to that meanwhile: "", "pause", "kill", "daemon"
+
+
+SLACK_NS = 10**9  # how old what another daemon wrote may be
+SECONDS_OF_SILENCE = 1.5
 
 
 def load_program():
@@ -89,8 +95,12 @@ class Rig:
             self.network = Network(server, run.seed)
             url = url.replace(f":{server.port}/", f":{self.network.port}/")
             self.network.tell(f"delay {run.delay}")
-        self.daemons = [Daemon({"main": {"url": url, "pool": POOL}},
-                               conf={**CONF, **run.conf}, env=run.env)]
+        self.redis, conf = None, {**CONF, **run.conf}
+        if run.daemons > 1:
+            self.redis = Redis()
+            conf["cache"] = {"regions": {"default": {"backend": self.redis.url()}}}
+        self.daemons = [Daemon({"main": {"url": url, "pool": POOL}}, conf=conf, env=run.env)
+                        for _ in range(run.daemons)]
 
     def __enter__(self):
         return self
@@ -100,6 +110,8 @@ class Rig:
             daemon.kill()
         if self.network:
             self.network.close()
+        if self.redis:
+            self.redis.remove()
         self.server.drop(self.database)
 
     def plan(self):
@@ -120,12 +132,13 @@ class Rig:
             f.writelines(each + "\n" for each in self.plan())
         proc = subprocess.Popen([load_program(), plan, history], stdout=subprocess.PIPE, text=True)
         nemesis = self._nemesis() if self.run.rough else None
+        silence = Silence(self) if self.run.redis else None
         try:
             out, _ = proc.communicate(timeout=self.run.seconds + LOAD_SECONDS)
         finally:
             proc.kill()
-            if nemesis:
-                nemesis.heal()
+            for each in filter(None, (nemesis, silence)):
+                each.heal()
         assert proc.returncode == 0, f"cache_load ended with {proc.returncode}"
         return json.loads(out), history
 
@@ -135,6 +148,39 @@ class Rig:
                        self.daemons[0])
         made.start()
         return made
+
+
+class Silence(threading.Thread):
+    """Stops Redis, or the daemon that writes, for longer than what is read may be old; or
+    kills Redis and starts it again, empty."""
+
+    def __init__(self, rig):
+        super().__init__(daemon=True)
+        self.rig, self.over = rig, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(SECONDS_OF_SILENCE):
+            getattr(self, self.rig.run.redis)()
+
+    def pause(self):
+        self.rig.redis.pause()
+        self.over.wait(SECONDS_OF_SILENCE)
+        self.rig.redis.resume()
+
+    def kill(self):
+        self.rig.redis.kill()
+        self.over.wait(SECONDS_OF_SILENCE)
+        self.rig.redis.start()
+
+    def daemon(self):
+        self.rig.daemons[0].signal(signal.SIGSTOP)
+        self.over.wait(SECONDS_OF_SILENCE)
+        self.rig.daemons[0].signal(signal.SIGCONT)
+
+    def heal(self):
+        self.over.set()
+        self.join(60)
 
 
 @dataclasses.dataclass
@@ -158,7 +204,7 @@ class Result:
                f"({found.reads / counts['seconds']:.0f}/s), {dict(found.verdicts)}; writes "
                f"{dict(zip(('acknowledged', 'refused', 'unknown'), (found.writes[k] for k in range(3))))}, "
                f"{counts['aborts']} taken back, {counts['lost']} connections lost")
-        yield f"errors: {counts['errors']}"
+        yield f"errors: {counts['errors']}; the oldest read was {found.oldest_ms():.0f} ms old"
 
     def forms(self):
         """How each form of reading was answered."""
@@ -176,37 +222,6 @@ def perform(run, server, folder):
         if not run.rough:
             for daemon in rig.daemons:
                 daemon.stop()
-        found = check(load(history), rig.world.registers, rig.world.forms)
+        found = check(load(history), rig.world.registers, rig.world.forms,
+                      SLACK_NS if run.daemons > 1 else 0)
     return Result(counts, found, rig.world)
-
-
-def main(argv):
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--kind", default="postgresql", choices=sorted(KINDS))
-    p.add_argument("--seconds", type=float, default=20)
-    p.add_argument("--reads", type=int, default=0)
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--cancels", type=int, default=0)
-    p.add_argument("--drops", type=int, default=0)
-    p.add_argument("--delay", type=float, default=0)
-    p.add_argument("--pause-us", type=int, default=20000)
-    p.add_argument("--rough", action="store_true")
-    p.add_argument("--cache", default='"cache":true')
-    p.add_argument("--forms", action="store_true", help="tell of each form of reading")
-    options = vars(p.parse_args(argv))
-    forms = options.pop("forms")
-    run = Run(**options)
-    server = KINDS[run.kind]()
-    try:
-        folder = tempfile.mkdtemp(prefix="tribikos-cache-")
-        result = perform(run, server, folder)
-    finally:
-        server.remove()
-    faults = result.faults(run.rough or run.cancels or run.drops)
-    print("\n".join([*result.lines(), *(result.forms() if forms else []), *faults]))
-    print(f"cache: seed {run.seed}, {len(faults)} faults; history in {folder}")
-    return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

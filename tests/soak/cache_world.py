@@ -18,7 +18,7 @@ BASE = 10**9          # of what a cascade carries: key * BASE + version
 HIGH = 2**63 - 1000   # keys near the end of what a bigint holds
 NULL_WRITE = -1
 
-ROWS, GROUPS, IN_GROUP, PARENTS, MOVERS, COMERS = 16, 5, 4, 5, 6, 4
+ROWS, GROUPS, IN_GROUP, PARENTS, MOVERS, COMERS, LOGS = 16, 5, 4, 5, 6, 4, 4
 
 
 def j(value):
@@ -57,6 +57,7 @@ class World:
         self._groups()
         self._parents()
         self._movers()
+        self._logs()
         if comers:
             self._comers()
         self.writers = len(self.registers)
@@ -248,6 +249,22 @@ class World:
             self.write(r, "that comes or goes", gone, back)
             self.batch(r, "that comes or goes in a batch", gone, back)
 
+    # ---- rows that are only ever added ----
+
+    def _logs(self):
+        for g in range(LOGS):
+            r = self.register(f"log {g}")
+            own = equals("grp", g)
+            row = {"insert": "logs", "set": {"grp": {"value": g}, "v": v()}}
+            self.read(r, "the end of a log", {"select": [["max", "v"]], "from": "logs",
+                                              "where": own})
+            self.read(r, "the last of a log", {"select": ["v"], "from": "logs", "where": own,
+                                               "order_by": [{"desc": "v"}], "limit": 1})
+            self.write(r, "an insert", row)
+            self.write(r, "an insert, as rows", {"insert": "logs", "rows": [{"grp": g, "v": "$v"}]})
+            self.batch(r, "an insert in a batch", row)
+            self.abort({**row, "set": {"grp": {"value": g}, "v": {"value": 10**6}}})
+
     # ---- whole tables ----
 
     def _sums(self):
@@ -271,6 +288,8 @@ class World:
                 "sqlite": "varchar(40) collate nocase"}[self.kind]
         plain = {"mariadb": "varchar(40) character set ascii collate ascii_bin"}.get(
             self.kind, "varchar(40)")
+        serial = {"postgresql": "serial primary key", "sqlite": "integer primary key",
+                  "mariadb": "integer not null auto_increment primary key"}[self.kind]
         refers = "bigint not null unique, foreign key (ver) references {} (ver) on update cascade"
         return f"""
 create table one (id integer not null primary key);
@@ -290,6 +309,8 @@ insert into grandchildren values {", ".join(parents)};
 create table movers (id integer not null primary key, place bigint not null unique,
                      v bigint not null);
 insert into movers values {", ".join(f"({m}, {10 * m}, 0)" for m in range(MOVERS))};
+create table logs (id {serial}, grp integer not null, v bigint not null);
+insert into logs (grp, v) values {", ".join(f"({g}, 0)" for g in range(LOGS))};
 create table comers (id integer not null primary key, v bigint not null);
 insert into comers values {", ".join(f"({c}, 0)" for c in range(COMERS))};
 """
