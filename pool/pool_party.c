@@ -176,6 +176,17 @@ static void settle(struct pool *p, struct party *t, uint32_t was_due)
 
 /* -- the lines ------------------------------------------------------------- */
 
+/* Behind a waiter of its party, or NULL: first. */
+static void line_put(struct party *t, struct pool_wait *w, struct pool_wait *behind)
+{
+    w->of = t;
+    w->line_prev = behind;
+    w->line_next = behind != NULL ? behind->line_next : t->first;
+    *(w->line_prev != NULL ? &w->line_prev->line_next : &t->first) = w;
+    *(w->line_next != NULL ? &w->line_next->line_prev : &t->last) = w;
+    t->waits++;
+}
+
 enum err party_enter(struct pool *p, struct pool_wait *w)
 {
     struct party *t = find_or_make(&p->parties, w->party);
@@ -183,12 +194,7 @@ enum err party_enter(struct pool *p, struct pool_wait *w)
         return ERR_OUT_OF_MEMORY;
     }
     uint32_t was_due = due_of(p, t);
-    w->of = t;
-    w->line_next = NULL;
-    w->line_prev = t->last;
-    *(w->line_prev != NULL ? &w->line_prev->line_next : &t->first) = w;
-    t->last = w;
-    t->waits++;
+    line_put(t, w, t->last);
     settle(p, t, was_due);
     return ERR_OK;
 }
@@ -200,12 +206,7 @@ enum err party_reenter(struct pool *p, struct pool_wait *w)
         return ERR_OUT_OF_MEMORY;
     }
     uint32_t was_due = due_of(p, t);
-    w->of = t;
-    w->line_prev = NULL;
-    w->line_next = t->first;
-    *(w->line_next != NULL ? &w->line_next->line_prev : &t->last) = w;
-    t->first = w;
-    t->waits++;
+    line_put(t, w, NULL);
     if (t->turning) {
         ring_remove(&p->parties, t);
     }

@@ -158,3 +158,22 @@ def client(db):
     """A connection to the shared daemon."""
     with db.client() as c:
         yield c
+
+
+# ---- a daemon of its own, and two clients of it ----
+
+@pytest.fixture
+def tdb(make_db):
+    return make_db()
+
+
+@pytest.fixture
+def c(tdb):
+    with tdb.client() as client:
+        yield client
+
+
+@pytest.fixture
+def other(tdb):
+    with tdb.client() as client:
+        yield client

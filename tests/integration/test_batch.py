@@ -28,23 +28,6 @@ def each(*steps, **rest):
     return batch(*steps, atomic=False, **rest)
 
 
-@pytest.fixture
-def tdb(make_db):
-    return make_db()
-
-
-@pytest.fixture
-def c(tdb):
-    with tdb.client() as client:
-        yield client
-
-
-@pytest.fixture
-def other(tdb):
-    with tdb.client() as client:
-        yield client
-
-
 def numbers(client):
     return client.ask(NUMBERS)["values"]
 

@@ -28,17 +28,6 @@ def put(number, name):
     return {"insert": "tags", "rows": [{"id": number, "name": name}]}
 
 
-@pytest.fixture
-def tdb(make_db):
-    return make_db()
-
-
-@pytest.fixture
-def c(tdb):
-    with tdb.client() as client:
-        yield client
-
-
 def results(client, *steps, **rest):
     reply = client.ask(batch(*steps, **rest))
     assert "error" not in reply, reply["error"]

@@ -17,23 +17,6 @@ def numbers(**rest):
                       "order_by": ["id"]}, "expect": "scalars", **rest}
 
 
-@pytest.fixture
-def tdb(make_db):
-    return make_db()
-
-
-@pytest.fixture
-def c(tdb):
-    with tdb.client() as client:
-        yield client
-
-
-@pytest.fixture
-def other(tdb):
-    with tdb.client() as client:
-        yield client
-
-
 def test_a_commit_keeps_and_a_rollback_undoes(c, other):
     assert c.ask(BEGIN) == OK
     assert c.ask(put(1000, tx="t")) == {"rowcount": 1, "keys": [[1000]]}
