@@ -194,6 +194,7 @@ static bool set_digest(struct conf *c, struct conf_database *d)
 {
     struct buf b;
     buf_init(&b);
+    add_sized(&b, d->place);
     for (const struct key *k = conf_keys; k->path != NULL; k++) {
         if (k->scope == SCOPE_DATABASE) {
             add_key(&b, k, d);
@@ -213,6 +214,35 @@ static bool set_digest(struct conf *c, struct conf_database *d)
 static bool same_server(const struct conf_url *a, const struct conf_url *b)
 {
     return a->port == b->port && str_eq(a->host, b->host) && str_eq(a->database, b->database);
+}
+
+static unsigned port_of(const struct conf_url *u)
+{
+    unsigned usual = u->scheme == SCHEME_POSTGRESQL ? 5432 : 3306;
+    return u->port != 0 ? u->port : usual;
+}
+
+/* Whether both have the same tables, under whatever users. On MariaDB a statement may reach
+ * all databases of a server. */
+static bool same_data(const struct conf_url *a, const struct conf_url *b)
+{
+    bool database = a->scheme == SCHEME_MARIADB || str_eq(a->database, b->database);
+    bool memory = a->scheme == SCHEME_SQLITE && a->database.len == 0;
+    return a->scheme == b->scheme && port_of(a) == port_of(b) && str_eq(a->host, b->host) &&
+           database && !memory;
+}
+
+/* Before digests are made: who shares its data with another one than before is another
+ * database. */
+static void find_places(const struct conf *c, struct conf_database *databases)
+{
+    for (uint32_t i = 0; i < c->database_count; i++) {
+        uint32_t first = 0;
+        while (first < i && !same_data(&databases[first].url, &databases[i].url)) {
+            first++;
+        }
+        databases[i].place = databases[first].name;
+    }
 }
 
 /* A server given twice would seem to be two primaries one day. */
@@ -298,6 +328,7 @@ void check_conf(struct reading *r, const struct yaml *root)
     }
     /* Nobody else has seen the conf yet: still ours to complete. */
     struct conf_database *databases = (struct conf_database *)(uintptr_t)c->databases;
+    find_places(c, databases);
     for (uint32_t i = 0; i < c->database_count; i++) {
         check_database(r, root, &databases[i]);
     }

@@ -69,6 +69,7 @@ struct conf_touch {
 
 struct conf_database {
     struct str name;
+    struct str place; /* the name of the first database with the same data */
     struct conf_url url;
     enum conf_role role; /* of the server at `url` */
     const struct conf_replica *replicas;

@@ -12,13 +12,13 @@
 
 uint32_t slot_of_database(const struct touch_scope *s)
 {
-    return slot_of(SLOT_DATABASE, &s->conf->name, 1);
+    return slot_of(SLOT_DATABASE, &s->conf->place, 1);
 }
 
 static uint32_t name_table(const struct touch_scope *s, const struct table *t,
                            struct str *names)
 {
-    names[0] = s->conf->name;
+    names[0] = s->conf->place;
     names[1] = t->schema;
     names[2] = t->name;
     return 3;
