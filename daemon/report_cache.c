@@ -111,10 +111,15 @@ static void add_region(struct buf *b, struct shared_region *r)
     buf_char(b, '}');
 }
 
+static uint64_t unknown_writes(const struct report_in *in)
+{
+    return report_sum(in, offsetof(struct worker_counts, writes_held));
+}
+
 void report_cache_json(struct buf *b, const struct report_in *in)
 {
-    buf_printf(b, ",\"cache\":{\"waiting\":%llu,\"regions\":{",
-               (unsigned long long)in->cache_waiting);
+    buf_printf(b, ",\"cache\":{\"waiting\":%llu,\"unknown_writes\":%llu,\"regions\":{",
+               (unsigned long long)in->cache_waiting, (unsigned long long)unknown_writes(in));
     for (uint32_t i = 0; i < in->region_count; i++) {
         buf_str_add(b, i > 0 ? STR(",") : STR(""));
         add_region(b, in->regions[i]);
@@ -160,6 +165,9 @@ void report_cache_metrics(struct buf *b, struct buf *set, const struct report_in
     metric_head(b, "cache_waiting", METRIC_GAUGE,
                 "Reads that wait now for what another one reads.");
     metric_u64(b, "cache_waiting", NULL, in->cache_waiting);
+    metric_head(b, "cache_unknown_writes", METRIC_GAUGE,
+                "Writes whose outcome is not known yet: nothing is kept of what they touch.");
+    metric_u64(b, "cache_unknown_writes", NULL, unknown_writes(in));
     for (int k = 0; k < FIGURES && in->region_count > 0; k++) {
         bool now = k == ENTRIES || k == BYTES || k == MAX_BYTES;
         metric_head(b, report_figures[k].metric, now ? METRIC_GAUGE : METRIC_COUNTER,
