@@ -14,6 +14,7 @@ void entry_init(struct entry *e, const struct region_fill *fill)
 {
     *e = (struct entry){
         .item = {.node = {.hash = fill->key.hash}, .kind = ITEM_ENTRY},
+        .owner = fill->owner,
         .stamp_count = fill->stamp.count,
         .key_len = fill->key.bytes.len,
         .body_len = fill->body.len,

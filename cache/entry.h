@@ -44,6 +44,7 @@ enum queue_kind { QUEUE_SMALL, QUEUE_MAIN };
 struct entry {
     struct item item;
     _Atomic uint8_t uses; /* readers raise it up to USES_MAX and then leave it alone */
+    uint16_t owner;
     enum queue_kind queue;
     uint32_t stamp_count;
     uint32_t line_count;

@@ -161,6 +161,7 @@ static struct region_found tell(struct region *r, unsigned reader, struct entry 
         use(e);
         found.body = entry_body(e);
         found.read_ns = e->read_ns;
+        found.owner = e->owner;
         count_one(&counts->found[found.verdict]);
         /* The clock of this thread may have been read before that of the filler. */
         count_one(&counts->ages[age_index(now_ns > e->read_ns ? now_ns - e->read_ns : 0)]);

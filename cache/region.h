@@ -42,6 +42,7 @@ struct region_fill {
     uint64_t read_ns;    /* when it was sent to the database */
     uint64_t expires_ns; /* UINT64_MAX: never */
     uint64_t soft_ns;    /* from here on it is to be read again, but may be served meanwhile */
+    uint16_t owner;      /* a number of the caller's, told by who finds it */
 };
 
 enum region_verdict {
@@ -58,6 +59,7 @@ struct region_found {
     enum region_verdict verdict;
     struct str body; /* of REGION_HIT and REGION_STALE */
     uint64_t read_ns;
+    uint16_t owner;
 };
 
 /* NULL when out of memory. */

@@ -105,6 +105,9 @@ struct plan {
     bool needs_tx;                  /* a transaction that writes gives it what it asks for */
     struct plan_touch touch;
     size_t bytes; /* what it costs the cache */
+    /* The number under which the result cache counts it, plus one, or 0: the only thing in here
+     * that its worker writes to behind compiling. */
+    uint16_t cache_number;
 };
 
 struct plan *plan_ref(struct plan *p);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "cache/flight.h"
+#include "daemon/cache_plans.h"
 #include "daemon/http.h"
 #include "daemon/listener.h"
 #include "daemon/regions.h"
@@ -496,8 +497,10 @@ static enum err start_shared(struct daemon *d, struct fail *f)
     d->shared.flights = flights_create(d->shared.seed, d->shared.versions);
     d->epoch = epoch_create(count_workers(settings_conf(d->settings)));
     d->shared.held = touch_held_create(d->shared.versions);
+    d->shared.cache_plans =
+        cache_plans_create(count_workers(settings_conf(d->settings)), d->shared.seed);
     if (d->shared.versions == NULL || d->shared.held == NULL || d->shared.flights == NULL ||
-        d->epoch == NULL) {
+        d->epoch == NULL || d->shared.cache_plans == NULL) {
         return fail_set(f, ERR_OUT_OF_MEMORY, "no memory for the result cache");
     }
     return d->shared.connector == NULL
@@ -629,6 +632,7 @@ static void take_down(struct daemon *d)
     free(d->workers);
     settings_unref(d->settings);
     settings_unref(d->first);
+    cache_plans_destroy(d->shared.cache_plans);
     flights_destroy(d->shared.flights);
     epoch_destroy(d->epoch);
     touch_held_destroy(d->shared.held);

@@ -7,6 +7,7 @@
 #include "daemon/ops_show.h"
 
 #include "base/clock.h"
+#include "daemon/cache_plans.h"
 #include "daemon/gather.h"
 #include "daemon/report.h"
 #include "daemon/sharing.h"
@@ -15,6 +16,7 @@
 #include "pool/pool_status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -288,6 +290,48 @@ static void ask_group(struct gather_part *part)
     row_end(part);
 }
 
+/* ---- plans ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    const struct cache_plan *x = a, *y = b;
+    uint64_t n = x->counts[CACHE_HITS], m = y->counts[CACHE_HITS];
+    return n != m ? (n < m ? 1 : -1) : str_cmp(x->sql, y->sql);
+}
+
+static void plan_row(struct gather_part *part, const struct cache_plan *p)
+{
+    row_begin(part);
+    cell_text(part, p->db);
+    cell_text(part, p->sql);
+    for (int k = 0; k < CACHE_COUNTS; k++) {
+        cell_num(part, p->counts[k]);
+    }
+    row_end(part);
+}
+
+/* Those with the most hits first. */
+static void ask_plans(struct gather_part *part)
+{
+    struct cache_plans *plans = part->worker->shared->cache_plans;
+    uint32_t total = plans == NULL || common(part) == NULL ? 0 : cache_plans_total(plans);
+    struct cache_plan *all = calloc(total + 1, sizeof *all);
+    part->rows.failed = part->rows.failed || all == NULL;
+    for (uint32_t i = 0; i < total && all != NULL; i++) {
+        all[i] = cache_plans_get(plans, (uint16_t)i);
+    }
+    if (total > 1 && all != NULL) {
+        qsort(all + 1, total - 1, sizeof *all, by_number);
+    }
+    for (uint32_t i = 1; i < total && all != NULL; i++) {
+        plan_row(part, &all[i]);
+    }
+    if (total == CACHE_PLANS_MAX && all != NULL) {
+        plan_row(part, &all[CACHE_PLAN_OTHERS]);
+    }
+    free(all);
+}
+
 /* ---- the operation ---- */
 
 #define T "\"text\""
@@ -323,6 +367,9 @@ static const struct show_kind {
      "\"joined\",\"whole\",\"members\",\"silent\",\"told\",\"heard\",\"slots_told\","
      "\"slots_heard\",\"missed\",\"forgotten\",\"lost\"",
      N4 "," N4 "," N "," N "," N},
+    {"plans", ask_plans,
+     "\"db\",\"sql\",\"cache_hits\",\"cache_stale\",\"cache_misses\",\"cache_bypasses\"",
+     T "," T "," N4},
     {"databases", ask_databases,
      "\"db\",\"dialect\",\"url\",\"servers\",\"state\",\"down\",\"replicas\",\"replicas_up\","
      "\"primary\",\"writes\"",
@@ -339,7 +386,7 @@ static const struct show_kind *find_kind(struct req *r)
     }
     fail_at(&r->fail, ERR_UNSUPPORTED_FEATURE, STR("/what"),
             "there is nothing of this name to show");
-    fail_hint(&r->fail, "pools, servers, clients, databases, cache, group");
+    fail_hint(&r->fail, "pools, servers, clients, databases, cache, plans, group");
     return NULL;
 }
 

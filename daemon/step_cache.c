@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/hash.h"
 #include "compiler/plan_after.h"
+#include "daemon/cache_plans.h"
 #include "daemon/caching.h"
 #include "daemon/quick.h"
 #include "daemon/reply.h"
@@ -30,6 +31,23 @@ const char *cache_word_name(const struct req *r)
         [CACHE_WORD_BYPASS] = "bypass",
     };
     return names[r->cache_word];
+}
+
+/* Plans are counted by their number, which they get when they first come by here. */
+static uint16_t number_of(const struct req *r)
+{
+    struct plan *p = r->bound.plan;
+    if (p->cache_number == 0) {
+        p->cache_number =
+            1 + cache_plans_number(shared_of(r)->cache_plans, r->backend->db->conf->name,
+                                   r->bound.runs[0].step->stmt.sql);
+    }
+    return p->cache_number - 1;
+}
+
+static void count_plan(const struct req *r, enum cache_count what)
+{
+    cache_plans_count(shared_of(r)->cache_plans, r->worker->index, number_of(r), what);
 }
 
 /* Only those who asked are told. */
@@ -222,8 +240,10 @@ static bool look_up(struct req *r)
     bool mine = there && found.verdict == REGION_STALE &&
                 region_take_lease(region, c->key, now_ns, now_ns + c->terms.lease_ns);
     if (there && !mine) {
+        bool stale = found.verdict == REGION_STALE;
         buf_str_add(&r->answer, found.body);
-        set_word(r, found.verdict == REGION_STALE ? CACHE_WORD_STALE : CACHE_WORD_HIT);
+        set_word(r, stale ? CACHE_WORD_STALE : CACHE_WORD_HIT);
+        count_plan(r, stale ? CACHE_STALE : CACHE_HITS);
     }
     region_leave(region, r->worker->index);
     if (there && found.verdict == REGION_HIT) {
@@ -395,10 +415,12 @@ static int read_it(struct req *r)
     if (!find_depends(r, &reads)) {
         c->state = CACHING_ALONE;
         set_word(r, CACHE_WORD_BYPASS);
+        count_plan(r, CACHE_BYPASSES);
         count_add(&c->terms.region->asks.bypasses, 1);
         return REQ_ROUTE;
     }
     set_word(r, CACHE_WORD_MISS);
+    count_plan(r, CACHE_MISSES);
     c->read_ns = clock_now_ns();
     return c->state == CACHING_APART ? read_apart(r, &reads) : join(r, &reads);
 }
@@ -490,6 +512,7 @@ static void keep(struct req *r, bool empty)
     }
     const struct region_fill fill = {
         .key = c->key,
+        .owner = number_of(r),
         .line = line_of(r),
         .body = buf_str(&r->answer),
         .stamp = c->stamp,

@@ -60,9 +60,10 @@ struct worker_shared {
                                 * stop; then its session is given up */
     struct versions *versions; /* of the result cache; NULL: none is configured */
     struct touch_held *held;   /* of writes whose outcome is not known; NULL as versions */
-    struct flights *flights;   /* … and this, if there are versions */
-    struct sharing *sharing;   /* with whom they are shared; NULL: nobody */
-    struct worker *workers;    /* all of them; NULL in tests of one */
+    struct flights *flights;   /* … and these, if there are versions */
+    struct cache_plans *cache_plans;
+    struct sharing *sharing; /* with whom they are shared; NULL: nobody */
+    struct worker *workers;  /* all of them; NULL in tests of one */
     unsigned worker_count;
     /* Writes the /stats JSON object; any thread. */
     void (*write_stats)(void *arg, struct buf *out);

@@ -548,6 +548,23 @@ def test_show_and_stats_tell_the_same(cached):
         assert rows["other"]["fills"] == 0
 
 
+def test_statements_are_counted_hottest_first(cached):
+    db = cached(conf={"workers": 2})
+    with db.client() as a, db.client() as b:
+        for c in (a, b):
+            for i in range(1, 4):
+                word(c, {**ONE, "where": ["=", "id", ":i"]}, params={"i": i})
+            word(c, {"select": [{"t": ["now"]}]})
+        word(a, USERS)
+        shown = a.ask({"op": "show", "what": "plans"})
+        assert shown["columns"] == ["db", "sql", "cache_hits", "cache_stale", "cache_misses",
+                                    "cache_bypasses"]
+        assert all(row[0] == "main" for row in shown["rows"])
+        counts = [row[2:] for row in shown["rows"]]
+        assert counts[0] == [3, 0, 3, 0] and "where" in shown["rows"][0][1].lower()
+        assert sorted(counts[1:]) == [[0, 0, 0, 2], [0, 0, 1, 0]]
+
+
 def test_requests_are_counted_as_ever(cached):
     db = cached()
     with db.client() as c:
