@@ -15,6 +15,7 @@
 #include "daemon/report.h"
 #include "daemon/settings.h"
 #include "daemon/sharing.h"
+#include "daemon/touch.h"
 #include "daemon/touch_held.h"
 #include "daemon/version.h"
 #include "daemon/worker.h"
@@ -272,6 +273,18 @@ static enum err open_regions(struct daemon *d, struct settings *s, const struct 
     return regions_open(s, old, &with, f);
 }
 
+/* A database that was made anew may be another one by the same name. */
+static void flush_replaced(struct daemon *d, const struct settings *s,
+                           const struct settings *old)
+{
+    for (uint32_t i = 0; i < s->database_count; i++) {
+        const struct database *db = s->databases[i];
+        if (settings_database(old, db->conf->name) != db) {
+            touch_replaced(d->shared.versions, db);
+        }
+    }
+}
+
 static struct settings *load_settings(struct daemon *d, struct settings *old)
 {
     struct buf errors;
@@ -287,6 +300,9 @@ static struct settings *load_settings(struct daemon *d, struct settings *old)
     struct settings *s = NULL;
     enum err e = settings_create(c, old, &s, &f);
     e = e != ERR_OK ? e : open_regions(d, s, old, &f);
+    if (e == ERR_OK) {
+        flush_replaced(d, s, old);
+    }
     if (e != ERR_OK) {
         log_fail(d, "the new conf cannot be used", &f);
         settings_unref(s);

@@ -25,13 +25,18 @@ void touch_all(const struct database *db, struct slot_set *out)
     *out = (struct slot_set){.count = 1, .slots = {slot_of_database(&s)}};
 }
 
-void touch_changed(const struct backend *b)
+void touch_replaced(struct versions *v, const struct database *db)
 {
     struct slot_set all;
-    if (versions_of(b->worker) != NULL) {
-        touch_all(b->db, &all);
-        versions_bump(versions_of(b->worker), &all);
+    if (v != NULL) {
+        touch_all(db, &all);
+        versions_bump(v, &all);
     }
+}
+
+void touch_changed(const struct backend *b)
+{
+    touch_replaced(versions_of(b->worker), b->db);
 }
 
 /* Where the value of the key is among the runs of a bound plan; NULL: nowhere, or it is

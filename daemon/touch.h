@@ -51,6 +51,8 @@ bool touch_reads(const struct req *r, struct touch_reads *out);
 
 /* b's database has another schema by now: nothing that is kept of it holds any more. */
 void touch_changed(const struct backend *b);
+/* The settings name another database so. Any thread; v may be NULL. */
+void touch_replaced(struct versions *v, const struct database *db);
 /* All of db. */
 void touch_all(const struct database *db, struct slot_set *out);
 

@@ -529,6 +529,32 @@ def test_what_is_kept_outlives_a_reload_that_leaves_it(cached):
         c.fails({"query": ONE, "cache": {"region": "gone"}}, "bad_request")
 
 
+def test_a_schema_that_changed_behind_our_back(cached):
+    """Noticed with the next reading of it; one that finds nothing new leaves what is kept."""
+    db = cached()
+    with db.client() as c:
+        assert word(c, USERS) == "miss"
+        c.ask({"op": "schema.reload"})
+        assert word(c, USERS) == "hit"
+        db.sql("alter table departments add column extra integer")
+        c.ask({"op": "schema.reload"})
+        assert word(c, USERS) == "miss"
+
+
+def test_a_database_that_is_another_one_after_a_reload(cached, server, copies):
+    db = cached()
+    other = copies(server)
+    server.load("update users set name = 'other'", other)
+    with db.client() as c:
+        assert c.query(ONE, cache=True)["rows"] != [[1, "other"]]
+        db.daemon.conf["databases"]["main"]["url"] = server.url(other)
+        db.daemon.write_conf()
+        db.daemon.reload()
+        db.daemon.wait_until(lambda: c.query(ONE)["rows"] == [[1, "other"]], "the other one")
+        assert c.query(ONE, cache=True)["rows"] == [[1, "other"]]
+    server.drop(other)
+
+
 # ---- what is counted ----
 def test_show_and_stats_tell_the_same(cached):
     db = cached({"default": {}, "other": {}})

@@ -70,6 +70,63 @@ START_TEST(a_bare_name_is_found_along_the_path_only)
 }
 END_TEST
 
+/* The digest of a catalog of one table, after `change` of it. */
+static uint64_t digest_of(void (*change)(struct table *t, struct column *c))
+{
+    struct catalog_builder *b = catalog_builder_create(1);
+    struct table *t = make_table(b, "public", "users", true);
+    ck_assert_ptr_nonnull(t);
+    change(t, (struct column *)(uintptr_t)t->columns);
+    ck_assert_int_eq(catalog_builder_table(b, t), ERR_OK);
+    struct catalog *c = finish(b);
+    uint64_t digest = catalog_digest(c);
+    catalog_unref(c);
+    return digest;
+}
+
+static void nothing(struct table *t, struct column *c)
+{
+    (void)t;
+    (void)c;
+}
+
+static void another_name(struct table *t, struct column *c)
+{
+    (void)c;
+    t->name = STR("people");
+}
+
+static void one_column_less(struct table *t, struct column *c)
+{
+    (void)c;
+    t->column_count--;
+}
+
+static void another_type(struct table *t, struct column *c)
+{
+    (void)t;
+    c[1].type = type_of(TYPE_TEXT);
+}
+
+static void a_key(struct table *t, struct column *c)
+{
+    static const uint32_t first[] = {0};
+    (void)c;
+    t->primary_key = (struct key){.columns = first, .count = 1};
+}
+
+START_TEST(catalogs_that_differ_have_other_digests)
+{
+    void (*const changes[])(struct table * t, struct column * c) = {
+        another_name, one_column_less, another_type, a_key};
+    uint64_t same = digest_of(nothing);
+    ck_assert_uint_eq(digest_of(nothing), same);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        ck_assert_uint_ne(digest_of(changes[i]), same);
+    }
+}
+END_TEST
+
 START_TEST(a_name_twice_in_a_schema_is_refused)
 {
     struct catalog_builder *b = catalog_builder_create(1);
@@ -282,6 +339,7 @@ int main(void)
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 30);
     tcase_add_test(t, a_bare_name_is_found_along_the_path_only);
+    tcase_add_test(t, catalogs_that_differ_have_other_digests);
     tcase_add_test(t, a_name_twice_in_a_schema_is_refused);
     tcase_add_test(t, columns_are_found_by_exact_name);
     tcase_add_test(t, unique_keys_must_be_held_whole);
