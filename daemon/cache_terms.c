@@ -113,7 +113,7 @@ bool cache_find_terms(const struct req *r, struct cache_terms *out)
         .soft_ns = g->soft_ttl_ms < keep_ms ? g->soft_ttl_ms * NS_PER_MS : 0,
         .negative_ns = g->negative ? least(g->negative_ttl_ms, keep_ms) * NS_PER_MS : 0,
         .lease_ns = g->lease_ms * NS_PER_MS,
-        .less = ttl_ms < g->ttl_ms,
+        .rule_ttl_ms = rule != NULL ? rule->ttl_ms : 0,
     };
     return true;
 }

@@ -42,7 +42,8 @@ struct cache_terms {
     uint64_t soft_ns;             /* 0: none */
     uint64_t negative_ns;         /* of results without a row; 0: they are not kept */
     uint64_t lease_ns;
-    bool less; /* its request or its rule wants it for less time than the region */
+    uint64_t rule_ttl_ms; /* what its rule says of that; 0: nothing. Results that are kept for
+                           * another time are others */
 };
 
 /* In the request's arena. */
@@ -75,10 +76,6 @@ void cache_abandon(struct req *r);
 void cache_stop(struct req *r, enum err why);
 /* r is over. */
 void cache_forget(struct req *r);
-/* Whether a later request with r's bytes, on a connection with the same settings, may be
- * answered by what answers r without being read: it asked for no other than that, in plain
- * words, and nothing of its line stands for what another line said. */
-bool cache_may_alias(const struct req *r);
 /* The name of r's word, or NULL. */
 const char *cache_word_name(const struct req *r);
 

@@ -5,6 +5,7 @@
 #include "daemon/quick.h"
 
 #include "base/clock.h"
+#include "daemon/cache_plans.h"
 #include "daemon/conn.h"
 #include "daemon/regions.h"
 #include "daemon/request.h"
@@ -211,6 +212,7 @@ static bool answer_from(struct conn *c, const struct shared_region *region,
             BUF_LIT(&c->out, "\"cache\":\"hit\",");
         }
         buf_str_add(&c->out, found.body);
+        cache_plans_count(w->shared->cache_plans, w->index, found.owner, CACHE_HITS);
     }
     region_leave(region->region, w->index);
     return there;

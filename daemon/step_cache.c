@@ -121,14 +121,14 @@ static void add_text(struct buf *b, struct str s)
 }
 
 /* All that decides how the reply is written, and how long it holds besides time. */
-static void write_form(const struct req *r, struct buf *b)
+static void write_form(const struct req *r, const struct cache_terms *t, struct buf *b)
 {
     const struct message *m = &r->msg;
     const struct conf_limits *l = &req_conf(r)->limits;
     const struct plan_after *after = r->bound.plan->after;
-    const uint64_t nums[] = {m->as,          m->expect,
-                             r->conn->int64, (uint64_t)l->rows,
-                             l->reply_bytes, m->cache.tag_count};
+    const uint64_t nums[] = {
+        m->as,          m->expect,      r->conn->int64,    (uint64_t)l->rows,
+        l->reply_bytes, t->rule_ttl_ms, m->cache.tag_count};
     buf_add(b, nums, sizeof nums);
     for (uint32_t i = 0; i < m->cache.tag_count; i++) {
         add_text(b, m->cache.tags[i]);
@@ -150,11 +150,11 @@ static struct str columns_of(struct req *r, struct buf *b)
 }
 
 /* Written into memory that the reply will use, then copied to the arena. */
-static bool make_key(struct req *r, struct cache_key *out)
+static bool make_key(struct req *r, const struct cache_terms *t, struct cache_key *out)
 {
     struct buf *form = &r->answer, *key = &r->text;
     const struct database *db = r->backend->db;
-    write_form(r, form);
+    write_form(r, t, form);
     struct str columns = columns_of(r, form);
     cache_key_write(key, &(struct cache_key_parts){
                              .database = db->conf->name,
@@ -274,7 +274,9 @@ static void on_far(struct far_ask *a)
     if (r->stop != ERR_OK) {
         req_set_err(r, r->stop);
     } else if (a->verdict == REGION_HIT || a->verdict == REGION_STALE) {
-        set_word(r, a->verdict == REGION_STALE ? CACHE_WORD_STALE : CACHE_WORD_HIT);
+        bool stale = a->verdict == REGION_STALE;
+        set_word(r, stale ? CACHE_WORD_STALE : CACHE_WORD_HIT);
+        count_plan(r, stale ? CACHE_STALE : CACHE_HITS);
         count_answer(r);
     } else {
         c->state = a->due ? CACHING_APART : CACHING_LACKS;
@@ -434,7 +436,7 @@ static struct caching *prepare(struct req *r)
         return NULL;
     }
     struct caching *c = ARENA_NEW(&r->arena, struct caching);
-    if (c == NULL || !make_key(r, &c->key)) {
+    if (c == NULL || !make_key(r, &terms, &c->key)) {
         return NULL;
     }
     c->req = r;

@@ -489,6 +489,18 @@ def test_a_rule_for_reads_by_key(cached):
         assert hits_without_asking(db, c, ONE)
 
 
+def test_the_time_of_a_rule_is_its_own(cached):
+    """Also where the same result is kept for longer for who asks otherwise."""
+    db = cached(rules=[{"tables": ["users"], "ttl": "200ms"}])
+    with db.client() as c:
+        assert word(c, ONE, {"region": "default"}) == "miss"
+        for _ in range(3):
+            c.query(ONE)
+        db.sql("update users set name = 'round' where id = 1")
+        db.daemon.wait_until(lambda: c.rows(ONE) == [[1, "round"]], "it is too old")
+        assert c.query(ONE, cache={"region": "default"})["rows"] != [[1, "round"]]
+
+
 def test_a_request_goes_before_a_rule(cached):
     db = cached({"default": {}, "other": {}}, [{"tables": ["users"], "region": "other"}])
     with db.client() as c:
