@@ -123,6 +123,7 @@ static bool split_last_id(struct str line, struct quick_line *out)
         return false;
     }
     out->rest = (struct str){line.ptr + 1, at - 2};
+    out->id_last = true;
     return true;
 }
 
@@ -144,14 +145,18 @@ bool quick_split(struct str line, struct quick_line *out)
 
 /* ---- names ---- */
 
-/* What a line means besides its text. A database's name ends with a NUL, which none has. */
-static void write_name(const struct conn *c, struct str rest, struct buf *name)
+/* What a line means besides its text. A database's name ends with a NUL, which none has. The
+ * last brace is always there: a line that lacks it must not be taken for one that has it. */
+static void write_name(const struct conn *c, const struct quick_line *q, struct buf *name)
 {
     const uint64_t head[] = {c->worker->settings->number, c->int64};
     buf_add(name, head, sizeof head);
     buf_str_add(name, c->db);
     buf_char(name, '\0');
-    buf_str_add(name, rest);
+    buf_str_add(name, q->rest);
+    if (q->id_last) {
+        buf_char(name, '}');
+    }
 }
 
 static bool contains(struct str s, struct str part)
@@ -175,7 +180,7 @@ struct str quick_name(const struct req *r, struct buf *out)
         return (struct str){"", 0};
     }
     buf_clear(out);
-    write_name(r->conn, q.rest, out);
+    write_name(r->conn, &q, out);
     return out->failed ? (struct str){"", 0} : buf_str(out);
 }
 
@@ -228,7 +233,7 @@ bool quick_answer(struct conn *c, struct str line)
         return false;
     }
     buf_clear(&w->name);
-    write_name(c, q.rest, &w->name);
+    write_name(c, &q, &w->name);
     bool there = false;
     for (uint32_t i = 0; i < s->region_count && !there && !w->name.failed; i++) {
         there = answer_from(c, s->regions[i], &q, buf_str(&w->name), conf[i].ttl_ms * 1000000);

@@ -162,6 +162,20 @@ def test_raw_sql_is_kept_only_with_tags(cached):
         assert [word(c, text, tags) for _ in range(2)] == ["miss", "hit"]  # it wrote anywhere
 
 
+def test_a_line_that_is_not_whole_is_no_hit(cached):
+    """It has all bytes by which the answer of a good one is found."""
+    with cached().client() as c:
+        good = b'{"cache":true,"query":{"select":["id"],"from":"users"},"id":7}\n'
+        for expected in ("miss", "hit", "hit"):
+            c.send_raw(good)
+            assert c.recv()["cache"] == expected
+        for start in (b'{', b'{"id":8,'):
+            c.send_raw(start + b'"cache":true,"query":{"select":["id"],"from":"users"}\n')
+            assert c.recv()["error"]["code"] == "bad_json"
+        c.send_raw(good.replace(b',"id":7', b''))
+        assert c.recv()["cache"] == "hit"
+
+
 def test_transactions_go_round_the_cache(cached):
     with cached().client() as c:
         assert word(c, ONE) == "miss"
