@@ -413,7 +413,7 @@ void outside_start(struct backend *b)
     }
     o->backend = backend_hold(b);
     b->outside = o;
-    (void)slot_set_add(&o->all, slot_of(SLOT_DATABASE, &name, 1));
+    touch_all(b->db, &o->all);
     set_deaf(o, true);
     rest(o, 0, on_due);
 }

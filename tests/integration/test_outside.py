@@ -104,6 +104,20 @@ def test_only_the_tables_that_are_named(make_db):
 
 
 @only_pg
+def test_nothing_is_served_under_any_name_while_nobody_listens(make_db):
+    """Two databases of the conf are one there."""
+    db = make_db(conf=CACHE)
+    db.daemon.conf["databases"]["second"] = {"url": db.url, "watch": {"tables": ["no_such"]}}
+    db.daemon.write_conf()
+    db.daemon.reload()
+    db.daemon.wait_until(lambda: "are not heard of" in db.daemon.log(), "says that it does not")
+    with db.client() as c:
+        for name in ("main", "second") * 3:
+            reply = c.ask({"query": ONE, "cache": True, "db": name})
+            assert reply["cache"] != "hit", name
+
+
+@only_pg
 def test_triggers_are_left_to_others(make_db):
     db = make_db(conf=CACHE, settings={"watch": {"tables": ["users"], "install": False}})
     with db.client() as c:
