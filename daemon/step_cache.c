@@ -60,11 +60,12 @@ static void set_word(struct req *r, enum cache_word word)
 
 /* ---- who goes by the cache ---- */
 
-/* Whether its text says that it only reads; what it reads its tags say. */
+/* Whether its text says that it only reads; what it reads its tags say. What may write must be
+ * run for each who asks for it. */
 static bool is_tagged_text(const struct req *r)
 {
     const struct plan *p = r->bound.plan;
-    return p->kind == PLAN_TEXT && p->effect == TEXT_READS && r->msg.cache.tag_count > 0;
+    return p->kind == PLAN_TEXT && !p->touch.anything && r->msg.cache.tag_count > 0;
 }
 
 static bool may_be_cached(const struct req *r)

@@ -52,6 +52,34 @@ static const struct bound_run *key_run(const struct bound *b)
     return NULL;
 }
 
+/* ---- what may write ---- */
+
+static bool calls_writer(const struct plan *p)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < p->touch.function_count; i++) {
+        const struct touch_function *f = &p->touch.functions[i];
+        any = any || (f->volatility == VOLATILITY_VOLATILE && !f->harmless);
+    }
+    return any;
+}
+
+/* A view that calls what may write. */
+static bool is_written(const struct plan_table *t)
+{
+    return t->written || (t->table->kind == TABLE_VIEW && t->table->fires);
+}
+
+static bool may_write(const struct plan *p)
+{
+    bool views = false;
+    for (uint32_t i = 0; i < p->table_count; i++) {
+        views = views || is_written(&p->tables[i]);
+    }
+    return p->kind == PLAN_TEXT ? p->touch.anything
+                                : p->kind != PLAN_READ || views || calls_writer(p);
+}
+
 /* ---- reads ---- */
 
 /* What it was planned by is not what the database is by now: a trigger may be there that it
@@ -145,36 +173,13 @@ bool touch_reads(const struct req *r, struct touch_reads *out)
     if (out->why == NULL && !add_key(&s, b, out)) {
         out->why = add_tables(&s, b->plan, &out->always);
     }
+    if (out->why == NULL && may_write(b->plan)) {
+        out->why = "it reads a view that may write";
+    }
     return out->why == NULL;
 }
 
 /* ---- writes ---- */
-
-static bool calls_writer(const struct plan *p)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < p->touch.function_count; i++) {
-        const struct touch_function *f = &p->touch.functions[i];
-        any = any || (f->volatility == VOLATILITY_VOLATILE && !f->harmless);
-    }
-    return any;
-}
-
-/* A view that calls what may write. */
-static bool is_written(const struct plan_table *t)
-{
-    return t->written || (t->table->kind == TABLE_VIEW && t->table->fires);
-}
-
-static bool may_write(const struct plan *p)
-{
-    bool views = false;
-    for (uint32_t i = 0; i < p->table_count; i++) {
-        views = views || is_written(&p->tables[i]);
-    }
-    return p->kind == PLAN_TEXT ? p->touch.anything
-                                : p->kind != PLAN_READ || views || calls_writer(p);
-}
 
 static bool told_effects(const struct touch_scope *s, const struct conf_touch *told,
                          struct effects *e)

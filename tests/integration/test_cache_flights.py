@@ -107,6 +107,31 @@ def test_those_who_wait_have_replies_of_their_own(db):
         assert d.recv()["rows"] == [{"id": 1, "name": "Ahmad"}]
 
 
+WRITER = """
+CREATE FUNCTION hit() RETURNS int LANGUAGE plpgsql VOLATILE AS
+  'BEGIN UPDATE users SET name = name || ''!'' WHERE id = 1; RETURN 1; END';
+CREATE VIEW hits AS SELECT hit() AS n;
+"""
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_what_may_write_is_run_for_everybody(make_db):
+    db = make_db(conf={"cache": {"regions": {"default": {}}}},
+                 settings={"touches": {"hits": ["users"]}})
+    db.sql(WRITER)
+    asks = [{"query": {"text": "select hit()"}, "cache": {"tags": ["t"]}},
+            {"query": {"select": ["n"], "from": "hits"}, "cache": True}]
+    with clients(db, 6) as all_of_them:
+        with paused(db):
+            for i, c in enumerate(all_of_them):
+                c.send(asks[i % 2])
+            until(db, "all of them read", lambda: waiting_for_a_connection(db) == 6)
+        for c in all_of_them:
+            reply = c.recv()
+            assert (reply["cache"], reply["rows"]) == ("bypass", [[1]])
+        assert all_of_them[0].ask({"query": ONE})["rows"] == [[1, "Ahmad!!!!!!"]]
+
+
 def test_a_failure_is_everybodys_and_the_next_tries_again(db):
     wrong = {"query": {"select": [{"x": ["/", 1, ["-", "id", "id"]]}], "from": "users"}}
     with clients(db, 5) as (first, *others):
