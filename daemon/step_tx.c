@@ -358,6 +358,8 @@ static void check_open(struct req *r)
         !t->lease->broken && t->lease->tx == DB_TX_NONE) {
         req_set_err(r, fail_set(&r->fail, ERR_DATABASE_ERROR,
                                 "the database ended the transaction with this statement"));
+        touch_raise_tx(r->tx); /* perhaps by a commit of its own */
+        touch_settle_tx(r->tx, ERR_OK);
     }
 }
 
