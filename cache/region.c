@@ -152,30 +152,35 @@ static enum region_verdict judge(const struct region *r, const struct entry *e, 
     return now_ns >= e->soft_ns ? REGION_STALE : REGION_HIT;
 }
 
-static struct region_found tell(struct region *r, unsigned reader, struct entry *e,
-                                uint64_t now_ns)
+static struct region_found tell(struct region *r, struct entry *e, uint64_t now_ns)
 {
-    struct reader_counts *counts = &r->readers[reader];
     struct region_found found = {.verdict = judge(r, e, now_ns)};
     if (found.verdict == REGION_HIT || found.verdict == REGION_STALE) {
         use(e);
         found.body = entry_body(e);
         found.read_ns = e->read_ns;
         found.owner = e->owner;
-        count_one(&counts->found[found.verdict]);
-        /* The clock of this thread may have been read before that of the filler. */
-        count_one(&counts->ages[age_index(now_ns > e->read_ns ? now_ns - e->read_ns : 0)]);
     }
     return found;
+}
+
+static void count_found(struct region *r, unsigned reader, const struct region_found *found,
+                        uint64_t now_ns)
+{
+    struct reader_counts *counts = &r->readers[reader];
+    uint64_t read_ns = found->read_ns;
+    count_one(&counts->found[found->verdict]);
+    if (found->verdict == REGION_HIT || found->verdict == REGION_STALE) {
+        /* The clock of this thread may have been read before that of the filler. */
+        count_one(&counts->ages[age_index(now_ns > read_ns ? now_ns - read_ns : 0)]);
+    }
 }
 
 struct region_found region_find(struct region *r, unsigned reader, struct cache_key key,
                                 uint64_t now_ns)
 {
-    struct region_found found = tell(r, reader, find_entry(&r->table, key), now_ns);
-    if (found.verdict == REGION_MISS || found.verdict == REGION_INVALID) {
-        count_one(&r->readers[reader].found[found.verdict]);
-    }
+    struct region_found found = tell(r, find_entry(&r->table, key), now_ns);
+    count_found(r, reader, &found, now_ns);
     return found;
 }
 
@@ -183,7 +188,11 @@ struct region_found region_find_line(struct region *r, unsigned reader, struct s
                                      uint64_t now_ns)
 {
     struct line *l = find_line(&r->table, line, hash_bytes(line, r->line_seed));
-    return tell(r, reader, l == NULL ? NULL : atomic_load(&l->entry), now_ns);
+    struct region_found found = tell(r, l == NULL ? NULL : atomic_load(&l->entry), now_ns);
+    if (found.verdict == REGION_HIT) {
+        count_found(r, reader, &found, now_ns);
+    }
+    return found;
 }
 
 /* ---- counts ---- */

@@ -70,7 +70,7 @@ void region_destroy(struct region *r);
 /* Between these two, `reader` may look up. Not nested; must not block. */
 void region_enter(struct region *r, unsigned reader);
 void region_leave(struct region *r, unsigned reader);
-/* Finds by key, or by the bytes of a request (what is not found by these is not counted:
+/* Finds by key, or by the bytes of a request (what is no hit by these is not counted:
  * it is looked up by its key then). */
 struct region_found region_find(struct region *r, unsigned reader, struct cache_key key,
                                 uint64_t now_ns);

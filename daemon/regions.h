@@ -19,6 +19,7 @@
 
 /* What the worker's requests count besides what the region itself does. */
 struct region_asks {
+    _Atomic uint64_t misses;    /* they found nothing that may be served */
     _Atomic uint64_t bypasses;  /* they could not be looked for */
     _Atomic uint64_t joined;    /* they waited for what another one read */
     _Atomic uint64_t alone;     /* they read for themselves, beside a write */

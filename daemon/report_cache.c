@@ -32,7 +32,7 @@ const struct report_figure report_figures[] = {
     [HITS] = {"hits", "cache_hits_total", "Reads answered from the cache."},
     [STALE] = {"stale", "cache_stale_total", "Reads answered from the cache behind soft_ttl."},
     [MISSES] = {"misses", "cache_misses_total",
-                "Lookups that found nothing, or nothing that may be served."},
+                "Reads that found nothing there, or nothing that may be served."},
     [BYPASSES] = {"bypasses", "cache_bypasses_total",
                   "Reads that asked for the cache and could not be cached."},
     [JOINED] = {"joined", "cache_joined_total", "Reads that waited for what another one read."},
@@ -61,7 +61,7 @@ void report_region(struct shared_region *r, uint64_t *out)
     const uint64_t all[] = {
         [HITS] = n.found[REGION_HIT],
         [STALE] = n.found[REGION_STALE],
-        [MISSES] = n.found[REGION_MISS] + n.found[REGION_INVALID],
+        [MISSES] = count_get(&a->misses),
         [BYPASSES] = count_get(&a->bypasses),
         [JOINED] = count_get(&a->joined),
         [ALONE] = count_get(&a->alone),

@@ -424,6 +424,7 @@ static int read_it(struct req *r)
     }
     set_word(r, CACHE_WORD_MISS);
     count_plan(r, CACHE_MISSES);
+    count_add(&c->terms.region->asks.misses, 1);
     c->read_ns = clock_now_ns();
     return c->state == CACHING_APART ? read_apart(r, &reads) : join(r, &reads);
 }
