@@ -21,14 +21,21 @@ struct told {
 };
 #define TOLD_SOON UINT64_MAX
 
+#define LINE 64 /* bytes that processors take from each other */
+
+/* What lookups read, what each message writes and what each write does stand apart. */
 struct ledger {
     _Atomic bool on;
+    _Atomic uint64_t whole_until_ns;
+    _Atomic uint64_t epoch, floor;
+    _Atomic uint64_t recent_position, recent_ns;
+    char apart_1[LINE];
+    _Atomic uint64_t position;
+    char apart_2[LINE];
     _Atomic bool stirred; /* the teller was woken and has not looked yet */
     void (*wake)(void *arg);
     void *wake_arg;
-    _Atomic uint64_t whole_until_ns;
-    _Atomic uint64_t epoch, position, floor;
-    _Atomic uint64_t recent_position, recent_ns;
+    char apart_3[LINE];
     _Atomic uint64_t untold[BITS_WORDS];
     struct told told[SLOT_COUNT];
     /* The teller's own. */
