@@ -25,6 +25,7 @@ PLANS = [
     dict(kind="postgresql", readers=8, in_flight=8),
     dict(kind="postgresql", cancels=10, drops=5, delay=0.01),
     dict(kind="postgresql", rough=True, cancels=5, drops=2),
+    *(dict(kind="postgresql", daemons=2, redis=what) for what in ("", "pause", "kill", "daemon")),
     dict(kind="mariadb"),
     dict(kind="mariadb", rough=True, cancels=5, drops=2),
     dict(kind="sqlite"),

@@ -74,6 +74,14 @@ def test_no_read_is_stale_when_servers_and_connections_fail(servers, kind):
     judged(Run(kind, SECONDS, seed=seed(), rough=True, cancels=10, drops=5), servers(kind))
 
 
+@pytest.mark.parametrize("what", ["", "pause", "kill", "daemon"])
+def test_two_daemons_are_never_a_second_behind(servers, what):
+    """Redis, or one of the two, stands still for longer than that, or dies."""
+    result = judged(Run("postgresql", SECONDS, seed=seed(), daemons=2, redis=what),
+                    servers("postgresql"))
+    assert result.found.verdicts["hit"] > 0, "\n".join(result.lines())
+
+
 # ---- faults made on purpose ----
 
 FOLDERS = ["cache", "daemon"]
@@ -91,7 +99,10 @@ MUTATIONS = {
         ("add(v, s, ONE_VERSION - 1);", "add(v, s, ONE_VERSION);")],
     "any flight is joined": [
         ("if (x != NULL && versions_hold(f->versions, &x->stamp)) {", "if (x != NULL) {")],
+    "what another daemon writes is not heard": [
+        ("ledger_hear(m->versions, (uint32_t)slot, in->at.position);", "(void)slot;")],
 }
+OF_TWO_DAEMONS = {"what another daemon writes is not heard"}
 
 
 @pytest.fixture(scope="module")
@@ -127,19 +138,21 @@ def test_a_fault_made_on_purpose_is_found(servers, build, what):
             before.setdefault(path, body)
             write(path, body[:at.start()] + new + body[at.end():])
         build.make()
-        assert hunt(servers("postgresql")), f"not found in {FIND_SECONDS} s: {what}"
+        daemons = 2 if what in OF_TWO_DAEMONS else 1
+        assert hunt(servers("postgresql"), daemons), f"not found in {FIND_SECONDS} s: {what}"
     finally:
         for path, body in before.items():
             write(path, body)
         build.make()
 
 
-def hunt(server):
+def hunt(server, daemons):
     """Whether a run finds something before the time is over."""
     end, number = time.monotonic() + FIND_SECONDS, 0
     while time.monotonic() < end:
         number += 1
-        run = Run("postgresql", SLICE, seed=number, env=PAUSES, conf={"workers": 4})
+        run = Run("postgresql", SLICE, seed=number, env=PAUSES, conf={"workers": 4},
+                  daemons=daemons)
         with tempfile.TemporaryDirectory(prefix="tribikos-cache-hunt-") as folder:
             if perform(run, server, folder).found.kinds:
                 return True
