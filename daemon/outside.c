@@ -400,7 +400,7 @@ static void rest(struct outside *o, uint64_t ns, void (*fire)(struct timer *t))
 void outside_start(struct backend *b)
 {
     const struct conf_database *conf = b->db->conf;
-    if (conf->watch_count == 0 || b->outside != NULL || b->worker->shared->versions == NULL) {
+    if (conf->watch_count == 0 || b->outside != NULL) {
         return;
     }
     struct outside *o = calloc(1, sizeof *o);
