@@ -97,7 +97,7 @@ def sees_in_time(client, region, name, known):
         assert begun - known < PROMISE, f"{begun - known:.3f} s later it is still {found}"
 
 
-def until_hit(client, region, seconds=30):
+def until_hit(client, region, seconds=60):
     end = time.monotonic() + seconds
     while read(client, region)[1] != "hit":
         assert time.monotonic() < end, "nothing is ever found in the cache"
@@ -125,7 +125,7 @@ def test_what_one_writes_the_other_serves(pair, region):
 @ONE_SERVER
 def test_what_one_read_the_other_finds_in_redis(pair):
     with pair.a.client() as a, pair.b.client() as b:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while True:
             a.query(rename("shared"))  # nobody has read it since
             until_hit(a, "far")
@@ -195,11 +195,14 @@ def test_who_leaves_is_not_waited_for(make_pair):
 
 @ONE_SERVER
 def test_show_group_says_how_it_stands(pair):
-    reply = pair.a.ask({"op": "show", "what": "group"})
-    row = dict(zip(reply["columns"], reply["rows"][0]))
-    assert (row["joined"], row["whole"], row["members"], row["silent"]) == (1, 1, 2, 0)
-    status, text = pair.a.http("/metrics")
-    assert status == 200 and "tribikos_cache_group_members 2" in text
+    def shown():
+        reply = pair.a.ask({"op": "show", "what": "group"})
+        row = dict(zip(reply["columns"], reply["rows"][0]))
+        return [row[k] for k in ("joined", "whole", "members", "silent")] == [1, 1, 2, 0]
+
+    pair.a.wait_until(shown, "shows that it is whole")
+    pair.a.wait_until(lambda: "tribikos_cache_group_members 2" in pair.a.http("/metrics")[1],
+                      "tells of two members")
 
 
 def waits_for_a_lock(db):
@@ -278,7 +281,7 @@ def test_a_writer_that_is_killed_hides_nothing(midst):
     for region in ("near", "far"):
         sees_in_time(reader, region, "written", known)
     pair.wait_whole(1, [pair.b])  # it is forgotten
-    assert group(pair.b)["forgotten"] == 1
+    assert group(pair.b)["forgotten"] >= 1
     for region in ("near", "far"):
         until_hit(reader, region)
         assert read(reader, region)[0] == "written"
@@ -297,12 +300,14 @@ def writes_are_seen(pair, name):
 @ONE_SERVER
 def test_redis_may_be_killed(pair):
     writes_are_seen(pair, "before")
+    words = "the Redis of the cache is away"
+    before = pair.b.log().count(words)
     pair.redis.kill()
     for daemon in (pair.a, pair.b):
         daemon.wait_until(lambda d=daemon: group(d)["joined"] == 0, "misses Redis")
     for i in range(3):
         writes_are_seen(pair, f"without {i}")
-    assert pair.b.log().count("the Redis of the cache is away") == 1
+    assert pair.b.log().count(words) == before + 1  # said once
     pair.redis.start()
     pair.wait_whole()
     writes_are_seen(pair, "after")
