@@ -387,6 +387,14 @@ static void on_opened(struct redis_open *o, void *arg)
 
 /* ---- the interface ---- */
 
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+const char *redis_library_version(void)
+{
+    return TEXT(HIREDIS_MAJOR) "." TEXT(HIREDIS_MINOR) "." TEXT(HIREDIS_PATCH);
+}
+
 struct redis *redis_create(const struct redis_opts *opts)
 {
     struct redis *r = calloc(1, sizeof *r);

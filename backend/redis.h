@@ -71,6 +71,9 @@ struct redis_command {
 
 struct redis;
 
+/* Of hiredis, as we were built with. */
+const char *redis_library_version(void);
+
 /* Begins to open. NULL when out of memory. */
 struct redis *redis_create(const struct redis_opts *opts);
 /* Sends a command; args are copied. false: there is no connection that is well, and

@@ -2,6 +2,7 @@
  *
  * daemon/main.c: the command line of tribikosd.
  */
+#include "backend/redis.h"
 #include "base/buf.h"
 #include "base/err_print.h"
 #include "conf/conf.h"
@@ -109,6 +110,7 @@ static int print_version(void)
             printf("  %-12s %s\n", d->name, d->library_version());
         }
     }
+    printf("  %-12s %s\n", "hiredis", redis_library_version());
     printf("  %-12s %s\n", "libuv", uv_version_string());
     printf("  %-12s %s\n", "libmicrohttpd", http_library_version());
     return EXIT_AS_ASKED;

@@ -16,7 +16,7 @@ from servers import MariaDB, Postgresql
 def test_version_names_every_library():
     done = run_program("--version")
     assert done.returncode == 0
-    for name in ("tribikosd", "postgresql", "mariadb", "sqlite", "libuv", "libmicrohttpd"):
+    for name in ("tribikosd", "postgresql", "mariadb", "sqlite", "hiredis", "libuv", "libmicrohttpd"):
         assert re.search(rf"^ *{name} +.*\d+\.\d+", done.stdout, re.M), (name, done.stdout)
 
 
