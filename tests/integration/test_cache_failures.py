@@ -229,6 +229,31 @@ def test_25_each_face_of_a_result_is_kept_by_itself(world):
         assert value(c.ask(cached())) == 0 and value(strings.ask(cached())) == "0"
 
 
+def test_25_a_name_that_means_another_statement(world):
+    """The same bytes, asked again and again, of connections and times that differ."""
+    line, other = {"run": "p", "cache": True}, {"select": ["id"], "from": "hot", "where": [
+        "=", "code", {"value": MARK}]}
+    with world.client() as a, world.client() as b:
+        assert "error" not in a.ask({"op": "prepare", "name": "p", "query": QUESTION})
+        assert "error" not in b.ask({"op": "prepare", "name": "p", "query": other})
+        for _ in range(4):
+            assert value(a.ask(line)) == 0 and value(b.ask(line)) == 1
+        for query, told in ((other, 1), (QUESTION, 0)):
+            assert "error" not in a.ask({"op": "deallocate", "name": "p"})
+            assert a.ask(line)["error"]["code"] == "unknown_statement"
+            assert "error" not in a.ask({"op": "prepare", "name": "p", "query": query})
+            assert [value(a.ask(line)) for _ in range(4)] == [told] * 4
+
+
+def test_25_one_line_and_what_was_said_before_it(world):
+    """`hello` changes what the same bytes mean, on one connection too."""
+    with world.client() as c:
+        for form, told in (("number", 0), ("string", "0"), ("number", 0)):
+            assert "error" not in c.ask({"op": "hello", "version": 1, "int64": form})
+            assert [value(c.ask(cached())) for _ in range(4)] == [told] * 4
+            assert [value(c.ask(cached(id=i))) for i in range(4)] == [told] * 4
+
+
 def test_25_tables_of_one_name_in_two_databases(server):
     """What two databases call alike is two things, written and read."""
     with World(server) as world:

@@ -34,7 +34,7 @@ CONF = {"workers": 2, "limits": {"drain": "2s"}}
 # What a right request may be told while clients cancel, leave and servers fail.
 ROUGH = {"cancelled", "timeout", "deadlock", "lock_timeout", "serialization_failure",
          "commit_unknown", "connection_failed", "connection_lost", "pool_timeout", "tx_aborted",
-         "unknown_tx", "unknown_request", "tx_timeout", "shutting_down", "read_only"}
+         "unknown_tx", "unknown_request", "tx_timeout", "shutting_down", "read_only", "overload"}
 # And what always: rows are fought for, aborters do what is refused.
 ALWAYS = {"deadlock", "lock_timeout", "serialization_failure", "unique_violation",
           "not_null_violation", "tx_aborted", "unknown_tx"}
@@ -139,6 +139,9 @@ class Rig:
             proc.kill()
             for each in filter(None, (nemesis, silence)):
                 each.heal()
+        if nemesis:
+            faults = [e["op"] for e in nemesis.history.events if e["type"] == "fault"]
+            assert not faults, faults
         assert proc.returncode == 0, f"cache_load ended with {proc.returncode}"
         return json.loads(out), history
 
