@@ -145,6 +145,17 @@ bool quick_split(struct str line, struct quick_line *out)
 
 /* ---- names ---- */
 
+static bool contains(struct str s, struct str part)
+{
+    return memmem(s.ptr, s.len, part.ptr, part.len) != NULL;
+}
+
+/* Whether the word of who wants an answer kept stands in it, as a key or not. */
+static bool asks_for_cache(struct str text)
+{
+    return contains(text, STR("\"cache\""));
+}
+
 /* What a line means besides its text. A database's name ends with a NUL, which none has. The
  * last brace is always there: a line that lacks it must not be taken for one that has it. */
 static void write_name(const struct conn *c, const struct quick_line *q, struct buf *name)
@@ -159,18 +170,13 @@ static void write_name(const struct conn *c, const struct quick_line *q, struct 
     }
 }
 
-static bool contains(struct str s, struct str part)
-{
-    return memmem(s.ptr, s.len, part.ptr, part.len) != NULL;
-}
-
 /* A rule's answers say nothing of the cache, which shows in the line; and what is run by
  * the name of a prepared statement is another one for each client. */
 static bool is_told_by_line(const struct req *r)
 {
-    bool asks = contains(r->line, STR("\"cache\""));
+    enum cache_mode told = asks_for_cache(r->line) ? CACHE_USE : CACHE_DEFAULT;
     return r->msg.run.len == 0 && !r->msg.cache.has_ttl && r->parent == NULL &&
-           r->msg.cache.mode == (asks ? CACHE_USE : CACHE_DEFAULT);
+           r->msg.cache.mode == told;
 }
 
 struct str quick_name(const struct req *r, struct buf *out)
@@ -213,7 +219,7 @@ static bool answer_from(struct conn *c, const struct shared_region *region,
                  (now_ns < found.read_ns || now_ns - found.read_ns < ttl_ns);
     if (there) {
         encode_open(&c->out, &q->id);
-        if (contains(q->rest, STR("\"cache\""))) {
+        if (asks_for_cache(q->rest)) {
             BUF_LIT(&c->out, "\"cache\":\"hit\",");
         }
         buf_str_add(&c->out, found.body);
@@ -223,13 +229,21 @@ static bool answer_from(struct conn *c, const struct shared_region *region,
     return there;
 }
 
+/* Most lines of most clients are not: those shall not pay for a look into a region, which
+ * costs as much as some hundred instructions where its memory is cold. */
+static bool may_be_kept(const struct worker *w, const struct quick_line *q)
+{
+    return settings_conf(w->settings)->cache.rule_count > 0 || asks_for_cache(q->rest);
+}
+
 bool quick_answer(struct conn *c, struct str line)
 {
     struct worker *w = c->worker;
     const struct settings *s = w->settings;
     const struct conf_region *conf = settings_conf(s)->cache.regions;
     struct quick_line q;
-    if (!is_plain_sailing(c) || !quick_split(line, &q) || !may_answer(c, &q.id)) {
+    if (!is_plain_sailing(c) || !quick_split(line, &q) || !may_be_kept(w, &q) ||
+        !may_answer(c, &q.id)) {
         return false;
     }
     buf_clear(&w->name);
@@ -239,7 +253,7 @@ bool quick_answer(struct conn *c, struct str line)
         there = answer_from(c, s->regions[i], &q, buf_str(&w->name), conf[i].ttl_ms * 1000000);
     }
     if (there) {
-        count_add(&w->counts.requests[OP_QUERY], 1);
+        count_own(&w->counts.requests[OP_QUERY], 1);
         histogram_add(&w->counts.stages[STAGE_TOTAL], clock_now_ns() - w->read_ns);
     }
     return there;
