@@ -188,7 +188,7 @@ static void flush(struct conn *c)
     }
     c->owed = true;
     size_t sent = n < 0 ? 0 : (size_t)n;
-    count_add(&c->worker->counts.bytes_out, c->out.len);
+    count_own(&c->worker->counts.bytes_out, c->out.len);
     c->bytes_out += c->out.len;
     if (sent == c->out.len) {
         buf_fini(&c->out);
@@ -441,7 +441,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
     } else if (n < 0) {
         conn_close(c);
     } else if (n > 0 && c->state == CONN_OPEN) {
-        count_add(&c->worker->counts.bytes_in, (uint64_t)n);
+        count_own(&c->worker->counts.bytes_in, (uint64_t)n);
         c->bytes_in += (uint64_t)n;
         take_in(c, (struct str){b->base, (size_t)n});
         conn_flush_later(c);

@@ -464,8 +464,8 @@ static void finish(struct req *r)
     if (r->err != ERR_OK && told) {
         count_add(&w->counts.errors[err_class(r->err)], 1);
     }
-    count_add(&w->counts.rows_out, r->rows.count);
-    atomic_fetch_sub_explicit(&w->counts.in_flight, 1, memory_order_relaxed);
+    count_own(&w->counts.rows_out, r->rows.count);
+    count_own(&w->counts.in_flight, UINT64_MAX); /* one less */
     (void)worker_charge(w, 0 - (uint64_t)r->charged_bytes);
     loop_timer_stop(&w->loop, &r->timer);
     loop_timer_stop(&w->loop, &r->watch);
@@ -508,7 +508,7 @@ static struct req *begin_of(struct conn *c)
     r->due_ns = UINT64_MAX;
     r->arrived_ns = w->read_ns; /* what came in one read is told apart by step_plan */
     r->arena.limit_bytes = req_conf(r)->limits.request_bytes;
-    count_add(&w->counts.in_flight, 1);
+    count_own(&w->counts.in_flight, 1);
     return r;
 }
 

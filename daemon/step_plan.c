@@ -96,7 +96,7 @@ int step_read(struct req *r)
 {
     enum err e = r->parent != NULL ? ERR_OK : parse(r);
     if (e == ERR_OK) {
-        count_add(&r->worker->counts.requests[r->msg.op], r->parent == NULL);
+        count_own(&r->worker->counts.requests[r->msg.op], r->parent == NULL);
         if (r->msg.run.len > 0) {
             e = use_prepared(r);
         } else if (r->msg.op == OP_PREPARE) {

@@ -73,6 +73,7 @@ int step_shared(struct req *r)
                           .sink = &r->rows.sink,
                           .done = on_shared,
                           .fail = &r->fail};
+    r->shared.since_ns = r->ordered_ns;
     touch_raise(r);
     shared_start(r->pool, &r->shared, &r->run);
     return REQ_WAIT;

@@ -100,12 +100,11 @@ void shared_start(struct pool *p, struct shared_run *s, struct run *r)
     s->run = r;
     s->how = SHARED_ANYHOW;
     s->stopped = false;
-    s->since_ns = clock_now_ns();
     s->queued = false;
     s->flight = NULL;
     r->err = ERR_OK;
     r->rowcount = 0;
-    count_add(&p->share->counts.shared, 1);
+    l->came++;
     uint32_t most = p->share->opts.max_waiting;
     if (most > 0 && l->waiting >= most) {
         count_add(&p->share->counts.refused, 1);
@@ -341,6 +340,8 @@ static void on_send(struct task *t)
 {
     struct lanes *l = CONTAINER(t, struct lanes, send);
     struct lane *a;
+    count_add(&l->pool->share->counts.shared, l->came);
+    l->came = 0;
     if (l->closing) {
         struct fail f;
         fail_init(&f);

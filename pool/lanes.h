@@ -77,6 +77,7 @@ struct lanes {
     struct pool *pool;
     struct shared_run *first, *last; /* that wait */
     uint32_t waiting;
+    uint32_t came; /* and are not yet in the counts that all workers write to */
     struct lane lane[LANES_MAX];
     struct flight *spare;
     struct task send;

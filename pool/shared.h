@@ -26,8 +26,8 @@ struct shared_run {
     struct run *run;
     struct shared_run *next, *prev; /* in the queue, or in its flight */
     struct flight *flight;          /* NULL: it waits to be sent */
-    uint64_t since_ns;
-    struct task task; /* tells the borrower */
+    uint64_t since_ns;              /* when it began to wait; the caller's */
+    struct task task;               /* tells the borrower */
     enum shared_how how;
     bool queued;
     bool stopped;

@@ -38,28 +38,20 @@ static uint64_t bucket_low(unsigned i)
     return (uint64_t)(STEPS + (i - STEPS) % STEPS) << (power - STEP_BITS);
 }
 
-/* There is one writer, so a plain load and store will do, at half the price of a
- * locked addition. */
-static void bump(_Atomic uint64_t *c, uint64_t n)
-{
-    uint64_t was = atomic_load_explicit(c, memory_order_relaxed);
-    atomic_store_explicit(c, was + n, memory_order_relaxed);
-}
-
 void histogram_add(struct histogram *h, uint64_t ns)
 {
-    bump(&h->bucket[bucket_of(ns)], 1);
-    bump(&h->sum_ns, ns);
-    bump(&h->count, 1);
+    count_own(&h->bucket[bucket_of(ns)], 1);
+    count_own(&h->sum_ns, ns);
+    count_own(&h->count, 1);
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from)
 {
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        bump(&into->bucket[i], count_get(&from->bucket[i]));
+        count_own(&into->bucket[i], count_get(&from->bucket[i]));
     }
-    bump(&into->sum_ns, count_get(&from->sum_ns));
-    bump(&into->count, count_get(&from->count));
+    count_own(&into->sum_ns, count_get(&from->sum_ns));
+    count_own(&into->count, count_get(&from->count));
 }
 
 /* What the buckets hold. `count` may be ahead or behind while the writer works,

@@ -37,6 +37,14 @@ static inline void count_add(_Atomic uint64_t *c, uint64_t n)
     atomic_fetch_add_explicit(c, n, memory_order_relaxed);
 }
 
+/* … of a counter that one thread alone writes: without a locked addition, which waits for
+ * all that this thread wrote before. */
+static inline void count_own(_Atomic uint64_t *c, uint64_t n)
+{
+    uint64_t was = atomic_load_explicit(c, memory_order_relaxed);
+    atomic_store_explicit(c, was + n, memory_order_relaxed);
+}
+
 static inline uint64_t count_get(const _Atomic uint64_t *c)
 {
     return atomic_load_explicit(c, memory_order_relaxed);

@@ -98,6 +98,7 @@ static void ask_key(int i, int64_t key)
                           .sink = &r->sink,
                           .done = on_done,
                           .fail = &r->fail};
+    r->shared.since_ns = clock_now_ns();
     shared_start(rig.pool[0], &r->shared, &r->run);
     ck_assert_int_eq(r->done, 0);
 }
