@@ -82,9 +82,9 @@ struct req {
     bool building; /* its reply is being written into `answer` */
     uint32_t at;   /* index of the run that is next or under way */
     struct pool_wait pool_wait;
-    struct shared_run shared;
     struct grouped_run grouped;
-    struct db_conn *lease; /* NULL again after pool_abort, though the run is not done yet */
+    struct db_conn *lease;    /* NULL again after pool_abort, though the run is not done yet */
+    struct shared_run shared; /* this and the next two side by side: a row touches them all */
     struct run run;
     struct rows rows;
     struct buf text;        /* memory that rows.out had in an earlier life */

@@ -20,6 +20,7 @@ struct fuse {
     uint32_t *buckets; /* member + 1 */
     uint32_t *chain;   /* by member: the next one of its bucket, + 1 */
     uint32_t count, cap, mask, key_column;
+    bool has_rows; /* the first one came */
     uint64_t seed;
 };
 
