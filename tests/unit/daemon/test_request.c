@@ -288,9 +288,16 @@ START_TEST(input_that_waits_has_a_bound)
 }
 END_TEST
 
+/* So that a short timeout is one of the statement, not of connecting before it. */
+static void connect_first(void)
+{
+    client_send(&c, "{\"id\":0," FAKE_READ "}\n");
+    client_expect_has(&c, "{\"id\":0,\"columns\"");
+}
+
 START_TEST(a_request_that_waits_for_its_turn_is_cancelled)
 {
-    fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.delay_ms = 50});
+    fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.delay_ms = 1000});
     client_send(&c, "{\"id\":\"a\",\"op\":\"ping\"}\n{" FAKE_WRITE "}\n");
     client_expect(&c, "{\"id\":\"a\",\"ok\":true}");
     client_send(&c, "{\"timeout\":\"10ms\"," FAKE_WRITE "}\n" PING);
@@ -313,11 +320,12 @@ END_TEST
 
 START_TEST(a_statement_of_a_transaction_that_timed_out_is_undone)
 {
+    connect_first();
     fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.tx_after = DB_TX_OPEN});
     fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.tx_after = DB_TX_OPEN, .act = FAKE_HANG});
-    client_send(&c, "{\"id\":1,\"timeout\":\"50ms\"," FAKE_TX "}\n");
+    client_send(&c, "{\"id\":1,\"timeout\":\"500ms\"," FAKE_TX "}\n");
     client_expect_has(&c, "\"code\":\"timeout\"");
-    ck_assert_int_eq(GET(r.fake.calls[FAKE_RUN]), 3); /* begin, insert, rollback */
+    ck_assert_int_eq(GET(r.fake.calls[FAKE_RUN]), 4); /* read, begin, insert, rollback */
 }
 END_TEST
 
@@ -325,9 +333,10 @@ END_TEST
 
 START_TEST(a_read_that_the_database_will_not_cancel_times_out_all_the_same)
 {
+    connect_first();
     fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.act = FAKE_DEAF});
     uint64_t began = clock_now_ns();
-    client_send(&c, "{\"id\":1,\"timeout\":\"50ms\"," FAKE_READ "}\n");
+    client_send(&c, "{\"id\":1,\"timeout\":\"500ms\"," FAKE_READ "}\n");
     client_expect_has(&c, "{\"id\":1,\"error\":{\"code\":\"timeout\"");
     ck_assert_uint_lt(clock_now_ns() - began, 4000 * MS);
     client_send(&c, "{\"id\":2," FAKE_READ "}\n");
@@ -337,19 +346,21 @@ END_TEST
 
 START_TEST(a_write_that_the_database_will_not_cancel_is_unknown)
 {
+    connect_first();
     fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.act = FAKE_DEAF});
-    client_send(&c, "{\"id\":1,\"timeout\":\"50ms\"," FAKE_WRITE "}\n");
+    client_send(&c, "{\"id\":1,\"timeout\":\"500ms\"," FAKE_WRITE "}\n");
     client_expect_has(&c, "{\"id\":1,\"error\":{\"code\":\"commit_unknown\"");
 }
 END_TEST
 
 START_TEST(a_commit_without_an_answer_is_unknown)
 {
+    connect_first();
     for (int i = 0; i < 3; i++) {
         fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.tx_after = DB_TX_OPEN});
     }
     fake_once(&r.fake, FAKE_RUN, (struct fake_reply){.act = FAKE_DEAF});
-    client_send(&c, "{\"id\":1,\"timeout\":\"50ms\"," FAKE_TX "}\n");
+    client_send(&c, "{\"id\":1,\"timeout\":\"500ms\"," FAKE_TX "}\n");
     client_expect_has(&c, "{\"id\":1,\"error\":{\"code\":\"commit_unknown\"");
 }
 END_TEST
