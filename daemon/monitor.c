@@ -10,6 +10,7 @@
 #include "daemon/monitor.h"
 
 #include "base/clock.h"
+#include "daemon/touch.h"
 #include "pool/pool_gate.h"
 
 #include <stdlib.h>
@@ -146,9 +147,13 @@ static void tell_primary(const struct backend *b)
 static void judge(const struct backend *b)
 {
     struct database *db = b->db;
+    uint32_t was = atomic_load(&db->roles.primary);
     bool known = true;
     if (roles_judge(&db->roles, db->servers, db->server_count)) {
         tell_primary(b);
+    }
+    if (atomic_load(&db->roles.primary) != was) {
+        touch_changed(b); /* it may lack what the old one had */
     }
     for (uint32_t i = 0; i < db->server_count; i++) {
         known = known && atomic_load(&db->servers[i].health) != SERVER_UNKNOWN;

@@ -49,7 +49,8 @@ struct touch_reads {
  * says why ("it calls `now`"). */
 bool touch_reads(const struct req *r, struct touch_reads *out);
 
-/* b's database has another schema by now: nothing that is kept of it holds any more. */
+/* b's database has another schema or another primary by now: nothing that is kept of it holds
+ * any more. */
 void touch_changed(const struct backend *b);
 /* The settings name another database so. Any thread; v may be NULL. */
 void touch_replaced(struct versions *v, const struct database *db);

@@ -7,7 +7,7 @@ import time
 import pytest
 from daemon import Daemon
 from servers import (MariaDBPrimary, MariaDBReplica, PostgresqlPrimary, PostgresqlReplica,
-                     wait_for)
+                     ServerError, wait_for)
 
 KINDS = ["postgresql", "mariadb"]
 CHECK = {"check": "100ms", "lag": "1s"}
@@ -263,6 +263,30 @@ def test_a_promoted_replica_gets_the_writes(mortal):
         _, n = writes_until(c, 10)
         assert replica.load(f"select count(*) from notes where id = {n}", "shop").strip() == "1"
         assert c.query(count(1), expect="scalar")["value"] == 1
+
+
+def test_what_was_cached_of_the_old_primary_is_not_served(mortal):
+    """The new one need not have all that the old one had."""
+    primary, replica = mortal.servers
+    one = {"query": {"select": ["body"], "from": "notes", "where": ["=", "id", 0]},
+           "expect": "scalar", "cache": True}
+    cache = {"cache": {"regions": {"default": {"ttl": "1h"}}}}
+    with Daemon(mortal.conf(), conf=cache) as daemon, daemon.client() as c:
+        for expected in ("miss", "hit"):
+            assert c.ask(one)["cache"] == expected
+        mortal.settle(primary)
+        primary.kill()
+        replica.promote()
+
+        def takes_writes():
+            try:
+                replica.load("update notes set body = 'new' where id = 0", "shop")
+            except ServerError:
+                return False
+            return True
+        wait_for("the replica to be a primary", takes_writes)
+        writes_until(c, 10)
+        daemon.wait_until(lambda: c.ask(one).get("value") == "new", "reads from the new one")
 
 
 def test_two_primaries_stop_writes_and_reads_go_on(mortal):
