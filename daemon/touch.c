@@ -199,6 +199,9 @@ static bool direct_effects(const struct touch_scope *s, const struct plan *p, st
     bool ok = true;
     if (t->target != NULL) {
         ok = effects_add(e, t->target, t->rows, t->set, t->set_count);
+        bool puts = (t->rows & (ROWS_ADDED | ROWS_CHANGED)) != 0;
+        ok = ok && (!puts || !t->target->replaces ||
+                    effects_add(e, t->target, ROWS_ANY, NULL, 0)); /* of other keys, too */
     }
     for (uint32_t i = 0; i < p->table_count && ok; i++) {
         const struct plan_table *at = &p->tables[i];

@@ -521,7 +521,8 @@ static uint64_t mix_foreign_keys(uint64_t h, const struct table *t)
 
 static uint64_t mix_table(uint64_t h, const struct table *t)
 {
-    const unsigned facts[] = {t->kind, t->in_path, t->fires, t->shows, t->family != NULL};
+    const unsigned facts[] = {t->kind,  t->in_path,        t->fires,
+                              t->shows, t->family != NULL, t->replaces};
     h = mix(mix(h, t->schema.ptr, t->schema.len), t->name.ptr, t->name.len);
     h = mix_key(mix(h, facts, sizeof facts), &t->primary_key);
     for (uint32_t i = 0; i < t->unique_count; i++) {

@@ -79,8 +79,10 @@ struct table {
     enum table_kind kind;
     bool in_path; /* found by its bare name (search_path, current database) */
     bool has_triggers;
-    bool fires; /* a write to it, or to one of its family, may write elsewhere: by a trigger,
-                 * a rule, a default that calls something */
+    bool fires;    /* a write to it, or to one of its family, may write elsewhere: by a trigger,
+                    * a rule, a default that calls something */
+    bool replaces; /* a row that is written to it may remove others of it (SQLite's ON CONFLICT
+                    * REPLACE) */
     enum table_shows shows;
     const struct table *family; /* stands for all that partition or inherit from each other
                                  * with it; NULL: there are none */

@@ -288,6 +288,23 @@ static enum err trigger_row(struct reflect *r, const struct value *cells)
     return e;
 }
 
+/* ---- rows that give way ---- */
+
+/* "… on conflict replace" of a key, with whatever between the words. */
+#define REPLACES                                                                               \
+    "SELECT name FROM sqlite_schema WHERE type = 'table'"                                      \
+    " AND instr(upper(sql), 'CONFLICT') > 0 AND instr(upper(sql), 'REPLACE') > 0"
+
+static enum err replaces_row(struct reflect *r, const struct value *cells)
+{
+    struct str name = cell_text(&cells[0]);
+    enum err e = name.ptr == NULL ? ERR_OK : reflect_use(r, MAIN, name);
+    if (e == ERR_OK && name.ptr != NULL && r->table != NULL) {
+        r->table->replaces = true;
+    }
+    return e;
+}
+
 /* ---- functions ---- */
 
 /* SQLITE_DETERMINISTIC is 0x800. date() and its kin have it although they know 'now';
@@ -326,6 +343,7 @@ static const struct reflect_step steps[] = {
     {.stmt = REFLECT_STMT(KEYS, key_columns), .row = key_row},
     {.stmt = REFLECT_STMT(FOREIGN_KEYS, fk_columns), .row = fk_row},
     {.stmt = REFLECT_STMT(TRIGGERS, name_columns), .row = trigger_row},
+    {.stmt = REFLECT_STMT(REPLACES, name_columns), .row = replaces_row},
     {.stmt = REFLECT_STMT(FUNCTIONS, function_columns), .row = function_row, .bearable = true},
 };
 

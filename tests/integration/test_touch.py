@@ -421,3 +421,45 @@ def test_an_unknown_outcome(wired, way):  # noqa: F811
             assert word == "miss" and told == rows(c, query)[1], (query, word, told)
         db.daemon.wait_until(lambda: db.daemon.stats()["cache"]["unknown_writes"] == 1,
                              "says that the outcome is unknown")
+
+
+REPLACES = """
+CREATE TABLE gives (id INTEGER PRIMARY KEY ON CONFLICT REPLACE, e INTEGER UNIQUE ON
+  CONFLICT /* as it says */ replace, n INTEGER);
+CREATE TABLE takes (id INTEGER PRIMARY KEY, gives_id INTEGER REFERENCES gives ON DELETE CASCADE);
+INSERT INTO gives VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3);
+INSERT INTO takes VALUES (1, 1), (2, 2), (3, 3);
+"""
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_a_row_that_takes_the_place_of_another(c, tdb):
+    """An insert, and an update by key, may remove rows of other keys there."""
+    tdb.sql(REPLACES)
+    assert c.ask({"op": "schema.reload"})["ok"]
+    reads = {f"{t} by {key} {i}": by(t, key, i, "id") for i in (1, 2, 3)
+             for t, key in (("gives", "id"), ("gives", "e"), ("takes", "id"))}
+    writes = [put("gives", {"id": 1, "e": 9, "n": 10}), put("gives", {"id": 8, "e": 2, "n": 10}),
+              change("gives", ["=", "id", 3], e=9)]
+    for request in writes:
+        keep(c, reads)
+        done(c, request)
+        check(c, reads, request)
+
+
+CASES = """
+CREATE TRIGGER other_case AFTER UPDATE ON PAIR BEGIN UPDATE heard SET n = n + 1; END;
+CREATE TABLE ward (id INTEGER PRIMARY KEY, at INTEGER REFERENCES OTHER (ID) ON DELETE CASCADE);
+INSERT INTO ward VALUES (1, 1), (2, 2);
+"""
+
+
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_names_in_another_case(c, tdb):
+    tdb.sql(CASES)
+    assert c.ask({"op": "schema.reload"})["ok"]
+    reads = {**READS, "ward by id 1": by("ward", "id", 1, "id")}
+    for request in (change("pair", ["=", "a", 1], n=9), remove("other", ["=", "id", 1])):
+        keep(c, reads)
+        done(c, request)
+        check(c, reads, request)
