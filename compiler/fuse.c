@@ -23,6 +23,7 @@
 struct fuse_key {
     const struct expr *column, *value;
     struct type type; /* as which the value is sent */
+    uint32_t output;  /* that is the column; the number of outputs: none is */
 };
 
 /* ---- what can be fused ---- */
@@ -66,6 +67,18 @@ static bool is_unique(const struct query *q, const struct expr *x)
            !t->columns[x->name.column].nullable && table_has_unique(t, &x->name.column, 1);
 }
 
+/* One more output than the plain statement's costs more than its bytes: PostgreSQL, which
+ * hands a whole row on as it is stored, has to make each anew for it. */
+static uint32_t output_of_key(const struct query *q, const struct expr *column)
+{
+    uint32_t i = 0;
+    while (i < q->output_count &&
+           (q->outputs[i].as.kind != TYPE_UNKNOWN || !expr_equal(q->outputs[i].expr, column))) {
+        i++;
+    }
+    return i;
+}
+
 static bool find_key(const struct query *q, struct fuse_key *out)
 {
     const struct expr *e = q->where;
@@ -74,8 +87,10 @@ static bool find_key(const struct query *q, struct fuse_key *out)
         return false;
     }
     unsigned side = e->call.args[0]->kind == EXPR_NAME ? 0 : 1;
-    *out = (struct fuse_key){e->call.args[side], e->call.args[1 - side],
-                             e->call.args[1 - side]->type};
+    *out = (struct fuse_key){.column = e->call.args[side],
+                             .value = e->call.args[1 - side],
+                             .type = e->call.args[1 - side]->type,
+                             .output = output_of_key(q, e->call.args[side])};
     return is_unique(q, out->column) && is_value(out->value) &&
            types_compare_bytes(&q->sources[0]->table->columns[out->column->name.column],
                                out->type.kind);
@@ -92,14 +107,16 @@ static bool can_fuse(const struct context *c, const struct plan *p, const struct
 
 /* ---- its SQL ---- */
 
-/* The plain statement up to the value, and behind its items the key. */
+/* The plain statement up to the value; behind its items the key, if it is none of them. */
 static enum err emit_start(struct emitter *em, const struct query *q,
                            const struct fuse_key *key)
 {
     emit_text(em, "SELECT ");
     enum err e = emit_items(em, q, PLACE_TOP);
-    emit_text(em, ", ");
-    e = e != ERR_OK ? e : emit_column(em, key->column);
+    if (e == ERR_OK && key->output == q->output_count) {
+        emit_text(em, ", ");
+        e = emit_column(em, key->column);
+    }
     emit_text(em, " FROM ");
     e = e != ERR_OK ? e : emit_sources(em, q->from);
     emit_text(em, " WHERE ");
@@ -119,15 +136,14 @@ static struct str keep_sql(struct plan *p, struct emitter *em, size_t length)
 
 /* ---- statements ---- */
 
-/* The plain statement with the key as one more column, for which build_columns left room;
- * sql.ptr NULL: memory is full. */
-static struct statement fused_statement(const struct plan *p, struct str sql,
-                                        _Atomic uint64_t *next_statement)
+/* sql.ptr NULL: memory is full. */
+static struct statement fused_statement(const struct plan *p, const struct fuse_key *key,
+                                        struct str sql, _Atomic uint64_t *next_statement)
 {
     struct statement s = p->steps[0].stmt;
     s.id = build_id(next_statement);
     s.sql = sql;
-    s.column_count = p->column_count + 1;
+    s.column_count = p->column_count + (key->output == p->column_count);
     s.row_bound = 0;
     return s;
 }
@@ -143,7 +159,7 @@ static uint32_t fuse_array(struct plan *p, struct emitter *em, const struct fuse
         return 0;
     }
     emit_text(em, " = $1");
-    s[0] = fused_statement(p, keep_sql(p, em, length), next_statement);
+    s[0] = fused_statement(p, key, keep_sql(p, em, length), next_statement);
     buf_printf(&em->sql, " = ANY($1::%s[])", name);
     s[0].sql_many = keep_sql(p, em, length);
     return 1;
@@ -179,7 +195,7 @@ static uint32_t fuse_lists(struct plan *p, struct emitter *em, const struct fuse
         }
         size_t length = em->sql.len;
         buf_char(&em->sql, ')');
-        s[n] = fused_statement(p, keep_sql(p, em, length), next_statement);
+        s[n] = fused_statement(p, key, keep_sql(p, em, length), next_statement);
         s[n].param_types = list_types(key->type.kind);
         s[n].param_count = *keys;
     }
@@ -196,12 +212,14 @@ static void add_key_column(struct plan *p, const struct query *q, const struct f
         .name = c->name, .type = c->type, .table = t->name, .column = c->name};
 }
 
-static bool add_fusions(struct plan *p, const struct statement *s, uint32_t count)
+static bool add_fusions(struct plan *p, const struct fuse_key *key, const struct statement *s,
+                        uint32_t count)
 {
     struct fusion *list = ARENA_ARRAY(&p->arena, count, struct fusion);
     for (uint32_t i = 0; list != NULL && i < count; i++) {
         bool array = s[i].sql_many.len > 0;
-        list[i] = (struct fusion){.stmt = &s[i], .keys = array ? 0 : s[i].param_count};
+        list[i] = (struct fusion){
+            .stmt = &s[i], .keys = array ? 0 : s[i].param_count, .key_column = key->output};
         if (s[i].sql.ptr == NULL || (array && s[i].sql_many.ptr == NULL)) {
             return false;
         }
@@ -225,10 +243,12 @@ static enum err fuse(struct emitter *em, struct plan *p, const struct query *q,
     if (s == NULL) {
         return ctx_fail(em->c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
     }
-    add_key_column(p, q, key);
+    if (key->output == q->output_count) {
+        add_key_column(p, q, key);
+    }
     count = em->d->arrays ? fuse_array(p, em, key, s, next_statement)
                           : fuse_lists(p, em, key, s, next_statement);
-    return count == 0 || add_fusions(p, s, count)
+    return count == 0 || add_fusions(p, key, s, count)
                ? ERR_OK
                : ctx_fail(em->c, NULL, ERR_OUT_OF_MEMORY, "no memory for a plan");
 }

@@ -215,7 +215,7 @@ enum err fuse_begin(struct fuse *f, struct shared_run *first, uint32_t count, st
     }
     memset(f->buckets, 0, (f->mask + 1) * sizeof *f->buckets);
     f->count = 0;
-    f->key_column = plain->column_count;
+    f->key_column = way->key_column;
     f->has_rows = false;
     f->sink.row = on_row;
     for (struct shared_run *m = first; m != NULL; m = m->next) {

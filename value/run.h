@@ -37,12 +37,14 @@ enum share {
 struct statement;
 
 /* One statement in the place of several runs of a read by unique key, which differ in
- * that key alone (their only param). Its rows have the columns of the plain statement
- * and behind them the key, by which they are dealt out again; in no order. */
+ * that key alone (their only param). Its rows have the columns of the plain statement and,
+ * unless it is among these, behind them the key, by which they are dealt out again; in no
+ * order. */
 struct fusion {
     const struct statement *stmt; /* keys > 0: takes so many keys as params; keys == 0: takes
                                    * any number as sets, through sql_many */
     uint32_t keys;
+    uint32_t key_column; /* of its rows */
 };
 
 /* SQL text of one database, ready to be sent. Immutable, belongs to a plan (or

@@ -264,6 +264,42 @@ START_TEST(reads_by_key_are_fused_by_lists)
 }
 END_TEST
 
+/* Which of its outputs the key is by itself; if none, it is one more behind them. */
+static const struct {
+    const char *query;
+    uint32_t column_count, key_column;
+} key_outputs[] = {
+    {"{'select':['id','a'],'from':'tokens','where':['=','id',7]}", 2, 0},
+    {"{'select':['a',{'n':'t.id'}],'from':{'t':'tokens'},'where':['=','id',7]}", 2, 1},
+    {"{'select':['id','small','id'],'from':'tokens','where':['=','small',7]}", 3, 1},
+    {"{'select':['a','small'],'from':'tokens','where':['=','id',7]}", 3, 2},
+    {"{'select':['a',{'id':['-','id']}],'from':'tokens','where':['=','id',7]}", 3, 2},
+    {"{'select':[{'id':['cast','id','text']}],'from':'tokens','where':['=','id',7]}", 2, 1},
+};
+
+START_TEST(a_key_that_is_an_output_is_not_asked_for_twice)
+{
+    struct rig r;
+    rig_init(&r, 1 << 20);
+    for (size_t i = 0; i < 2 * sizeof key_outputs / sizeof key_outputs[0]; i++) {
+        must_bind(&r, i % 2 == 0 ? PG : MARIA, key_outputs[i / 2].query);
+        const struct statement *plain = statement_of(&r);
+        ck_assert_msg(plain->fusion_count > 0, "%s", key_outputs[i / 2].query);
+        for (uint32_t k = 0; k < plain->fusion_count; k++) {
+            const struct fusion *f = &plain->fusions[k];
+            ck_assert_uint_eq(f->key_column, key_outputs[i / 2].key_column);
+            ck_assert_uint_eq(f->stmt->column_count, key_outputs[i / 2].column_count);
+            ck_assert_uint_lt(f->key_column, f->stmt->column_count);
+        }
+    }
+    must_bind(&r, PG, key_outputs[0].query);
+    ck_assert_str_eq(
+        statement_of(&r)->fusions[0].stmt->sql_many.ptr,
+        SQL("\"tokens\".\"id\", \"tokens\".\"a\"", "\"tokens\".\"id\" = ANY($1::int8[])"));
+    rig_fini(&r);
+}
+END_TEST
+
 /* With an alias, items that are computed, `*`, and each `expect`. */
 static const char *const fused_too[] = {
     "{'select':['*'],'from':{'t':'tokens'},'where':['=','t.id',7]}",
@@ -366,6 +402,7 @@ int main(void)
     tcase_add_test(t, several_statements_share_nothing);
     tcase_add_test(t, reads_by_key_are_fused_by_an_array);
     tcase_add_test(t, reads_by_key_are_fused_by_lists);
+    tcase_add_test(t, a_key_that_is_an_output_is_not_asked_for_twice);
     tcase_add_test(t, shapes_that_can_be_fused);
     tcase_add_test(t, shapes_that_cannot_be_fused);
     suite_add_tcase(s, t);

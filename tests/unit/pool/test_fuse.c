@@ -29,8 +29,8 @@ static struct fuse fuse;
 static struct run out;
 static struct fail fail;
 static struct statement any, lists[2], plain;
-static const struct fusion by_array[] = {{&any, 0}};
-static const struct fusion by_list[] = {{&lists[0], 4}, {&lists[1], 16}};
+static const struct fusion by_array[] = {{&any, 0, 1}};
+static const struct fusion by_list[] = {{&lists[0], 4, 1}, {&lists[1], 16, 1}};
 
 static enum sink_verdict on_row(struct row_sink *s, const struct value *cells, struct fail *f)
 {
