@@ -27,12 +27,14 @@ static unsigned done_by(enum fk_action a, unsigned by_cascade)
     return 0;
 }
 
-/* Columns of one member of a family may stand elsewhere in another. */
+/* What is computed changes with columns that nobody sets by its name. Columns of one member of
+ * a family may stand elsewhere in another. */
 static bool refers_to(const struct referrer *r, const uint32_t *set, uint32_t count)
 {
     const struct foreign_key *k = r->key;
     bool any = k->target == NULL || k->target->family != NULL;
     for (uint32_t i = 0; i < k->count && !any; i++) {
+        any = k->target->columns[k->target_columns[i]].generated;
         for (uint32_t n = 0; n < count; n++) {
             any = any || k->target_columns[i] == set[n];
         }

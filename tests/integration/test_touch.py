@@ -463,3 +463,23 @@ def test_names_in_another_case(c, tdb):
         keep(c, reads)
         done(c, request)
         check(c, reads, request)
+
+
+COMPUTED = """
+CREATE TABLE sum_of (id INTEGER PRIMARY KEY, n INTEGER, m INTEGER GENERATED ALWAYS AS (n + 1) STORED,
+  UNIQUE (m));
+CREATE TABLE follows (id INTEGER PRIMARY KEY, m INTEGER REFERENCES sum_of (m) ON UPDATE CASCADE);
+INSERT INTO sum_of (id, n) VALUES (1, 10), (2, 20);
+INSERT INTO follows VALUES (1, 11), (2, 21);
+"""
+
+
+@pytest.mark.parametrize("server", ["postgresql", "sqlite"], indirect=True)
+def test_a_foreign_key_to_what_is_computed(c, tdb):
+    tdb.sql(COMPUTED)
+    assert c.ask({"op": "schema.reload"})["ok"]
+    reads = {f"{t} by id {i}": by(t, "id", i, "m") for i in (1, 2) for t in ("sum_of", "follows")}
+    for request in (change("sum_of", ["=", "id", 1], n=30), change("sum_of", ["=", "m", 21], n=40)):
+        keep(c, reads)
+        done(c, request)
+        check(c, reads, request)
