@@ -291,7 +291,12 @@ static void check_watch(struct reading *r, const struct yaml *root,
                         const struct conf_database *d)
 {
     const struct conf_pool *p = &d->pool;
-    struct place at = check_place(r, yaml_get(root, "databases"), d->name.ptr, "watch");
+    const struct yaml *databases = yaml_get(root, "databases");
+    struct place at = check_place(r, databases, d->name.ptr, "watch");
+    const struct yaml *watch = yaml_get(yaml_get(databases, d->name.ptr), "watch");
+    if (watch != NULL && yaml_get(watch, "tables") == NULL) {
+        fault_at(r->report, at, "`watch` needs `tables`: [orders], or [\"*\"] for all");
+    }
     if (d->watch_count > 0 && d->url.scheme != SCHEME_POSTGRESQL) {
         fault_at(r->report, at,
                  "only PostgreSQL tells what others write (docs/CACHE.md says what to do)");

@@ -121,6 +121,24 @@ static void check_share(struct reading *r, const struct yaml *cache)
     }
 }
 
+/* A write of a daemon that fell silent may take effect for as long as it may run. */
+static void check_forget(struct reading *r, const struct yaml *root)
+{
+    const struct conf_cache *c = &r->conf->cache;
+    if (c->share.host.len == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < r->conf->database_count; i++) {
+        const struct conf_database *d = &r->conf->databases[i];
+        uint64_t longest = d->pool.statement_timeout_ms;
+        if (longest == 0 || longest >= c->forget_ms) {
+            fault_at(r->report, check_place(r, root, "cache", "forget"),
+                     "`cache.forget` must be more than `databases.%.*s.pool.statement_timeout`%s",
+                     STR_ARG(d->name), longest == 0 ? ", which is off" : "");
+        }
+    }
+}
+
 void check_cache(struct reading *r, const struct yaml *root)
 {
     struct conf_cache *c = &r->conf->cache;
@@ -134,6 +152,7 @@ void check_cache(struct reading *r, const struct yaml *root)
         check_region(r, regions, &all[i]);
     }
     check_share(r, cache);
+    check_forget(r, root);
     const struct yaml *y = rules == NULL ? NULL : rules->first;
     for (uint32_t i = 0; i < c->rule_count && y != NULL; i++, y = y->next) {
         check_rule(r, y, &c->rules[i]);

@@ -91,7 +91,7 @@ static int check(const char *path)
     fail_init(&f);
     struct settings *s;
     if (settings_create(c, NULL, &s, &f) != ERR_OK) {
-        fprintf(stderr, "%s: %s\n", path, f.message);
+        fprintf(stderr, "%s: %s%s%s\n", path, f.message, f.hint[0] != '\0' ? "; " : "", f.hint);
         return EXIT_BAD_CONF;
     }
     printf("%s: ok, %u database%s\n", path, s->database_count,

@@ -43,6 +43,17 @@ static void set_language(struct database *d, enum conf_scheme scheme)
     }
 }
 
+/* Drivers know their options, not where in the conf these stand. */
+static enum err say_where(const struct database *d, uint32_t server, struct fail *f)
+{
+    struct fail why = *f;
+    fail_init(f);
+    fail_set(f, why.code, "`databases.%.*s.%s`: %s", STR_ARG(d->conf->name),
+             server == 0 ? "url" : "replicas", why.message);
+    fail_hint(f, "%s", why.hint);
+    return why.code;
+}
+
 static enum err check_targets(struct database *d, struct fail *f)
 {
     d->driver = driver_for(d->servers[0].target->kind);
@@ -51,11 +62,12 @@ static enum err check_targets(struct database *d, struct fail *f)
                         "database %.*s: this build has no driver for its URL",
                         STR_ARG(d->conf->name));
     }
-    enum err e = ERR_OK;
-    for (uint32_t i = 0; e == ERR_OK && i < d->server_count; i++) {
-        e = d->driver->check(d->servers[i].target, f);
+    for (uint32_t i = 0; i < d->server_count; i++) {
+        if (d->driver->check(d->servers[i].target, f) != ERR_OK) {
+            return say_where(d, i, f);
+        }
     }
-    return e;
+    return ERR_OK;
 }
 
 static enum err database_create(struct shared_conf *owner, const struct conf_database *conf,

@@ -22,12 +22,15 @@ class Pair:
         self.redis = redis
         self.cache = {"share": redis.url(), "regions": {
             "near": {"ttl": "10m"}, "far": {"backend": redis.url(), "ttl": "10m"}}, **cache}
-        self.db = make_db(conf={"cache": self.cache})
+        # `forget` must be longer than any statement may run.
+        self.pool = {"statement_timeout": "11s"} if "forget" in cache else {}
+        self.db = make_db(conf={"cache": self.cache}, settings={"pool": self.pool})
         self.a = self.db.daemon
         self.b = self.another(self.cache)
 
     def another(self, cache=None):
-        return Daemon({"main": {"url": self.db.url}}, conf={"cache": cache} if cache else None)
+        return Daemon({"main": {"url": self.db.url, "pool": self.pool}},
+                      conf={"cache": cache} if cache else None)
 
     def wait_whole(self, members=2, daemons=None):
         for daemon in daemons or (self.a, self.b):
@@ -274,7 +277,7 @@ def test_a_writer_that_is_stopped_hides_nothing(midst):
 
 @ONE_SERVER
 def test_a_writer_that_is_killed_hides_nothing(midst):
-    pair, reader, _ = midst(Daemon.kill, forget="5s")
+    pair, reader, _ = midst(Daemon.kill, forget="12s")
     wait_for("the outcome", lambda: not waits_for_a_lock(pair.db))
     wait_for("the write in the database", lambda: is_written(pair))
     known = time.monotonic()

@@ -73,6 +73,22 @@ def test_a_port_in_use_ends_with_1_and_is_named(tmp_path):
         done = run_program("-c", path)
     assert done.returncode == 1
     assert str(port) in done.stderr + done.stdout
+    assert "another `listen`" in done.stderr
+
+
+def test_a_wrong_option_of_a_url_is_told_with_its_database(tmp_path):
+    done = run_program("--check", write(tmp_path / "c.yaml", "databases: {shop: {url: "
+                                        "'postgresql://app@db1/shop?sslmod=require'}}\n"))
+    assert done.returncode == 2
+    assert "`databases.shop.url`: PostgreSQL has no option \"sslmod\"" in done.stderr
+    assert "such as sslmode" in done.stderr
+
+
+def test_a_watch_without_tables_is_a_fault(tmp_path):
+    done = run_program("--check", write(tmp_path / "c.yaml", "databases: {shop: {url: "
+                                        "'postgresql://app@db1/shop', watch: {}}}\n"))
+    assert done.returncode == 2
+    assert ":1:61: `watch` needs `tables`" in done.stderr
 
 
 def test_without_c_the_conf_folder_is_used(tmp_path):

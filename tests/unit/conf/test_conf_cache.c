@@ -134,13 +134,15 @@ START_TEST(faults_are_told_with_their_place)
          "f:2:42: `cache.regions.r.soft_ttl` must be less than its ttl\n"},
         {"cache: {regions: {r: {max_bytes: 1MiB, max_entry: 1MiB}}}\n",
          "f:2:51: `cache.regions.r.max_entry` must be at most half of max_bytes\n"},
-        {"cache: {share: 5s}\n", "f:2:16: `cache.share`: scheme: a URL begins with a scheme: "
-                                 "postgresql://, mariadb:// or "
-                                 "sqlite://\n"},
+        {"cache: {share: 5s}\n", "f:2:16: `cache.share`: scheme: it must be redis, as in "
+                                 "redis://host:6379/0\n"},
         {"cache: {share: []}\n",
          "f:2:16: `cache.share` must be a URL such as redis://127.0.0.1:6379/0\n"},
         {"cache: {share: 'postgresql://h/x'}\n",
-         "f:2:16: `cache.share`: scheme: it must be redis\n"},
+         "f:2:16: `cache.share`: scheme: it must be redis, as in redis://host:6379/0\n"},
+        {"cache: {share: 'redis://h', forget: 30s}\n",
+         "f:2:37: `cache.forget` must be more than "
+         "`databases.main.pool.statement_timeout`\n"},
         {"cache: {share: 'redis://h/x'}\n",
          "f:2:16: `cache.share`: database: it is a number such as /0\n"},
         {"cache: {share: 'redis://me@h'}\n",
@@ -243,7 +245,7 @@ int main(void)
     tcase_add_test(t, without_a_word_there_is_one_region_and_no_rule);
     tcase_add_test(t, every_key_of_a_region_and_a_rule_is_read);
     tcase_add_loop_test(t, the_default_region_is_the_one_called_so_or_the_only_one, 0, 5);
-    tcase_add_loop_test(t, faults_are_told_with_their_place, 0, 23);
+    tcase_add_loop_test(t, faults_are_told_with_their_place, 0, 24);
     tcase_add_test(t, daemons_share_by_redis);
     tcase_add_test(t, a_database_is_not_in_redis);
     tcase_add_test(t, every_failing_allocation_is_an_error);
