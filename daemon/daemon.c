@@ -91,6 +91,10 @@ static void set_log(struct daemon *d, const struct conf *c)
 
 static void log_fail(struct daemon *d, const char *what, const struct fail *f)
 {
+    if (f->hint[0] == '\0') {
+        LOG(&d->log, LOG_DAEMON, LOG_ERROR, what, LOG_S("error", str_of(f->message)), LOG_END);
+        return;
+    }
     LOG(&d->log, LOG_DAEMON, LOG_ERROR, what, LOG_S("error", str_of(f->message)),
         LOG_S("hint", str_of(f->hint)), LOG_END);
 }

@@ -230,9 +230,13 @@ __attribute__((format(printf, 2, 0))) static void on_library_log(void *arg, cons
 
 static enum err listen_failed(const struct http *h, struct fail *f, int why)
 {
-    return fail_set(f, ERR_CONNECTION_FAILED, "http: cannot listen on %s port %u: %s", h->host,
-                    (unsigned)h->opts.port,
-                    why == EADDRINUSE ? "in use by another program" : strerror(why));
+    fail_set(f, ERR_CONNECTION_FAILED, "http: cannot listen on %s port %u: %s", h->host,
+             (unsigned)h->opts.port,
+             why == EADDRINUSE ? "in use by another program" : strerror(why));
+    if (why == EADDRINUSE) {
+        fail_hint(f, "set another `http` in the conf file, or `http: off`");
+    }
+    return f->code;
 }
 
 static bool is_wildcard(const struct sockaddr *a)

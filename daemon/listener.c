@@ -74,6 +74,16 @@ static enum err check_address(const struct listener *l, const struct conf_listen
     return f->code;
 }
 
+static enum err listen_failed(struct fail *f, const char *host, const char *port, int why)
+{
+    fail_set(f, ERR_CONNECTION_FAILED, "cannot listen on %s:%s: %s", host, port, strerror(why));
+    if (why == EADDRINUSE) {
+        fail_hint(f, "another program has this port, perhaps another tribikosd; end it, or set "
+                     "another `listen` in a conf file");
+    }
+    return f->code;
+}
+
 static enum err open_tcp(struct listener *l, const struct conf_listen *c, int *out,
                          struct fail *f)
 {
@@ -92,8 +102,7 @@ static enum err open_tcp(struct listener *l, const struct conf_listen *c, int *o
         fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
             bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-            result = fail_set(f, ERR_CONNECTION_FAILED, "cannot listen on %s:%s: %s", host,
-                              port, strerror(errno));
+            result = listen_failed(f, host, port, errno);
         }
     }
     freeaddrinfo(found);

@@ -5,6 +5,7 @@
 #include "daemon/report.h"
 
 #include "backend/driver.h"
+#include "backend/redis.h"
 #include "base/clock.h"
 #include "daemon/http.h"
 #include "pool/pool_gate.h"
@@ -191,6 +192,7 @@ static void add_process(struct buf *b, const struct report_in *in)
             text(b, d->name, d->library_version());
         }
     }
+    text(b, "hiredis", redis_library_version());
     text(b, "libuv", uv_version_string());
     text(b, "libmicrohttpd", http_library_version());
     end(b);
