@@ -96,6 +96,10 @@ static enum err add_tables(struct req *r, const struct catalog *c, struct slot_s
     bool fits = true;
     for (const struct json *j = r->msg.tables->first; j != NULL; j = j->next, at++) {
         const struct table *t = find_table(c, json_text(j));
+        if (t == NULL && str_is(json_text(j), "*")) {
+            fits = false;
+            continue;
+        }
         if (t == NULL) {
             return unknown_table(r, c, json_text(j), at);
         }

@@ -468,9 +468,10 @@ static enum err unknown_key(const struct read *r, const struct json *j)
     char path[320] = "/";
     struct json_path p = {.key = key};
     json_path_write(&p, path, sizeof path);
-    fail_at(r->fail, ERR_UNKNOWN_KEY, str_of(path), "a %s %s has no key \"%.*s\"",
-            op_name(r->m->op), r->step != NULL ? "step" : "request", (int)utf8_cut(key, 80),
-            key.ptr);
+    const char *op = op_name(r->m->op);
+    fail_at(r->fail, ERR_UNKNOWN_KEY, str_of(path), "%s %s %s has no key \"%.*s\"",
+            strchr("aeiou", op[0]) != NULL ? "an" : "a", op,
+            r->step != NULL ? "step" : "request", (int)utf8_cut(key, 80), key.ptr);
     unsigned best = key.len > 3 ? 3 : 2; /* every short key is near to every other */
     const char *nearest = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {

@@ -299,6 +299,7 @@ def test_a_write_that_goes_round_is_seen_when_it_is_told(cached):
     with db.client() as c:
         for n, told in enumerate(({"tables": ["users"]}, {"tables": ["users"], "db": "main"},
                                   {"tags": ["of:1"]}, {"tags": ["none", "people"]},
+                                  {"tables": ["*"]}, {"tables": ["departments", "*"]},
                                   {"key": "first user"}, {"region": "default"},
                                   {"region": "default", "key": "first user"},
                                   {"tables": ["departments"], "tags": ["people"]})):
