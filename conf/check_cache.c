@@ -132,9 +132,10 @@ static void check_forget(struct reading *r, const struct yaml *root)
         const struct conf_database *d = &r->conf->databases[i];
         uint64_t longest = d->pool.statement_timeout_ms;
         if (longest == 0 || longest >= c->forget_ms) {
-            fault_at(r->report, check_place(r, root, "cache", "forget"),
-                     "`cache.forget` must be more than `databases.%.*s.pool.statement_timeout`%s",
-                     STR_ARG(d->name), longest == 0 ? ", which is off" : "");
+            fault_at(
+                r->report, check_place(r, root, "cache", "forget"),
+                "`cache.forget` must be more than `databases.%.*s.pool.statement_timeout`%s",
+                STR_ARG(d->name), longest == 0 ? ", which is off" : "");
         }
     }
 }

@@ -21,7 +21,8 @@ static enum err parse_redis(struct reading *r, const struct yaml *y, struct conf
                         "TLS to Redis is not part of this version: let a tunnel do it");
     }
     if (!str_starts(y->text, STR("redis:")) && !str_starts(y->text, STR("${"))) {
-        return fail_set(f, ERR_BAD_VALUE, "scheme: it must be redis, as in redis://host:6379/0");
+        return fail_set(f, ERR_BAD_VALUE,
+                        "scheme: it must be redis, as in redis://host:6379/0");
     }
     enum err e = url_parse(&s, y->text, out, f);
     if (e != ERR_OK) {
