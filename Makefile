@@ -51,20 +51,27 @@ test:
 	tools/install-deps build test
 	tools/run-tests
 
-differential: all
+differential:
+	tools/install-deps build test
+	$(MAKE) all
 	TRIBIKOSD=$(CURDIR)/$(BUILD)/tribikosd /usr/bin/python3 tests/differential/differ.py --count $(COUNT) --seed $(SEED)
 
-mutation: all
+mutation:
+	tools/install-deps build test
+	$(MAKE) all
 	/usr/bin/python3 tests/differential/mutate.py --all
 	/usr/bin/python3 tests/soak/mutate.py
 
-soak: all
+soak:
 	tools/install-deps build test
+	$(MAKE) all
 	ninja -C $(BUILD) tests/soak/cache_load
 	TRIBIKOSD=$(CURDIR)/$(BUILD)/tribikosd /usr/bin/python3 tests/soak/cache_run.py --reads $(CACHE_READS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 	TRIBIKOSD=$(CURDIR)/$(BUILD)/tribikosd /usr/bin/python3 tests/soak/run.py --seconds $(SOAK_SECONDS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
-check: all
+check:
+	tools/install-deps build test
+	$(MAKE) all
 	tools/run-tests house
 
 bench:

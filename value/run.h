@@ -3,8 +3,8 @@
  * value/run.h: the port between what wants rows and what has them: one
  * statement, its parameters, and a sink for its rows.
  *
- * compiler/ makes statements, backend/ runs them, daemon/ (later cache/, shard/
- * and orm/) stands between. Nothing here knows libuv or a database.
+ * compiler/ makes statements, backend/ runs them, daemon/ stands between, with
+ * cache/ beside it. Nothing here knows libuv or a database.
  */
 #ifndef VALUE_RUN_H
 #define VALUE_RUN_H

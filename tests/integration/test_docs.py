@@ -51,7 +51,7 @@ def test_examples_are_what_the_server_says(lines, sqlite, copies):
 
 def links(text):
     """(the page, the heading) of each link within the docs."""
-    for page, anchor in re.findall(r"\]\(([\w./]*\.md)?(?:#([\w-]+))?\)", text):
+    for page, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([\w-]+))?\)", text):
         yield page, anchor
 
 
@@ -60,12 +60,15 @@ def anchors(text):
             for h in re.findall(r"^#+ (.*)$", text, re.M)}
 
 
-@pytest.mark.parametrize("name", sorted(n for n in os.listdir(DOCS) if n.endswith(".md")))
+PLACES = [os.path.join("docs", n) for n in sorted(os.listdir(DOCS)) if n.endswith(".md")]
+
+
+@pytest.mark.parametrize("name", [*PLACES, "README.md", "CONTRIBUTING.md"])
 def test_links_lead_somewhere(name):
     """Pages and their headings."""
-    text = read(os.path.join(DOCS, name))
+    text = read(os.path.join(ROOT, name))
     for page, anchor in links(text):
-        path = os.path.join(DOCS, page or name)
+        path = os.path.join(ROOT, os.path.dirname(name), page) if page else os.path.join(ROOT, name)
         assert os.path.exists(path), f"{name} has a link to {page}"
         assert not anchor or anchor in anchors(read(path)), f"{name}: {page}#{anchor}"
 
