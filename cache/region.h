@@ -86,8 +86,7 @@ bool region_take_lease(struct region *r, struct cache_key key, uint64_t now_ns,
 bool region_put(struct region *r, const struct region_fill *fill, uint64_t now_ns);
 /* Lets an entry be found by these bytes too; nothing happens if it is gone. */
 void region_add_line(struct region *r, struct cache_key key, struct str line);
-/* true if there was one. */
-bool region_drop(struct region *r, struct cache_key key);
+/* Drops all, and gives the memory back to the system once nobody looks at it. */
 void region_clear(struct region *r);
 /* Once a second, one thread: frees what nobody can see any more, drops what is too old. */
 void region_tend(struct region *r, uint64_t now_ns);

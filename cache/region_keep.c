@@ -434,17 +434,6 @@ bool region_take_lease(struct region *r, struct cache_key key, uint64_t now_ns,
 
 /* ---- dropping ---- */
 
-bool region_drop(struct region *r, struct cache_key key)
-{
-    pthread_mutex_lock(&r->lock);
-    struct entry *e = find_entry(&r->table, key);
-    if (e != NULL) {
-        drop(r, e);
-    }
-    pthread_mutex_unlock(&r->lock);
-    return e != NULL;
-}
-
 /* Drops what is useless in a chain; at UINT64_MAX that is all. A node keeps its `next` when
  * it is taken out, and none is freed meanwhile. */
 static void sweep_chain(struct region *r, size_t chain, uint64_t now_ns)

@@ -137,7 +137,8 @@ static void do_something(struct rig *on, uint64_t *random)
         rig_find(on, n);
         region_add_line(on->region, k.key, text);
     } else if (what < 950) {
-        region_drop(on->region, k.key);
+        on->expires_ns = on->now_ns + 1; /* gone when it is next looked at */
+        rig_put(on, n, STR("short"));
     } else if (what == 950 && n % 2 == 0) {
         struct slot_set table = rig_table(n);
         versions_bump(on->versions, &table);

@@ -153,10 +153,6 @@ static void change(struct worker *me)
         fill(me, n);
     } else if (what < 970) {
         write_row(w, n);
-    } else if (what < 994) {
-        struct rig_key k;
-        rig_key_of(&k, n);
-        region_drop(w->g.region, k.key);
     } else if (what < 999) {
         region_tend(w->g.region, 1000);
     } else {
