@@ -408,6 +408,9 @@ void outside_start(struct backend *b)
     if (o == NULL || !prepare(o, conf)) {
         LOG(b->worker->shared->log, LOG_POOL, LOG_ERROR,
             "out of memory: what others write is not heard of", LOG_S("db", name), LOG_END);
+        if (o != NULL) {
+            buf_fini(&o->triggers);
+        }
         free(o);
         return;
     }

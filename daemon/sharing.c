@@ -193,11 +193,13 @@ static void hear_line(struct sharing *s, struct str line)
     }
 }
 
+/* What there was no room or no memory for is missing, also the end of a line: then the next
+ * message has a position too high, and members_hear says that some were missed. */
 static void hear_early(struct sharing *s)
 {
     struct str rest = buf_str(&s->early);
-    while (rest.len > 0 && s->state == SHARING_MEMBER) {
-        ptrdiff_t end = str_find(rest, '\n', 0);
+    ptrdiff_t end;
+    while (s->state == SHARING_MEMBER && (end = str_find(rest, '\n', 0)) >= 0) {
         hear_line(s, (struct str){rest.ptr, (size_t)end});
         rest = (struct str){rest.ptr + end + 1, rest.len - (size_t)end - 1};
     }
