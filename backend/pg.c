@@ -97,6 +97,12 @@ void pg_lost(struct pg_conn *c)
     set_poll(c, 0);
 }
 
+/* NoticeResponse, NotificationResponse, ParameterStatus. */
+static bool is_unasked(unsigned char kind)
+{
+    return kind == 'N' || kind == 'A' || kind == 'S';
+}
+
 /* Unasked, a server may send notices, notifications and settings that changed. Anything
  * else is an answer that comes too late, and half a message would hide in libpq's
  * buffer until the next answer is glued to it. Under TLS only whole messages are told
@@ -108,7 +114,7 @@ static bool may_come_unasked(const struct pg_conn *c)
     size_t left = n > 0 ? (size_t)n : 0;
     for (const unsigned char *m = b; left > 0;) {
         uint32_t size = 0;
-        if (left < PG_HEAD_BYTES || memchr("NAS", m[0], 3) == NULL) {
+        if (left < PG_HEAD_BYTES || !is_unasked(m[0])) {
             return false;
         }
         memcpy(&size, m + 1, sizeof size);

@@ -39,11 +39,12 @@ struct quick_line {
  *       string = DQUOTE 1*64( %x20-21 / %x23-5B / %x5D-7E ) DQUOTE */
 bool quick_split(struct str line, struct quick_line *out);
 
-/* Answers a line of c whose turn it is, if its answer is kept under its name; false: it is
- * to be read. */
+/* Answers a line of c whose turn it is into c->out, if its answer is kept under its name;
+ * false: nothing was done, and it is to be read. */
 bool quick_answer(struct conn *c, struct str line);
-/* The name under which r's answer, which is of `ttl_ns` at most as all of its region are, can
- * be found again, in `out`; empty if it cannot. */
+/* The name under which r's answer can be found again, written into `out` and borrowed from it;
+ * empty if it cannot, or if there is no memory. Only for what may get as old as its region
+ * allows: quick_answer asks for no less. */
 struct str quick_name(const struct req *r, struct buf *out);
 
 #endif

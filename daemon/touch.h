@@ -7,7 +7,8 @@
  * COMMIT is, and lowered when its outcome is certain, before its client hears of it. While
  * the outcome is unknown they stay raised until the database must have settled it.
  *
- * Nothing is done, and no time is spent, while worker_shared.versions is NULL.
+ * Slots are raised whether or not anything is cached here (docs/decisions.md 59). Without
+ * worker_shared.versions, which only tests lack, nothing is done.
  */
 #ifndef DAEMON_TOUCH_H
 #define DAEMON_TOUCH_H

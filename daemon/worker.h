@@ -58,9 +58,9 @@ struct worker_shared {
     uint64_t started_ns;
     uint64_t deaf_ns;          /* how long a database may take to answer after it was asked to
                                 * stop; then its session is given up */
-    struct versions *versions; /* of the result cache; NULL: none is configured */
-    struct touch_held *held;   /* of writes whose outcome is not known; NULL as versions */
-    struct flights *flights;   /* … and these, if there are versions */
+    struct versions *versions; /* of the result cache; NULL in tests of one worker */
+    struct touch_held *held;   /* of writes whose outcome is not known; as versions */
+    struct flights *flights;   /* reads that others wait for; as versions */
     struct cache_plans *cache_plans;
     struct sharing *sharing; /* with whom they are shared; NULL: nobody */
     struct worker *workers;  /* all of them; NULL in tests of one */
