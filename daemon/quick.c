@@ -14,7 +14,7 @@
 #define DIGITS_MAX 18
 #define STRING_MAX 64
 
-static const char ID[] = {'"', 'i', 'd', '"'};
+static const char id_key[] = {'"', 'i', 'd', '"'};
 
 static size_t skip_blanks(struct str s, size_t at)
 {
@@ -115,10 +115,11 @@ static bool split_last_id(struct str line, struct quick_line *out)
         return false;
     }
     at = skip_blanks_back(line, at - 1);
-    if (at < sizeof ID || memcmp(line.ptr + at - sizeof ID, ID, sizeof ID) != 0) {
+    if (at < sizeof id_key ||
+        memcmp(line.ptr + at - sizeof id_key, id_key, sizeof id_key) != 0) {
         return false;
     }
-    at = skip_blanks_back(line, at - sizeof ID);
+    at = skip_blanks_back(line, at - sizeof id_key);
     if (at < 2 || line.ptr[at - 1] != ',') {
         return false;
     }
@@ -130,12 +131,12 @@ static bool split_last_id(struct str line, struct quick_line *out)
 bool quick_split(struct str line, struct quick_line *out)
 {
     *out = (struct quick_line){0};
-    if (line.len > QUICK_LINE_MAX || line.len < sizeof ID + 1 || line.ptr[0] != '{') {
+    if (line.len > QUICK_LINE_MAX || line.len < sizeof id_key + 1 || line.ptr[0] != '{') {
         return false;
     }
     size_t at = skip_blanks(line, 1);
-    if (line.len - at > sizeof ID && memcmp(line.ptr + at, ID, sizeof ID) == 0) {
-        return split_id(line, at + sizeof ID, out);
+    if (line.len - at > sizeof id_key && memcmp(line.ptr + at, id_key, sizeof id_key) == 0) {
+        return split_id(line, at + sizeof id_key, out);
     }
     if (!split_last_id(line, out)) {
         *out = (struct quick_line){.rest = {line.ptr + at, line.len - at}};

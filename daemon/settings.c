@@ -7,6 +7,7 @@
 #include "daemon/regions.h"
 #include "pool/pool_gate.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static struct shared_conf *conf_hold(struct shared_conf *c)
@@ -159,7 +160,8 @@ static int32_t count_alike(const struct settings *s, const struct server *of)
 static void tell_alike(struct settings *s)
 {
     for (uint32_t i = 0; i < s->database_count; i++) {
-        struct database *d = s->databases[i];
+        const struct database *d = s->databases[i];
+        assert(d != NULL); /* fill made as many as it counted */
         for (uint32_t k = 0; k < d->server_count; k++) {
             atomic_store(&d->servers[k].share.alike, count_alike(s, &d->servers[k]));
         }

@@ -51,7 +51,7 @@ static int to_turn(struct req *r, enum err e)
 /* Its handle stands from here on, so that what is behind it in the same write finds it. */
 static int read_begin(struct req *r)
 {
-    struct tx *t;
+    struct tx *t = NULL;
     enum err e = r->worker->state == WORKER_RUNNING || r->parent != NULL
                      ? tx_create(r->conn, &r->msg, &t, &r->fail)
                      : fail_set(&r->fail, ERR_SHUTTING_DOWN, "the server is stopping");

@@ -459,6 +459,7 @@ static void forsake(struct flight *f)
     const struct pipeline *pipe = lane_pipeline(a);
     if (pipe == NULL) {
         lane_leave(a);
+        assert(a->conn != NULL); /* f is under way: it is not given back yet */
         a->conn->driver->cancel(a->conn);
         return;
     }

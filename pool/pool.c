@@ -203,11 +203,10 @@ static bool is_calm(const struct pool *p, uint64_t now_ns)
  * as a rule, in a pool that is busy. */
 static void look_behind(struct pool *p, uint32_t was_due, uint64_t now_ns)
 {
-    if (p->gate != GATE_OPEN) {
-        pool_look(p);
-    } else if (p->due > 0 && p->due < was_due && is_calm(p, now_ns)) {
+    bool open = p->gate == GATE_OPEN;
+    if (open && p->due > 0 && p->due < was_due && is_calm(p, now_ns)) {
         pool_tick(p, impatience(p, now_ns));
-    } else if (p->due > 0) {
+    } else if (!open || p->due > 0) {
         pool_look(p);
     }
 }
