@@ -19,6 +19,11 @@
 /* A dialect has at most so many numbers of keys. */
 #define FUSED_MOST 4
 
+/* PostgreSQL takes an array that it does not know for one of ten. A plan for fewer seems
+ * cheaper than one for any array, and so it would plan each of these statements anew, which
+ * takes longer than to run it. */
+#define ARRAY_LEAST 10
+
 /* key = value, the only condition. */
 struct fuse_key {
     const struct expr *column, *value;
@@ -218,8 +223,10 @@ static bool add_fusions(struct plan *p, const struct fuse_key *key, const struct
     struct fusion *list = ARENA_ARRAY(&p->arena, count, struct fusion);
     for (uint32_t i = 0; list != NULL && i < count; i++) {
         bool array = s[i].sql_many.len > 0;
-        list[i] = (struct fusion){
-            .stmt = &s[i], .keys = array ? 0 : s[i].param_count, .key_column = key->output};
+        list[i] = (struct fusion){.stmt = &s[i],
+                                  .keys = array ? 0 : s[i].param_count,
+                                  .key_column = key->output,
+                                  .least = array ? ARRAY_LEAST : 0};
         if (s[i].sql.ptr == NULL || (array && s[i].sql_many.ptr == NULL)) {
             return false;
         }

@@ -205,7 +205,8 @@ enum err fuse_begin(struct fuse *f, struct shared_run *first, uint32_t count, st
     const struct statement *plain = first->run->stmt;
     const struct fusion *way = fitting(plain, count);
     assert(count >= 2 && way != NULL && plain->param_count == 1);
-    uint32_t keys = way->keys == 0 ? count : way->keys;
+    uint32_t least = way->keys == 0 ? way->least : way->keys;
+    uint32_t keys = count < least ? least : count;
     if (!has_room(f, keys) || !has_text_room(f, first)) {
         return ERR_OUT_OF_MEMORY;
     }
@@ -226,7 +227,7 @@ enum err fuse_begin(struct fuse *f, struct shared_run *first, uint32_t count, st
     }
     out->stmt = way->stmt;
     out->params = f->keys;
-    out->sets = way->keys == 0 ? count : 1;
+    out->sets = way->keys == 0 ? keys : 1;
     out->sink = &f->sink;
     return ERR_OK;
 }

@@ -45,6 +45,7 @@ struct fusion {
                                    * any number as sets, through sql_many */
     uint32_t keys;
     uint32_t key_column; /* of its rows */
+    uint32_t least;      /* of the keys as sets: fewer are filled up with copies of the last */
 };
 
 /* SQL text of one database, ready to be sent. Immutable, belongs to a plan (or

@@ -29,8 +29,9 @@ static struct fuse fuse;
 static struct run out;
 static struct fail fail;
 static struct statement any, lists[2], plain;
-static const struct fusion by_array[] = {{&any, 0, 1}};
-static const struct fusion by_list[] = {{&lists[0], 4, 1}, {&lists[1], 16, 1}};
+static const struct fusion by_array[] = {{.stmt = &any, .key_column = 1}};
+static const struct fusion by_list[] = {{.stmt = &lists[0], .keys = 4, .key_column = 1},
+                                        {.stmt = &lists[1], .keys = 16, .key_column = 1}};
 
 static enum sink_verdict on_row(struct row_sink *s, const struct value *cells, struct fail *f)
 {
@@ -112,6 +113,25 @@ START_TEST(rows_go_to_those_who_asked)
         ck_assert_uint_eq(readers[i].run.rowcount, (unsigned)i % 2);
         ck_assert_int_eq(readers[i].cell, i % 2 ? i : 0);
     }
+}
+END_TEST
+
+START_TEST(few_keys_of_an_array_are_filled_up)
+{
+    static const struct fusion by_ten[] = {{.stmt = &any, .key_column = 1, .least = 10}};
+    plain.fusions = by_ten;
+    for (int i = 0; i < 12; i++) {
+        ask(i, integer(i));
+    }
+    ck_assert_int_eq(begin(3), ERR_OK);
+    ck_assert_uint_eq(out.sets, 10);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(out.params[i].num, i < 3 ? i : 2);
+    }
+    ck_assert_int_eq(give(9, integer(2)), SINK_MORE);
+    ck_assert_int_eq(readers[2].rows, 1);
+    ck_assert_int_eq(begin(12), ERR_OK);
+    ck_assert_uint_eq(out.sets, 12);
 }
 END_TEST
 
@@ -261,6 +281,7 @@ int main(void)
     TCase *tc = tcase_create("fuse");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, rows_go_to_those_who_asked);
+    tcase_add_test(tc, few_keys_of_an_array_are_filled_up);
     tcase_add_test(tc, integers_may_come_as_digits);
     tcase_add_test(tc, one_row_for_all_with_its_key);
     tcase_add_test(tc, a_key_of_nobody_is_an_error);

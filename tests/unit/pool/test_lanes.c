@@ -26,7 +26,7 @@ struct reader {
 static struct rig rig;
 static struct reader readers[MANY];
 static struct statement plain, any;
-static const struct fusion fusions[] = {{&any, 0, 1}};
+static const struct fusion fusions[] = {{.stmt = &any, .key_column = 1}};
 
 static enum sink_verdict on_row(struct row_sink *s, const struct value *cells, struct fail *f)
 {
