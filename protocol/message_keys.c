@@ -462,6 +462,18 @@ static unsigned use_of(const struct read *r)
     return r->step != NULL ? OF_STEP : 1u << r->m->op;
 }
 
+/* A statement that stands where the request should. */
+static bool begins_statement(struct str key)
+{
+    static const char *const verbs[] = {"select", "insert", "update", "delete", "text", "with"};
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (str_is(key, verbs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err unknown_key(const struct read *r, const struct json *j)
 {
     struct str key = json_key(j);
@@ -481,7 +493,10 @@ static enum err unknown_key(const struct read *r, const struct json *j)
             nearest = keys[i].key.ptr;
         }
     }
-    if (nearest != NULL) {
+    if ((use_of(r) & (STATEMENT | OF_STEP)) != 0 && begins_statement(key)) {
+        fail_hint(r->fail, "a statement stands in \"query\": {\"query\":{\"%.*s\":…}}",
+                  STR_ARG(key));
+    } else if (nearest != NULL) {
         fail_hint(r->fail, "did you mean \"%s\"?", nearest);
     }
     return ERR_UNKNOWN_KEY;
