@@ -143,6 +143,10 @@ class Daemon:
         assert status == 200, body
         return json.loads(body)
 
+    def region(self, name="default"):
+        """The figures of a region of the result cache."""
+        return self.stats()["cache"]["regions"][name]
+
     def signal(self, sig):
         self.proc.send_signal(sig)
 

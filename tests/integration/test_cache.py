@@ -27,10 +27,6 @@ def rename(client, name, where=True):
     client.query({"update": "users", "data": {"name": name}, "where": where})
 
 
-def figures(db, region="default"):
-    return db.daemon.stats()["cache"]["regions"][region]
-
-
 # ---- what the reply says ----
 def test_a_second_read_is_a_hit_and_says_the_same(cached):
     with cached().client() as c:
@@ -435,7 +431,7 @@ def test_what_is_too_large_is_not_kept(cached):
     with db.client() as c:
         query = {"select": [{"t": {"value": "x" * 3000, "type": "text"}}], "from": "users"}
         assert [word(c, query) for _ in range(2)] == ["miss", "miss"]
-        assert figures(db)["refused"] == 2
+        assert db.daemon.region()["refused"] == 2
         assert [word(c, ONE) for _ in range(2)] == ["miss", "hit"]
 
 
@@ -448,7 +444,7 @@ def test_a_region_keeps_to_its_size(cached):
     with db.client() as c:
         for i in range(400):
             assert word(c, {**query, "limit": 1}, params={"i": i}) == "miss"
-        found = figures(db)
+        found = db.daemon.region()
         assert found["bytes"] <= found["max_bytes"] * 1.01
         assert 0 < found["entries"] < 400 and found["evicted"] + found["refused"] > 0
 
@@ -457,9 +453,9 @@ def test_a_region_keeps_to_its_size(cached):
 def hits_without_asking(db, client, query, **rest):
     """Whether a read that does not ask is answered from the cache the second time."""
     client.query(query, **rest)
-    before = figures(db)["hits"]
+    before = db.daemon.region()["hits"]
     client.query(query, **rest)
-    return figures(db)["hits"] == before + 1
+    return db.daemon.region()["hits"] == before + 1
 
 
 @pytest.mark.parametrize("rule, fits", [
@@ -491,10 +487,10 @@ def test_a_rule_for_prepared_statements(cached):
     with db.client() as c:
         for name in ("top", "other"):
             c.ask({"op": "prepare", "name": name, "query": USERS})
-        before = figures(db)["hits"]
+        before = db.daemon.region()["hits"]
         for name in ("top", "other", "other", "top"):
             assert "cache" not in c.ask({"run": name})
-        assert figures(db)["hits"] == before + 1
+        assert db.daemon.region()["hits"] == before + 1
 
 
 def test_a_rule_for_reads_by_key(cached):
@@ -523,7 +519,7 @@ def test_a_request_goes_before_a_rule(cached):
         assert word(c, ONE) == "hit"  # the rule's region
         assert word(c, ONE, {"region": "default"}) == "miss"
         assert word(c, ONE, False) == "bypass"
-        assert figures(db, "other")["entries"] == figures(db)["entries"] == 1
+        assert db.daemon.region("other")["entries"] == db.daemon.region()["entries"] == 1
 
 
 def test_a_rule_sees_its_own_writes(cached):
@@ -592,7 +588,7 @@ def test_show_and_stats_tell_the_same(cached):
         word(c, USERS, {"mode": "refresh"})
         shown = c.ask({"op": "show", "what": "cache"})
         rows = {row[0]: dict(zip(shown["columns"], row)) for row in shown["rows"]}
-        stats = figures(db)
+        stats = db.daemon.region()
         stats.pop("ages")
         assert list(stats) == shown["columns"][2:]
         assert rows["default"] == {"region": "default", "backend": "memory", **stats}

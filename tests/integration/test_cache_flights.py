@@ -6,8 +6,6 @@ The database is paused while they come, so that nothing depends on how fast it i
 reads waits for a connection, and the others for who reads.
 """
 import contextlib
-import socket
-import struct
 
 import pytest
 
@@ -43,18 +41,8 @@ def clients(db, count):
         yield [stack.enter_context(db.client()) for _ in range(count)]
 
 
-def reset(c):
-    """Gone, and not only done with sending."""
-    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    c.close()
-
-
 def cache(db):
     return db.daemon.stats()["cache"]
-
-
-def region(db, name="default"):
-    return cache(db)["regions"][name]
 
 
 def until(db, what, condition):
@@ -88,7 +76,7 @@ def test_many_misses_are_one_read(db):
             reply = c.recv()
             assert reply["cache"] == "miss" and reply["rows"] == ROW
         assert db.daemon.stats()["databases"]["main"]["pool"]["lent"] == lent + 1
-        figures = region(db)
+        figures = db.daemon.region()
         assert (figures["fills"], figures["joined"]) == (1, MANY - 1)
         assert cache(db)["waiting"] == 0
         assert first.query(ONE, cache=True)["cache"] == "hit"
@@ -141,9 +129,9 @@ def test_a_failure_is_everybodys_and_the_next_tries_again(db):
         errors = [c.recv()["error"] for c in (first, *others)]
         assert errors[0]["code"] == "division_by_zero"
         assert all(e == errors[0] for e in errors)
-        assert region(db)["failed"] == 1 and region(db)["fills"] == 0
+        assert db.daemon.region()["failed"] == 1 and db.daemon.region()["fills"] == 0
         first.fails({**wrong, "cache": True}, "division_by_zero")
-        assert region(db)["failed"] == 2
+        assert db.daemon.region()["failed"] == 2
         assert db.daemon.stats()["errors"]["by_class"]["data"] == 6
 
 
@@ -156,7 +144,7 @@ def test_who_goes_away_takes_nobody_along(db, how):
             start(db, first, {"query": ONE, "id": 1, **timeout})
             follow(db, others, {"query": ONE})
             if how == "reset":
-                reset(first)
+                first.break_off()
             elif how == "cancel":
                 first.send({"op": "cancel", "of": 1})
             until(db, "another one reads",
@@ -169,7 +157,7 @@ def test_who_goes_away_takes_nobody_along(db, how):
                 assert first.recv()["error"]["code"] == "timeout"
         for c in others:
             assert c.recv()["rows"] == ROW
-        assert region(db)["fills"] == 1
+        assert db.daemon.region()["fills"] == 1
 
 
 @pytest.mark.parametrize("how", ["cancel", "timeout", "reset"])
@@ -181,7 +169,7 @@ def test_who_waits_may_go_away(db, how):
             timeout = {"timeout": "1s"} if how == "timeout" else {}
             follow(db, [goes], {"query": ONE, "id": 1, **timeout}, waiting=3)
             if how == "reset":
-                reset(goes)
+                goes.break_off()
             elif how == "cancel":
                 goes.send({"op": "cancel", "of": 1})
             until(db, "it has left", lambda: cache(db)["waiting"] == 2)
@@ -200,7 +188,7 @@ def test_all_go_away(db):
             start(db, first, {"query": ONE})
             follow(db, others, {"query": ONE})
             for c in (first, *others):
-                reset(c)
+                c.break_off()
             until(db, "nobody is left", lambda: cache(db)["waiting"] == 0
                   and waiting_for_a_connection(db) == 0)
         with db.client() as c:
@@ -220,7 +208,7 @@ def test_who_comes_after_a_write_does_not_join_an_older_read(db):
             follow(db, [later], {"query": ONE})
         assert all(c.recv()["rows"] == [[1, "new"]] for c in (first, late, later))
         # What the first one read is not kept: it may be older than the write.
-        assert region(db)["fills"] == 1
+        assert db.daemon.region()["fills"] == 1
 
 
 def test_an_old_one_is_served_while_one_reads_anew(db):
@@ -235,8 +223,8 @@ def test_an_old_one_is_served_while_one_reads_anew(db):
                 assert reply["cache"] == "stale" and reply["rows"] == ROW
         fresh = a.recv()
         assert fresh["cache"] == "miss" and fresh["rows"] == [[1, "new"]]
-        assert region(db, "soft")["refreshes"] == 1
-        assert region(db, "soft")["stale"] >= 3
+        assert db.daemon.region("soft")["refreshes"] == 1
+        assert db.daemon.region("soft")["stale"] >= 3
 
 
 def test_a_write_ends_what_is_stale(db):
@@ -262,7 +250,7 @@ def test_a_lease_has_an_end(db):
                 """Each time another client, since one that gets the lease has to wait."""
                 c = stack.enter_context(db.client())
                 c.send(request)
-                return region(db, "lease")["refreshes"] >= 2
+                return db.daemon.region("lease")["refreshes"] >= 2
             until(db, "another one reads", asks_until_it_reads)
         assert a.recv()["rows"] == ROW
         assert b.query(ONE)["rows"] == ROW
@@ -295,7 +283,7 @@ def test_readers_and_writers_at_once(db):
             for n, c in enumerate(readers):
                 for reply in c.recv_many(1 + n % 3):
                     assert reply["rows"] == [[1, f"n{i}"]], reply
-        figures = region(db)
+        figures = db.daemon.region()
         assert figures["fills"] <= figures["misses"]
         assert figures["hits"] + figures["misses"] >= writes * 15
 

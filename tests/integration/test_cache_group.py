@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+from cached import ask, kept
 from daemon import Daemon
 from servers import Redis, stands_still, wait_for
 
@@ -82,8 +83,7 @@ def by_id(key):
 
 def read(client, region, key=1):
     """(name, word)"""
-    reply = client.query(by_id(key), cache={"region": region})
-    return reply["rows"][0][0], reply["cache"]
+    return ask(client, by_id(key), {"region": region})
 
 
 def rename(name, key=1):
@@ -100,10 +100,8 @@ def sees_in_time(client, region, name, known):
         assert begun - known < PROMISE, f"{begun - known:.3f} s later it is still {found}"
 
 
-def until_hit(client, region, seconds=60):
-    end = time.monotonic() + seconds
-    while read(client, region)[1] != "hit":
-        assert time.monotonic() < end, "nothing is ever found in the cache"
+def until_hit(client, region):
+    kept(client, by_id(1), {"region": region})
 
 
 # ---- all is well ----
@@ -135,7 +133,7 @@ def test_what_one_read_the_other_finds_in_redis(pair):
             if read(b, "far") == ("shared", "hit"):
                 break
             assert time.monotonic() < end, "it finds only what it has read itself"
-        figures = pair.a.stats()["cache"]["regions"]["far"]
+        figures = pair.a.region("far")
         assert figures["fills"] > 0 and figures["bytes"] == 0
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import struct
 import time
 import types
 
@@ -23,12 +22,6 @@ from silence import Silence
 
 NAMES = {"select": ["id"], "from": "users"}
 both = pytest.mark.parametrize("server", sorted(KINDS), indirect=True)
-
-
-def break_off(client):
-    """Gone with a reset."""
-    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
 
 
 def nap(kind, seconds):
@@ -170,7 +163,7 @@ def test_1_a_client_that_vanishes_is_found(far_clients):
         try:
             if not net.is_real:
                 for c in far:
-                    break_off(c)
+                    c.break_off()
             daemon.wait_until(lambda: near.ask({"op": "stats"})["stats"]["clients"]["now"] == 1,
                               "has found that they are gone", 60)
             daemon.wait_until(lambda: told("busy") == 0, "has stopped their work", 60)

@@ -7,7 +7,6 @@ what is left on it, what comes too late for it, who may have it at all.
 """
 import random
 import signal
-import socket
 import struct
 import threading
 import time
@@ -34,12 +33,6 @@ def sleep(kind, seconds):
     """A statement that takes so long and does nothing."""
     return {"text": {"postgresql": f"select pg_sleep({seconds})",
                      "mariadb": f"select sleep({seconds})"}[kind]}
-
-
-def break_off(client):
-    """The client is gone with a reset, as a killed process is."""
-    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
 
 
 @pytest.fixture
@@ -192,7 +185,7 @@ class Fickle:
                 c.send({"id": -nonce, "op": "cancel", "of": nonce})
                 asked[-nonce] = None
         if self.rng.random() < 0.2:
-            break_off(c)
+            c.break_off()
             return
         for _ in range(len(asked)):
             self.judge(c.recv(60), asked)
@@ -321,7 +314,7 @@ def test_6_one_who_breaks_off_leaves_nothing_either(make_db):
             gone = db.client()
             gone.send({"query": {"text": leaves}})
             time.sleep(0.05)
-            break_off(gone)
+            gone.break_off()
             assert c.query({"text": look})["rows"] == before
 
 

@@ -4,8 +4,9 @@ that the project keeps of failures other systems had."""
 import time
 
 import pytest
+from client import Client
 from conftest import KINDS as ALL
-from test_failures_session import ONE, break_off, wired  # noqa: F401 (a fixture)
+from test_failures_session import ONE, wired  # noqa: F401 (a fixture)
 
 both = pytest.mark.parametrize("server", ["postgresql", "mariadb"], indirect=True)
 mariadb = pytest.mark.parametrize("server", ["mariadb"], indirect=True)
@@ -54,7 +55,7 @@ def tags(db):
 
 # ---- 1: a client that leaves in the middle ----
 
-LEAVING = {"by a reset": break_off, "by closing": lambda c: c.close(),
+LEAVING = {"by a reset": Client.break_off, "by closing": lambda c: c.close(),
            "by saying that it is done": lambda c: (c.shutdown(), c.at_end())}
 
 
@@ -89,7 +90,7 @@ def test_1_leaving_while_a_statement_runs_or_waits(begun):
         gone = db.client()
         gone.send(BEGIN, tag(f"left {i}"), add(1, 100), add(2, -100))
         time.sleep(i * 0.001)
-        break_off(gone)
+        gone.break_off()
     with db.client() as c:
         assert c.query(TAGS, expect="scalar")["value"] == 3
         for account in (1, 2):

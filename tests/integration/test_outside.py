@@ -9,10 +9,10 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import fixture
 import pytest
+from cached import ask, becomes, kept
 from conftest import Db
 from daemon import ROOT, run_program
 from servers import PASSWORD, USER, MariaDBPrimary
@@ -24,27 +24,6 @@ only_pg = pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 
 
 ALL_WATCHED = {"conf": CACHE, "settings": {"watch": {"tables": ["*"]}}}
-
-
-def ask(c, query):
-    reply = c.ask({"query": query, "expect": "scalar", "cache": True})
-    return reply["value"], reply["cache"]
-
-
-def kept(c, query, seconds=30):
-    """The value once it is served from the cache."""
-    end = time.monotonic() + seconds
-    while (got := ask(c, query))[1] != "hit":
-        assert time.monotonic() < end, got
-        time.sleep(0.02)
-    return got[0]
-
-
-def becomes(c, query, value, seconds=30):
-    end = time.monotonic() + seconds
-    while (got := ask(c, query))[0] != value:
-        assert time.monotonic() < end, got
-        time.sleep(0.005)
 
 
 def watch(db):

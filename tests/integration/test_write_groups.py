@@ -9,7 +9,6 @@ import threading
 import time
 
 import pytest
-from test_failures_session import break_off
 
 here = pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 ONE = {"size": 1, "max_overflow": 0, "timeout": "60s"}
@@ -339,7 +338,7 @@ def test_members_that_leave_the_queue(grouped_db):
         stays, cancelled, times_out, gone = crowd.ask(
             note(11), note(12), {**note(13), "timeout": "200ms"}, note(14))
         cancelled.send({"op": "cancel", "of": "w"})
-        break_off(gone)
+        gone.break_off()
         assert codes([cancelled, times_out]) == ["cancelled", "timeout"]
         db.daemon.wait_until(lambda: requests_under_way(db) <= 2, "has one beside this one")
         crowd.let_go()
@@ -360,7 +359,7 @@ def test_members_that_leave_a_group(grouped_db):
             note(1), note(22), note(23), {**note(24), "timeout": "1s"}, note(25))
         crowd.let_go(0)
         cancelled.send({"op": "cancel", "of": "w"})
-        break_off(gone)
+        gone.break_off()
         crowd.let_go(1)
         one, two = codes([cancelled, times_out])
         assert codes([other]) == [None]
