@@ -2,8 +2,7 @@
  *
  * test_conf.c: whole conf files: values, defaults, faults, includes, reloads.
  */
-#include "../fail_alloc.h"
-#include "conf/conf.h"
+#include "conf_rig.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -13,29 +12,9 @@
 
 #define MINIMAL "databases: {main: {url: 'sqlite:///a.db'}}\n"
 
-/* The errors of a text as one C string; *c gets the conf. */
-static char *parse(const char *text, struct conf **c)
-{
-    struct buf errors;
-    buf_init(&errors);
-    *c = conf_parse("f", str_of(text), &errors);
-    buf_char(&errors, '\0');
-    return errors.ptr;
-}
-
-static struct conf *must_parse(const char *text)
-{
-    struct conf *c;
-    char *errors = parse(text, &c);
-    ck_assert_str_eq(errors, "");
-    ck_assert_ptr_nonnull(c);
-    free(errors);
-    return c;
-}
-
 START_TEST(the_smallest_conf_has_the_documented_defaults)
 {
-    struct conf *c = must_parse(MINIMAL);
+    struct conf *c = rig_must_parse(MINIMAL);
     ck_assert_uint_eq(c->listen_count, 1);
     ck_assert(str_is(c->listen[0].tcp_host, "127.0.0.1"));
     ck_assert_uint_eq(c->listen[0].tcp_port, 7432);
@@ -74,7 +53,7 @@ END_TEST
 START_TEST(every_kind_of_value_is_read)
 {
     setenv("TRIBIKOS_SIZE", "7", 1);
-    struct conf *c = must_parse(
+    struct conf *c = rig_must_parse(
         "listen:\n  - {unix: /tmp/s, mode: \"0660\"}\n  - tcp: \"[::1]:99\"\n"
         "http: off\nworkers: 3\nlog: {sql: debug, level: warn, format: json, file: x.log}\n"
         "limits: {frame: 1MiB, depth: 8}\ndefault_database: two\n"
@@ -177,7 +156,7 @@ START_TEST(faults_are_told_with_their_place)
     snprintf(text, sizeof text, "%s%s", MINIMAL, cases[_i].text);
     unsetenv("TRIBIKOS_UNSET");
     struct conf *c;
-    char *errors = parse(text, &c);
+    char *errors = rig_parse(text, &c);
     ck_assert_ptr_null(c);
     ck_assert_str_eq(errors, cases[_i].errors);
     free(errors);
@@ -244,7 +223,7 @@ START_TEST(faults_of_databases_are_told_with_their_name)
         {"- a\n", "f:1:1: a conf file is a map of keys, not a list\n"},
     };
     struct conf *c;
-    char *errors = parse(cases[_i].text, &c);
+    char *errors = rig_parse(cases[_i].text, &c);
     ck_assert_ptr_null(c);
     ck_assert_str_eq(errors, cases[_i].errors);
     free(errors);
@@ -265,7 +244,7 @@ START_TEST(no_fault_shows_a_password)
         "listen: [{tcp: '${env:TRIBIKOS_PW}'}]",
     };
     struct conf *c;
-    char *errors = parse(texts[_i], &c);
+    char *errors = rig_parse(texts[_i], &c);
     ck_assert_ptr_null(c);
     ck_assert_ptr_nonnull(strstr(errors, "f:1:"));
     ck_assert_ptr_null(strstr(errors, "hunter2"));
@@ -288,14 +267,14 @@ START_TEST(equal_settings_have_equal_digests_and_others_not)
         "{url: 'postgresql://u:p@h/d', on_connect: [a]}",
     };
     char text[256];
-    struct conf *a = must_parse("databases: {a: {url: 'postgresql://u:p@h/d'}}");
+    struct conf *a = rig_must_parse("databases: {a: {url: 'postgresql://u:p@h/d'}}");
     struct conf *b =
-        must_parse("workers: 9\ndatabases: {main: {url: 'sqlite://'}, a: {url: "
-                   "'postgres://u:p@h:5432/d', pool: {size: 5, timeout: 30000ms}}}");
+        rig_must_parse("workers: 9\ndatabases: {main: {url: 'sqlite://'}, a: {url: "
+                       "'postgres://u:p@h:5432/d', pool: {size: 5, timeout: 30000ms}}}");
     ck_assert(str_eq(a->databases[0].digest, b->databases[1].digest));
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         snprintf(text, sizeof text, "databases: {a: %s}", others[i]);
-        struct conf *c = must_parse(text);
+        struct conf *c = rig_must_parse(text);
         ck_assert_msg(!str_eq(a->databases[0].digest, c->databases[0].digest), "%s", others[i]);
         conf_free(c);
     }
@@ -411,8 +390,8 @@ static char *printed(void (*print)(FILE *))
 START_TEST(the_sample_is_valid_and_says_the_defaults)
 {
     char *sample = printed(conf_print_sample);
-    struct conf *c = must_parse(sample);
-    struct conf *d = must_parse("databases: {main: {url: 'sqlite:///tribikos.db'}}");
+    struct conf *c = rig_must_parse(sample);
+    struct conf *d = rig_must_parse("databases: {main: {url: 'sqlite:///tribikos.db'}}");
     ck_assert_mem_eq(&c->limits, &d->limits, sizeof c->limits);
     ck_assert(str_eq(c->databases[0].digest, d->databases[0].digest));
     ck_assert_uint_eq(c->plan_cache_bytes, d->plan_cache_bytes);
@@ -429,7 +408,7 @@ START_TEST(the_sample_is_valid_and_says_the_defaults)
             memmove(at, at + 2, strlen(at + 2) + 1);
         }
     }
-    c = must_parse(sample);
+    c = rig_must_parse(sample);
     ck_assert_int_eq(c->log_level[LOG_SQL], LOG_DEBUG);
     conf_free(c);
     free(sample);
@@ -443,23 +422,7 @@ START_TEST(every_failing_allocation_is_an_error)
         "  main: {url: 'postgresql://u:${env:TRIBIKOS_PW}@h/d?a=b', on_connect: [x, y]}\n"
         "  b: {url: 'sqlite:///x'}\nlog: {file: '${env:TRIBIKOS_PW}.log'}\n";
     setenv("TRIBIKOS_PW", "hunter2", 1);
-    long n = 1;
-    for (; n < 5000; n++) {
-        struct buf errors;
-        buf_init(&errors);
-        fail_alloc_at(n);
-        struct conf *c = conf_parse("f", STR(text), &errors);
-        bool reached = fail_alloc_reached();
-        fail_alloc_at(0);
-        ck_assert_int_eq(c == NULL, reached);
-        conf_free(c);
-        buf_fini(&errors);
-        if (!reached) {
-            break;
-        }
-    }
-    ck_assert_int_gt(n, 5);
-    ck_assert_int_lt(n, 5000);
+    rig_fail_each_allocation(STR(text));
 }
 END_TEST
 

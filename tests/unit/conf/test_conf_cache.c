@@ -2,8 +2,7 @@
  *
  * test_conf_cache.c: the regions and rules of the result cache.
  */
-#include "../fail_alloc.h"
-#include "conf/conf.h"
+#include "conf_rig.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -12,28 +11,9 @@
 #define MINIMAL "databases: {main: {url: 'sqlite:///a.db'}}\n"
 #define MIB (UINT64_C(1) << 20)
 
-static char *parse(const char *text, struct conf **c)
-{
-    struct buf errors;
-    buf_init(&errors);
-    *c = conf_parse("f", str_of(text), &errors);
-    buf_char(&errors, '\0');
-    return errors.ptr;
-}
-
-static struct conf *must_parse(const char *text)
-{
-    struct conf *c;
-    char *errors = parse(text, &c);
-    ck_assert_str_eq(errors, "");
-    ck_assert_ptr_nonnull(c);
-    free(errors);
-    return c;
-}
-
 START_TEST(without_a_word_there_is_one_region_and_no_rule)
 {
-    struct conf *c = must_parse(MINIMAL);
+    struct conf *c = rig_must_parse(MINIMAL);
     ck_assert_uint_eq(c->cache.region_count, 1);
     ck_assert_uint_eq(c->cache.rule_count, 0);
     const struct conf_region *g = &c->cache.regions[0];
@@ -53,7 +33,7 @@ END_TEST
 
 START_TEST(every_key_of_a_region_and_a_rule_is_read)
 {
-    struct conf *c = must_parse(
+    struct conf *c = rig_must_parse(
         MINIMAL
         "cache:\n"
         "  regions:\n"
@@ -101,7 +81,7 @@ START_TEST(the_default_region_is_the_one_called_so_or_the_only_one)
     };
     char text[256];
     snprintf(text, sizeof text, "%s%s", MINIMAL, cases[_i].text);
-    struct conf *c = must_parse(text);
+    struct conf *c = rig_must_parse(text);
     const struct conf_region *g = c->cache.by_default;
     if (cases[_i].name == NULL) {
         ck_assert_ptr_null(g);
@@ -173,7 +153,7 @@ START_TEST(faults_are_told_with_their_place)
     char text[512];
     snprintf(text, sizeof text, "%s%s", MINIMAL, cases[_i].text);
     struct conf *c;
-    char *errors = parse(text, &c);
+    char *errors = rig_parse(text, &c);
     ck_assert_ptr_null(c);
     ck_assert_str_eq(errors, cases[_i].errors);
     free(errors);
@@ -183,8 +163,8 @@ END_TEST
 START_TEST(daemons_share_by_redis)
 {
     struct conf *c =
-        must_parse(MINIMAL "cache: {share: 'redis://me:p%40w@h:7000/3', group: g,\n"
-                           "  forget: 90s}\n");
+        rig_must_parse(MINIMAL "cache: {share: 'redis://me:p%40w@h:7000/3', group: g,\n"
+                               "  forget: 90s}\n");
     ck_assert(str_is(c->cache.share.host, "h"));
     ck_assert_uint_eq(c->cache.share.port, 7000);
     ck_assert(str_is(c->cache.share.user, "me"));
@@ -193,7 +173,7 @@ START_TEST(daemons_share_by_redis)
     ck_assert(str_is(c->cache.group, "g"));
     ck_assert_uint_eq(c->cache.forget_ms, 90000);
     conf_free(c);
-    c = must_parse(MINIMAL);
+    c = rig_must_parse(MINIMAL);
     ck_assert_uint_eq(c->cache.share.host.len, 0);
     ck_assert(str_is(c->cache.group, "tribikos"));
     conf_free(c);
@@ -203,7 +183,7 @@ END_TEST
 START_TEST(a_database_is_not_in_redis)
 {
     struct conf *c;
-    char *errors = parse("databases: {main: {url: 'redis://u:secret@h/0'}}\n", &c);
+    char *errors = rig_parse("databases: {main: {url: 'redis://u:secret@h/0'}}\n", &c);
     ck_assert_ptr_null(c);
     ck_assert_str_eq(errors,
                      "f:1:25: `databases.main.url`: scheme: it must be postgresql, mariadb, "
@@ -214,27 +194,9 @@ END_TEST
 
 START_TEST(every_failing_allocation_is_an_error)
 {
-    long n = 1;
-    for (; n < 5000; n++) {
-        struct buf errors;
-        buf_init(&errors);
-        fail_alloc_at(n);
-        struct conf *c =
-            conf_parse("f",
-                       STR(MINIMAL "cache: {regions: {a: {ttl: 1s}, b: {}},\n"
-                                   "        rules: [{tables: [x], runs: [y], region: b}]}\n"),
-                       &errors);
-        bool reached = fail_alloc_reached();
-        fail_alloc_at(0);
-        ck_assert_int_eq(c == NULL, reached);
-        conf_free(c);
-        buf_fini(&errors);
-        if (!reached) {
-            break;
-        }
-    }
-    ck_assert_int_gt(n, 5);
-    ck_assert_int_lt(n, 5000);
+    rig_fail_each_allocation(STR(MINIMAL
+                                 "cache: {regions: {a: {ttl: 1s}, b: {}},\n"
+                                 "        rules: [{tables: [x], runs: [y], region: b}]}\n"));
 }
 END_TEST
 

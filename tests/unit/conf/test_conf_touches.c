@@ -3,38 +3,18 @@
  * test_conf_touches.c: what functions, views and triggers touch, and which databases share
  * their data.
  */
-#include "../fail_alloc.h"
-#include "conf/conf.h"
+#include "conf_rig.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char *parse(const char *text, struct conf **c)
-{
-    struct buf errors;
-    buf_init(&errors);
-    *c = conf_parse("f", str_of(text), &errors);
-    buf_char(&errors, '\0');
-    return errors.ptr;
-}
-
-static struct conf *must_parse(const char *text)
-{
-    struct conf *c;
-    char *errors = parse(text, &c);
-    ck_assert_str_eq(errors, "");
-    ck_assert_ptr_nonnull(c);
-    free(errors);
-    return c;
-}
-
 #define WITH(touches) "databases: {main: {url: 'sqlite:///a.db', touches: " touches "}}\n"
 
 START_TEST(names_and_their_tables_are_read)
 {
-    struct conf *c = must_parse(WITH("{f: [a, s.b], v: [], 's.t': [c]}"));
+    struct conf *c = rig_must_parse(WITH("{f: [a, s.b], v: [], 's.t': [c]}"));
     const struct conf_database *d = &c->databases[0];
     ck_assert_uint_eq(d->touch_count, 3);
     ck_assert(str_is(d->touches[0].name, "f") && d->touches[0].table_count == 2);
@@ -42,7 +22,7 @@ START_TEST(names_and_their_tables_are_read)
     ck_assert_uint_eq(d->touches[1].table_count, 0);
     ck_assert(str_is(d->touches[2].name, "s.t") && str_is(d->touches[2].tables[0], "c"));
     conf_free(c);
-    c = must_parse("databases: {main: {url: 'sqlite:///a.db'}}\n");
+    c = rig_must_parse("databases: {main: {url: 'sqlite:///a.db'}}\n");
     ck_assert_uint_eq(c->databases[0].touch_count, 0);
     conf_free(c);
 }
@@ -56,7 +36,7 @@ START_TEST(what_is_no_map_of_lists_is_refused)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct conf *c;
-        char *errors = parse(bad[i], &c);
+        char *errors = rig_parse(bad[i], &c);
         ck_assert_msg(c == NULL && strstr(errors, "touches") != NULL, "%s: %s", bad[i], errors);
         free(errors);
     }
@@ -65,7 +45,7 @@ END_TEST
 
 static bool same_digest(const char *a, const char *b)
 {
-    struct conf *one = must_parse(a), *two = must_parse(b);
+    struct conf *one = rig_must_parse(a), *two = rig_must_parse(b);
     bool same = str_eq(one->databases[0].digest, two->databases[0].digest);
     conf_free(one);
     conf_free(two);
@@ -103,31 +83,16 @@ START_TEST(databases_with_the_same_data_have_one_place)
     char text[512];
     snprintf(text, sizeof text, "databases: {main: {url: '%s'}, two: {url: '%s'}}\n",
              places[_i].first, places[_i].second);
-    struct conf *c = must_parse(text);
+    struct conf *c = rig_must_parse(text);
     ck_assert(str_is(c->databases[0].place, "main"));
     ck_assert_msg(str_is(c->databases[1].place, places[_i].same ? "main" : "two"), "%s", text);
     conf_free(c);
 }
 END_TEST
 
-/* Whatever allocation fails, there is an error or a conf. */
-START_TEST(without_memory)
+START_TEST(every_failing_allocation_is_an_error)
 {
-    bool reached = true;
-    for (long n = 1; reached; n++) {
-        struct conf *c;
-        struct buf errors;
-        buf_init(&errors);
-        fail_alloc_at(n);
-        c = conf_parse("f", STR(WITH("{f: [a, b], g: []}")), &errors);
-        reached = fail_alloc_reached();
-        fail_alloc_at(0);
-        ck_assert(reached || c != NULL);
-        buf_fini(&errors);
-        if (c != NULL) {
-            conf_free(c);
-        }
-    }
+    rig_fail_each_allocation(STR(WITH("{f: [a, b], g: []}")));
 }
 END_TEST
 
@@ -140,7 +105,7 @@ int main(void)
     tcase_add_test(t, another_word_makes_another_database);
     tcase_add_loop_test(t, databases_with_the_same_data_have_one_place, 0,
                         (int)(sizeof places / sizeof places[0]));
-    tcase_add_test(t, without_memory);
+    tcase_add_test(t, every_failing_allocation_is_an_error);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
