@@ -6,6 +6,7 @@
 #include "daemon/caching.h"
 #include "daemon/ops.h"
 #include "daemon/touch.h"
+#include "daemon/touch_slots.h"
 
 #include <stdio.h>
 
@@ -62,20 +63,6 @@ static void write_answer(struct req *r)
     BUF_LIT(b, "}\n");
 }
 
-/* "t" or "schema.t"; a name with a dot of its own is found too. */
-static const struct table *find_table(const struct catalog *c, struct str text)
-{
-    const struct str none = {"", 0};
-    const struct table *t = catalog_table(c, none, text);
-    ptrdiff_t dot = str_find(text, '.', 0);
-    if (t != NULL || dot <= 0) {
-        return t;
-    }
-    struct str schema = {text.ptr, (size_t)dot};
-    struct str name = {text.ptr + dot + 1, text.len - (size_t)dot - 1};
-    return catalog_table(c, schema, name);
-}
-
 static enum err unknown_table(struct req *r, const struct catalog *c, struct str name,
                               uint32_t at)
 {
@@ -92,10 +79,11 @@ static enum err unknown_table(struct req *r, const struct catalog *c, struct str
 
 static enum err add_tables(struct req *r, const struct catalog *c, struct slot_set *out)
 {
+    const struct touch_scope s = {r->backend->db->conf, c};
     uint32_t at = 0;
     bool fits = true;
     for (const struct json *j = r->msg.tables->first; j != NULL; j = j->next, at++) {
-        const struct table *t = find_table(c, json_text(j));
+        const struct table *t = touch_find_table(&s, json_text(j));
         if (t == NULL && str_is(json_text(j), "*")) {
             fits = false;
             continue;
