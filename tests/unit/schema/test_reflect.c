@@ -259,7 +259,7 @@ START_TEST(rows_of_nonsense_are_left_out)
 {
     struct reflect *r = reflect_create(REFLECT_PG, 1);
     ck_assert_ptr_nonnull(reflect_next(r));
-    static const struct value tables[][5] = {
+    static const struct value tables[][16] = {
         {T("s"), T("good"), T("r"), I(1), NIL},
         {T("s"), T("bad\xff"), T("r"), I(1), I(0)},
         {T("s"), NIL, T("r"), I(1), I(0)},
@@ -285,7 +285,7 @@ START_TEST(rows_of_nonsense_are_left_out)
         give_ok(r, columns[i]);
     }
     ck_assert_ptr_nonnull(reflect_next(r));
-    static const struct value keys[][7] = {
+    static const struct value keys[][16] = {
         {T("s"), T("good"), T("pk"), I(1), I(1), I(0), T("nope")},
         {T("s"), T("good"), T("k"), I(0), I(1), I(0), T("a")},
         {T("s"), T("good"), T("k"), I(0), I(1), I(0), NIL},
@@ -296,7 +296,7 @@ START_TEST(rows_of_nonsense_are_left_out)
         give_ok(r, keys[i]);
     }
     ck_assert_ptr_nonnull(reflect_next(r));
-    static const struct value fks[][9] = {
+    static const struct value fks[][16] = {
         {T("s"), T("good"), T("f"), T("nope"), T("s"), T("good"), T("a"), T("c"), T("?")},
         {T("s"), T("good"), T("g"), T("a"), T("s"), T("good"), T("nope"), NIL, T("c")},
         {T("s"), T("good"), T("h"), T("a"), NIL, NIL, NIL, NIL, NIL},
@@ -327,8 +327,8 @@ START_TEST(rows_of_one_table_in_two_runs_are_joined)
 {
     struct reflect *r = reflect_create(REFLECT_PG, 1);
     reflect_next(r);
-    static const struct value tables[][5] = {{T("s"), T("x"), T("r"), I(1), I(0)},
-                                             {T("s"), T("y"), T("r"), I(1), I(0)}};
+    static const struct value tables[][16] = {{T("s"), T("x"), T("r"), I(1), I(0)},
+                                              {T("s"), T("y"), T("r"), I(1), I(0)}};
     give_ok(r, tables[0]);
     give_ok(r, tables[1]);
     reflect_next(r);
