@@ -63,7 +63,7 @@ class World:
         self.children = []
         self.daemon = None
         self.ports = {name: free_port()
-                      for name in ("direct", "pgbouncer", "redis", "tribikos")}
+                      for name in ("direct", "pgbouncer", "redis", "tribikos", "single")}
         user = nobody()
         if user:
             os.chown(folder, user["user"], user["group"])
@@ -87,7 +87,8 @@ class World:
 
     def pid_of(self, name):
         """The process that does the work; 0 where each client has its own."""
-        names = {"pgbouncer": "pgbouncer", "redis": "redis", "tribikos": "tribikosd"}
+        names = {"pgbouncer": "pgbouncer", "redis": "redis", "tribikos": "tribikosd",
+                 "single": "tribikosd-single"}
         return dict(self.children)[names[name]].pid if name in names else 0
 
     def wait_for(self, name, ready):
@@ -208,18 +209,26 @@ log_disconnections = 0
         url = f"postgresql://bench@127.0.0.1:{self.ports['direct']}/bench"
         ways = {"main": {}, "unfused": {"fusion": "off"},
                 "alone": {"fusion": "off", "pipelining": "off"}}
-        conf = self.write("tribikos.yaml", json.dumps({
-            "listen": [{"tcp": f"127.0.0.1:{self.ports['tribikos']}"}],
+        databases = {name: {"url": url, "functions": ["pg_sleep"],
+                            "pool": dict(size=pool, max_overflow=0, **way)}
+                     for name, way in ways.items()}
+        self.daemon = self.spawn_daemon("tribikosd", copy, "tribikos", databases)
+        # Redis has one thread: the cache is measured with as many, too
+        self.spawn_daemon("tribikosd-single", copy, "single", databases, workers=1)
+
+    def spawn_daemon(self, name, binary, port, databases, **further):
+        conf = self.write(name + ".yaml", json.dumps({
+            "listen": [{"tcp": f"127.0.0.1:{self.ports[port]}"}],
             "http": "off",
             "cache": {"regions": {"default": {"backend": "memory", "ttl": "1h"}}},
-            "databases": {name: {"url": url, "functions": ["pg_sleep"], "pool": dict(size=pool, max_overflow=0, **way)}
-                          for name, way in ways.items()}}))
-        self.daemon = self.spawn("tribikosd", [copy, "-c", conf])
-        self.wait_for("tribikosd", self.daemon_answers)
+            "databases": databases, **further}))
+        child = self.spawn(name, [binary, "-c", conf])
+        self.wait_for(name, lambda: self.daemon_answers(port))
+        return child
 
-    def daemon_answers(self):
+    def daemon_answers(self, port):
         query = {"query": {"select": ["id"], "from": "users", "where": ["=", "id", 1]}}
-        with socket.create_connection(("127.0.0.1", self.ports["tribikos"]), 5) as s:
+        with socket.create_connection(("127.0.0.1", self.ports[port]), 5) as s:
             s.sendall(json.dumps(query).encode() + b"\n")
             reply = s.makefile().readline()
         return '"rows":[[1]]' in reply

@@ -13,6 +13,7 @@
 
 #define DIGITS_MAX 18
 #define STRING_MAX 64
+#define WORDS_BYTES 32 /* of a reply, around its id and its body */
 
 static const char id_key[] = {'"', 'i', 'd', '"'};
 
@@ -209,6 +210,19 @@ static bool may_answer(const struct conn *c, const struct request_id *id)
     return id->present ? c->req_count == 0 || conn_find(c, id) == NULL : c->first == NULL;
 }
 
+/* In one piece of memory: a client that rests has none to write into. */
+static void write_answer(struct buf *out, const struct quick_line *q, struct str body)
+{
+    if (!buf_reserve(out, q->id.text.len + body.len + WORDS_BYTES)) {
+        return; /* out->failed ends the connection */
+    }
+    encode_open(out, &q->id);
+    if (q->asks) {
+        BUF_LIT(out, "\"cache\":\"hit\",");
+    }
+    buf_str_add(out, body);
+}
+
 static bool answer_from(struct conn *c, const struct shared_region *region,
                         const struct quick_line *q, struct str name, uint64_t ttl_ns)
 {
@@ -219,11 +233,7 @@ static bool answer_from(struct conn *c, const struct shared_region *region,
     bool there = found.verdict == REGION_HIT &&
                  (now_ns < found.read_ns || now_ns - found.read_ns < ttl_ns);
     if (there) {
-        encode_open(&c->out, &q->id);
-        if (asks_for_cache(q->rest)) {
-            BUF_LIT(&c->out, "\"cache\":\"hit\",");
-        }
-        buf_str_add(&c->out, found.body);
+        write_answer(&c->out, q, found.body);
         cache_plans_count(w->shared->cache_plans, w->index, found.owner, CACHE_HITS);
     }
     region_leave(region->region, w->index);
@@ -232,9 +242,10 @@ static bool answer_from(struct conn *c, const struct shared_region *region,
 
 /* Most lines of most clients are not: those shall not pay for a look into a region, which
  * costs as much as some hundred instructions where its memory is cold. */
-static bool may_be_kept(const struct worker *w, const struct quick_line *q)
+static bool may_be_kept(const struct worker *w, struct quick_line *q)
 {
-    return settings_conf(w->settings)->cache.rule_count > 0 || asks_for_cache(q->rest);
+    q->asks = asks_for_cache(q->rest);
+    return q->asks || settings_conf(w->settings)->cache.rule_count > 0;
 }
 
 bool quick_answer(struct conn *c, struct str line)

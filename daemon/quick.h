@@ -28,6 +28,7 @@ struct quick_line {
     struct request_id id;
     struct str rest; /* what stands before or behind the id and its comma */
     bool id_last;    /* … before it: then the brace at the end is no part of `rest` */
+    bool asks; /* the word of who wants an answer kept stands in it (quick_answer's own) */
 };
 
 /* Takes a line apart whose first or last key is `id`, or that seems to have none (who keeps
