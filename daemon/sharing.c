@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define TELL_TIMEOUT_NS UINT64_C(1000000000)
-#define LEAVE_NS UINT64_C(1000000000)
+#define LEAVE_NS UINT64_C(3000000000)
 #define REFUSED_NS UINT64_C(1000000000) /* before we ask again to join */
 #define LOOK_NS UINT64_C(100000000)
 #define BEATS_PER_ROLL 8 /* beats between two looks at the register */
