@@ -312,6 +312,7 @@ static void feed(struct conn *c, struct str input)
             req_start(c, line);
         }
     }
+    quick_count(c->worker);
     if (c->state > CONN_HALF) {
         return;
     }

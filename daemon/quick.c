@@ -264,9 +264,16 @@ bool quick_answer(struct conn *c, struct str line)
     for (uint32_t i = 0; i < s->region_count && !there && !w->name.failed; i++) {
         there = answer_from(c, s->regions[i], &q, buf_str(&w->name), conf[i].ttl_ms * 1000000);
     }
-    if (there) {
-        count_own(&w->counts.requests[OP_QUERY], 1);
-        histogram_add(&w->counts.stages[STAGE_TOTAL], clock_now_ns() - w->read_ns);
-    }
+    w->quick_answers += there;
     return there;
+}
+
+void quick_count(struct worker *w)
+{
+    if (w->quick_answers > 0) {
+        count_own(&w->counts.requests[OP_QUERY], w->quick_answers);
+        histogram_add_many(&w->counts.stages[STAGE_TOTAL], clock_now_ns() - w->read_ns,
+                           w->quick_answers);
+        w->quick_answers = 0;
+    }
 }

@@ -20,6 +20,7 @@
 
 struct conn;
 struct req;
+struct worker;
 
 #define QUICK_LINE_MAX 4096 /* longer lines are read */
 
@@ -43,6 +44,9 @@ bool quick_split(struct str line, struct quick_line *out);
 /* Answers a line of c whose turn it is into c->out, if its answer is kept under its name;
  * false: nothing was done, and it is to be read. */
 bool quick_answer(struct conn *c, struct str line);
+/* Counts what was answered so since the last call: once for all lines that were read
+ * together. */
+void quick_count(struct worker *w);
 /* The name under which r's answer can be found again, written into `out` and borrowed from it;
  * empty if it cannot, or if there is no memory. Only for what may get as old as its region
  * allows: quick_answer asks for no less. */

@@ -97,6 +97,7 @@ struct worker {
     uint32_t told;             /* … and how many there were in it */
     uint64_t read_ns;          /* the clock when the line in hand could be read */
     struct buf name;           /* of the line in hand (daemon/quick.h) */
+    uint32_t quick_answers;    /* not counted yet */
     struct timer beat;         /* once a second: copies counters of modules for the stats */
     _Atomic uint32_t assigned; /* clients given to this worker and not gone yet */
     struct worker_counts counts;

@@ -40,9 +40,14 @@ static uint64_t bucket_low(unsigned i)
 
 void histogram_add(struct histogram *h, uint64_t ns)
 {
-    count_own(&h->bucket[bucket_of(ns)], 1);
-    count_own(&h->sum_ns, ns);
-    count_own(&h->count, 1);
+    histogram_add_many(h, ns, 1);
+}
+
+void histogram_add_many(struct histogram *h, uint64_t ns, uint64_t times)
+{
+    count_own(&h->bucket[bucket_of(ns)], times);
+    count_own(&h->sum_ns, ns * times);
+    count_own(&h->count, times);
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from)

@@ -27,6 +27,8 @@ struct histogram {
 
 /* One writer thread, which is also the only one that may merge into h. */
 void histogram_add(struct histogram *h, uint64_t ns);
+/* The same value so many times. */
+void histogram_add_many(struct histogram *h, uint64_t ns, uint64_t times);
 /* Adds what `from` holds now to `into` (a private sum of the reader). */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 /* The value below which the fraction q (0…1) lies, in ns; 0 when empty. */

@@ -31,6 +31,18 @@ static const char *text(void)
     return b.ptr;
 }
 
+START_TEST(many_alike_count_as_so_many)
+{
+    static struct histogram one, many;
+    for (int i = 0; i < 5; i++) {
+        histogram_add(&one, 3000);
+    }
+    histogram_add_many(&many, 3000, 5);
+    histogram_add_many(&many, 9, 0);
+    ck_assert_mem_eq(&one, &many, sizeof one);
+}
+END_TEST
+
 START_TEST(one_value_is_found_within_an_eighth)
 {
     for (uint64_t ns = 1100; ns < (1ull << 37); ns += ns / 7 + 1) {
@@ -208,6 +220,7 @@ int main(void)
     TCase *t = tcase_create("all");
     tcase_add_checked_fixture(t, up, down);
     tcase_set_timeout(t, 60);
+    tcase_add_test(t, many_alike_count_as_so_many);
     tcase_add_test(t, one_value_is_found_within_an_eighth);
     tcase_add_test(t, values_at_the_ends_are_kept);
     tcase_add_test(t, quantiles_of_a_uniform_spread_are_right);
