@@ -21,6 +21,7 @@ with TEST_PG_URL, TEST_PG_HOST (socket folder), TEST_PG_PORT, TEST_PG_USER,
 TEST_PG_PASSWORD, TEST_PG_DATABASE and the same as TEST_MARIA_… (HOST 127.0.0.1,
 SOCKET the Unix socket) in its environment.
 """
+import collections
 import glob
 import os
 import pwd
@@ -57,10 +58,20 @@ class ServerError(Exception):
     """A server could not be started or used: the suite must fail, never skip."""
 
 
+PORTS = range(15000, 32000)
+GIVEN = collections.deque(maxlen=500)  # lately, and perhaps not listened on yet
+
+
 def free_port():
-    """A loopback port below 32768 that nobody listens on now."""
+    """A loopback port below 32768 that nobody listens on now. Runs at the same time have
+    ports of their own: $TRIBIKOS_TEST_PORTS is `part/parts`."""
+    part, parts = map(int, os.environ.get("TRIBIKOS_TEST_PORTS", "0/1").split("/"))
+    own = PORTS[part * len(PORTS) // parts:(part + 1) * len(PORTS) // parts]
     for _ in range(200):
-        port = random.randint(15000, 32000)
+        port = random.choice(own)
+        if port in GIVEN:
+            continue
+        GIVEN.append(port)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -68,7 +79,7 @@ def free_port():
             except OSError:
                 continue
             return port
-    raise ServerError("no free port between 15000 and 32000")
+    raise ServerError(f"no free port between {own[0]} and {own[-1]}")
 
 
 def work_folder(prefix):
