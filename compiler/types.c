@@ -473,6 +473,9 @@ static bool is_string(enum type_kind k)
 static bool is_plain_string(const struct type *t)
 {
     size_t dot = t->name.len;
+    if (dot == 0) {
+        return is_string(t->kind); /* a name may be no text at all */
+    }
     while (dot > 0 && t->name.ptr[dot - 1] != '.') {
         dot--;
     }
